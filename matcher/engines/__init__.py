@@ -1,0 +1,1 @@
+"""Engines: everything that minimises a neutral program."""
