@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from matcher.outcome import Found, Stopped
 from matcher.program import Floats, Program
 
-Found = Literal["optimal", "feasible", "infeasible", "none"]
-Stopped = Literal["proved", "gap_limit", "time_limit", "cancelled", "memory_limit", "crashed"]
+__all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,3 @@ class Engine(Protocol):
             Asked a few times a second; once it answers ``True`` the solve ends with its best.
         """
         ...
-
-
-def gap(best: float | None, bound: float | None) -> float | None:
-    """Relative gap |best − bound| / max(1e-10, |best|); ``None`` while either is unknown."""
-    if best is None or bound is None:
-        return None
-    return abs(best - bound) / max(1e-10, abs(best))

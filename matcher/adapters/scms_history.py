@@ -1,0 +1,135 @@
+"""What was really bought, and how a plan compares with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from matcher.adapters.scms import choose_lines
+from matcher.adapters.scms_lines import read_lines
+from matcher.network import Network
+
+
+def scms_history(path: str | Path, *, years: Collection[int] = (2010,),
+                 countries: Collection[str] | None = None) -> pl.DataFrame:
+    """What was really bought: one row for each demand of the network of the same choice.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``demand``, ``supplier`` (the manufacturing site), ``vendor``, ``component``, ``country``,
+        ``mode``, ``term``, ``quantity`` (packs); ``value``, ``freight`` (null if unknown),
+        ``insurance`` in US dollars; ``freight_basis``; ``ordered`` (null if not captured),
+        ``scheduled``, ``delivered``; sorted by demand.
+    """
+    chosen = choose_lines(read_lines(path), Path(path).name, years, countries)
+    return chosen.select(
+        "demand", "supplier", "vendor", "country", "mode", "term", "quantity", "value", "freight",
+        "freight_basis", "ordered", "scheduled", "delivered", component="item",
+        insurance=pl.col("insurance").fill_null(0.0)).sort("demand")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan beside what was really bought.
+
+    Parameters
+    ----------
+    lines
+        One row a demand; see `compare`.
+    num_compared
+        Demands whose two costs can be set against each other: covered in full by the plan, and
+        with a known freight.
+    bought_cost, planned_cost
+        Landed cost of those, in US dollars.
+    num_unmet
+        Demands of which the plan leaves a part open.
+    num_freight_unknown
+        Demands whose freight was invoiced separately.
+    num_same_supplier
+        Compared demands that the plan gives, in full, to the site that really made them.
+    num_bought_late
+        Demands that were really delivered after their scheduled date.
+    """
+
+    lines: pl.DataFrame
+    num_compared: int
+    bought_cost: float
+    planned_cost: float
+    num_unmet: int
+    num_freight_unknown: int
+    num_same_supplier: int
+    num_bought_late: int
+
+    @property
+    def saving(self) -> float:
+        """Bought less planned cost of the compared demands, in US dollars."""
+        return self.bought_cost - self.planned_cost
+
+    @property
+    def saving_share(self) -> float:
+        """The saving as a share of what was paid; 0 if nothing can be compared."""
+        return self.saving / self.bought_cost if self.bought_cost else 0.0
+
+
+def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) -> Comparison:
+    """Set a plan beside what was really bought.
+
+    Parameters
+    ----------
+    network
+        The network that was planned.
+    plan_awards
+        ``demand``, ``supplier``, ``quantity``, ``landed_cost_per_unit`` (network currency) and
+        ``arrival`` (date); one row an award.
+    history
+        From `scms_history`, with the same choice of lines.
+
+    Returns
+    -------
+    Comparison
+        Its ``lines`` have ``demand``, ``component``, ``country``, ``quantity``, ``due``;
+        ``bought_from``, ``bought_cost`` (value + freight + insurance, null if the freight is
+        unknown), ``delivered``, ``days_late``; ``planned_from`` (sites, separated by ";"),
+        ``planned_quantity``, ``planned_cost``, ``planned_arrival`` (the last); ``saving``, null
+        where the two cannot be compared.
+
+    Notes
+    -----
+    The plan knows the year's prices beforehand and the buyers did not, so the saving is what
+    hindsight was worth at most, not what a planner would have had in hand.
+    """
+    planned = plan_awards.group_by("demand").agg(
+        planned_from=pl.col("supplier").cast(pl.String).unique().sort().str.join(";"),
+        planned_quantity=pl.col("quantity").sum(),
+        planned_cost=(pl.col("quantity") * pl.col("landed_cost_per_unit")).sum(),
+        planned_arrival=pl.col("arrival").max())
+    demands = network.demands.select("demand", "due")
+    both = history.join(demands, on="demand").join(planned, on="demand", how="left").select(
+        "demand", "component", "country", "quantity", "due",
+        bought_from="supplier",
+        bought_cost=pl.col("value") + pl.col("freight") + pl.col("insurance"),
+        delivered="delivered",
+        days_late=(pl.col("delivered") - pl.col("scheduled")).dt.total_days(),
+        planned_from="planned_from",
+        planned_quantity=pl.col("planned_quantity").fill_null(0.0),
+        planned_cost=pl.col("planned_cost").fill_null(0.0),
+        planned_arrival="planned_arrival",
+    ).sort("demand")
+    is_met = pl.col("planned_quantity") >= pl.col("quantity") * (1 - 1e-6)
+    lines = both.with_columns(
+        saving=pl.when(is_met).then(pl.col("bought_cost") - pl.col("planned_cost")))
+    compared = lines.drop_nulls("saving")
+    return Comparison(
+        lines=lines,
+        num_compared=compared.height,
+        bought_cost=float(compared["bought_cost"].sum()),
+        planned_cost=float(compared["planned_cost"].sum()),
+        num_unmet=lines.filter(~is_met).height,
+        num_freight_unknown=lines["bought_cost"].null_count(),
+        num_same_supplier=compared.filter(pl.col("planned_from") == pl.col("bought_from")).height,
+        num_bought_late=lines.filter(pl.col("days_late") > 0).height,
+    )

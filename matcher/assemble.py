@@ -1,0 +1,96 @@
+"""From a solution of the program to a plan that people can read."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from matcher.arrays import Arrays, Floats
+from matcher.candidates import Candidates, Rejections
+from matcher.eligibility import REASONS
+from matcher.formulation import Index
+from matcher.landed_cost import TERMS
+from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA, Costs
+from matcher.tables import MODES
+
+# A demand counts as covered when no more than this share of it is missing.
+COVERED = 1e-6
+
+
+def awards_frame(arrays: Arrays, candidates: Candidates, rows: Index,
+                 quantity: Floats) -> pl.DataFrame:
+    """The awards of ``rows`` of the candidates, one row each, sorted by demand and bid."""
+    network, c = arrays.network, candidates.take(rows)
+    start = pl.lit(network.start)
+
+    def label(table: str, column: str, index: np.ndarray) -> pl.Series:
+        return network.table(table)[column].gather(index)
+
+    frame = pl.DataFrame({
+        "demand": label("demands", "demand", c.demand),
+        "supplier": label("suppliers", "supplier", c.supplier),
+        "bid": label("bids", "bid", c.bid),
+        "component": label("components", "component", arrays.demands.component[c.demand]),
+        "mode": pl.Series(MODES).gather(c.mode),
+        "tier": (c.tier - arrays.bids.tier_start[c.bid] + 1).astype(np.int64),
+        "quantity": quantity,
+        **{f"{term}_per_unit": c.terms[i] for i, term in enumerate(TERMS)},
+        "landed_cost_per_unit": c.unit_cost,
+        "landed_cost": c.unit_cost * quantity,
+        "fixed_cost": c.fixed_cost,
+        "ship_days": np.ceil(c.ship - 1e-9),
+        "arrive_days": np.ceil(c.arrive - 1e-9),
+        "slack_days": c.slack,
+    })
+    return frame.with_columns(
+        order_date=start,
+        ship_date=start + pl.duration(days=pl.col("ship_days").cast(pl.Int64)),
+        arrival_date=start + pl.duration(days=pl.col("arrive_days").cast(pl.Int64)),
+    ).select(pl.col(name).cast(dtype) for name, dtype in AWARD_SCHEMA.items())
+
+
+def suppliers_frame(network_suppliers: pl.DataFrame, awards: pl.DataFrame) -> pl.DataFrame:
+    """The suppliers used, with what they are awarded and what onboarding them costs."""
+    used = awards.group_by("supplier").agg(
+        num_awards=pl.len().cast(pl.Int64), landed_cost=pl.col("landed_cost").sum())
+    return used.join(network_suppliers.select("supplier", "onboarding_cost"), on="supplier").sort(
+        "supplier").select(SUPPLIER_SCHEMA)
+
+
+def unmet_frame(arrays: Arrays, candidates: Candidates, rejections: Rejections,
+                awards: pl.DataFrame) -> pl.DataFrame:
+    """The demands that are not fully covered, each with the reason."""
+    demands = arrays.network.demands.select("demand", demanded="quantity").with_row_index("row")
+    missing = demands.join(
+        awards.group_by("demand").agg(awarded=pl.col("quantity").sum()), on="demand", how="left",
+        maintain_order="left",
+    ).with_columns(quantity=pl.col("demanded") - pl.col("awarded").fill_null(0.0)).with_columns(
+        share=pl.col("quantity") / pl.col("demanded")).filter(pl.col("share") > COVERED)
+    open_rows = np.bincount(candidates.demand, minlength=demands.height)
+    reasons = [_reason(int(row), int(open_rows[row]), rejections) for row in missing["row"]]
+    return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(UNMET_SCHEMA)
+
+
+def _reason(demand: int, num_candidates: int, rejections: Rejections) -> str:
+    if num_candidates:
+        return (f"{num_candidates} candidates pass every gate, but capacity, award sizes or rules "
+                "leave no more room")
+    start, stop = np.searchsorted(rejections.demand, [demand, demand + 1])
+    if start == stop:
+        return "no supplier bids for this component"
+    reason, distance = rejections.reason[start:stop], rejections.distance[start:stop]
+    names, units = list(REASONS), list(REASONS.values())
+    parts = [
+        f"{names[code]}: {np.unique(rejections.bid[start:stop][reason == code]).size} bids, "
+        f"nearest {distance[reason == code].min():,.6g} {units[code]}"
+        for code in np.unique(reason)
+    ]
+    return "every bid fails a gate (" + "; ".join(parts) + ")"
+
+
+def costs_of(awards: pl.DataFrame, suppliers: pl.DataFrame) -> Costs:
+    """Totals of a plan, in the network's currency."""
+    landed, fixed = float(awards["landed_cost"].sum()), float(awards["fixed_cost"].sum())
+    onboarding = float(suppliers["onboarding_cost"].sum())
+    return Costs(landed=landed, fixed=fixed, onboarding=onboarding,
+                 total=landed + fixed + onboarding)

@@ -1,0 +1,223 @@
+"""Candidates: the options that passed every gate; and the pairs that did not, with the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.arrays import Arrays, Floats, Ints
+from matcher.delivery import delivery
+from matcher.eligibility import (
+    REASON,
+    ceiling_gate,
+    delivery_gate,
+    lacks_of,
+    lane_gate,
+    on_time_gate,
+    quality_gate,
+    quantity_gate,
+    standards_gate,
+    terms_gate,
+)
+from matcher.landed_cost import DutyRates, duty_rates, fixed_cost, landed_cost
+from matcher.links import Links
+from matcher.options import Options, Pairs, options_of, pairs_of, usable_modes
+
+T = TypeVar("T", "Candidates", "Rejections")
+
+# Pairs looked at together: large enough to keep NumPy busy, small enough to stay in the cache.
+CHUNK = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates as columns of equal length, sorted by demand, bid, mode, tier.
+
+    Parameters
+    ----------
+    demand, supplier, bid, link, mode, tier
+        Indices into the network's tables, `Links`, `matcher.tables.MODES` and `Tiers`.
+    lower, upper
+        Smallest and largest award, in units.
+    unit_cost
+        Landed cost per unit, network currency; the sum of ``terms``.
+    terms
+        Shape (terms, candidates), in the order of `matcher.landed_cost.TERMS`.
+    fixed_cost
+        Cost of having the award at all, network currency.
+    ship, arrive, slack
+        Days; see `matcher.delivery.Delivery`.
+    """
+
+    demand: Ints
+    supplier: Ints
+    bid: Ints
+    link: Ints
+    mode: Ints
+    tier: Ints
+    lower: Floats
+    upper: Floats
+    unit_cost: Floats
+    terms: Floats
+    fixed_cost: Floats
+    ship: Floats
+    arrive: Floats
+    slack: Floats
+
+    @property
+    def size(self) -> int:
+        """Number of candidates."""
+        return int(self.demand.size)
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """The candidates at ``rows``."""
+        return type(self)(*(getattr(self, f.name)[..., rows] for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejections:
+    """Why pairs are not candidates: one row for each gate that a rejected pair fails.
+
+    Of the options of a pair, the one that came closest speaks for it; ``mode`` is its mode, or -1
+    where the gate does not depend on it. ``distance`` is how far from passing, in the unit that
+    `matcher.eligibility.REASONS` gives; ``standard`` is what is lacking, or -1.
+    """
+
+    demand: Ints
+    bid: Ints
+    mode: Ints
+    reason: NDArray[np.int8]
+    distance: Floats
+    standard: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """All that the gates and costs say about a network."""
+
+    pairs: Pairs
+    links: Links
+    candidates: Candidates
+    rejections: Rejections
+
+
+def screen(arrays: Arrays) -> Screening:
+    """Test and cost every option of every pair."""
+    pairs, links = pairs_of(arrays)
+    duties = duty_rates(arrays)
+    passed: list[Candidates] = []
+    failed: list[Rejections] = []
+    for start in range(0, max(pairs.size, 1), CHUNK):
+        candidates, rejections = _screen(arrays, links, duties, pairs.slice(start, start + CHUNK))
+        passed.append(candidates)
+        failed.append(rejections)
+    return Screening(pairs, links, _concat(passed), _concat(failed))
+
+
+def _screen(arrays: Arrays, links: Links, duties: DutyRates,
+            pairs: Pairs) -> tuple[Candidates, Rejections]:
+    usable = usable_modes(arrays, pairs, links)
+    options = options_of(arrays, pairs, usable)
+    days = delivery(arrays, links, options)
+    terms = landed_cost(arrays, links, duties, options, days.pipeline)
+    unit_cost = terms.sum(axis=0)
+
+    lacking = standards_gate(arrays, pairs)
+    pair_gates = {
+        "terms": terms_gate(arrays, pairs),
+        "quality": quality_gate(arrays, pairs),
+        "on_time": on_time_gate(arrays, pairs),
+        "lane": lane_gate(pairs, links, usable),
+    }
+    option_gates = {
+        "quantity": quantity_gate(options),
+        "delivery": delivery_gate(days.slack),
+        "ceiling": ceiling_gate(arrays, options, unit_cost),
+    }
+    pair_passes = lacking == 0
+    for shortfall in pair_gates.values():
+        pair_passes &= shortfall <= 0
+    passes = pair_passes[options.pair]
+    for shortfall in option_gates.values():
+        passes &= shortfall <= 0
+
+    rows = np.flatnonzero(passes)
+    bid = options.bid[rows]
+    candidates = Candidates(
+        demand=options.demand[rows], supplier=arrays.bids.supplier[bid], bid=bid,
+        link=options.link[rows], mode=options.mode[rows], tier=options.tier[rows],
+        lower=options.lower[rows], upper=options.upper[rows], unit_cost=unit_cost[rows],
+        terms=terms[:, rows], fixed_cost=fixed_cost(arrays, links, options)[rows],
+        ship=days.ship[rows], arrive=days.arrive[rows], slack=days.slack[rows])
+
+    kept = np.zeros(pairs.size, dtype=np.bool_)
+    kept[options.pair[rows]] = True
+    rejected = np.flatnonzero(~kept)
+    return candidates, _rejections(arrays, pairs, rejected, options, pair_gates, option_gates)
+
+
+def _rejections(arrays: Arrays, pairs: Pairs, rejected: NDArray[np.int64], options: Options,
+                pair_gates: dict[str, Floats], option_gates: dict[str, Floats]) -> Rejections:
+    parts: list[Rejections] = []
+
+    def add(reason: str, pair: NDArray[np.int64], mode: Ints | None, distance: Floats,
+            standard: Ints | None = None) -> None:
+        none = np.full(pair.size, -1, dtype=np.int32)
+        parts.append(Rejections(
+            demand=pairs.demand[pair], bid=pairs.bid[pair],
+            mode=none if mode is None else mode,
+            reason=np.full(pair.size, REASON[reason], dtype=np.int8),
+            distance=np.asarray(distance, dtype=np.float64),
+            standard=none if standard is None else standard))
+
+    for reason, shortfall in pair_gates.items():
+        pair = rejected[shortfall[rejected] > 0]
+        add(reason, pair, None, shortfall[pair])
+    asked = Pairs(pairs.demand[rejected], pairs.bid[rejected], pairs.link[rejected])
+    lacks = lacks_of(arrays, asked)
+    dated = lacks.days > 0
+    for reason, rows, distance in (
+        ("standard", ~dated, np.ones(int((~dated).sum()))),
+        ("certificate_date", dated, lacks.days[dated].astype(np.float64)),
+    ):
+        add(reason, rejected[lacks.row[rows]], None, distance, lacks.standard[rows])
+    nearest = _nearest(arrays, rejected, pairs.size, options, option_gates)
+    for reason, shortfall in option_gates.items():
+        rows = nearest[shortfall[nearest] > 0]
+        add(reason, options.pair[rows].astype(np.int64), options.mode[rows], shortfall[rows])
+    found = _concat(parts)
+    order = np.lexsort((found.standard, found.reason, found.bid, found.demand))
+    return Rejections(*(getattr(found, f.name)[order] for f in fields(Rejections)))
+
+
+def _nearest(arrays: Arrays, rejected: NDArray[np.int64], num_pairs: int, options: Options,
+             option_gates: dict[str, Floats]) -> NDArray[np.int64]:
+    """For each rejected pair the option that fails the fewest gates, then by the least."""
+    is_rejected = np.zeros(num_pairs, dtype=np.bool_)
+    is_rejected[rejected] = True
+    rows = np.flatnonzero(is_rejected[options.pair])
+    demand = options.demand[rows]
+    scale = {
+        "quantity": arrays.demands.quantity[demand],
+        "delivery": np.maximum(arrays.demands.due_days[demand], 1).astype(np.float64),
+        "ceiling": np.where(np.isfinite(arrays.demands.ceiling[demand]),
+                            arrays.demands.ceiling[demand], 1.0),
+    }
+    fails = np.zeros(rows.size)
+    relative = np.zeros(rows.size)
+    for reason, shortfall in option_gates.items():
+        fails += shortfall[rows] > 0
+        relative += np.maximum(shortfall[rows], 0.0) / scale[reason]
+    order = np.lexsort((relative, fails, options.pair[rows]))
+    rows = rows[order]
+    _, first = np.unique(options.pair[rows], return_index=True)
+    return rows[first]
+
+
+def _concat(parts: list[T]) -> T:
+    kind = type(parts[0])
+    return kind(*(np.concatenate([getattr(part, f.name) for part in parts], axis=-1)
+                  for f in fields(kind)))

@@ -1,0 +1,188 @@
+"""The gates: hard tests before cost. One gate, one function, one reason code.
+
+Each gate gives the *shortfall* of every row: how far it is from passing, in the gate's own unit;
+0 or less passes. Gates on pairs do not depend on mode or tier; gates on options do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.links import Links
+from matcher.options import Options, Pairs
+from matcher.reference.incoterms import incoterms
+from matcher.reference.routes import great_circle_km
+
+# Reason code → unit of its distance. The order is that of the tests.
+REASONS: dict[str, str] = {
+    "capability": "bids",
+    "terms": "km",
+    "quality": "ppm",
+    "on_time": "share",
+    "standard": "standards",
+    "certificate_date": "days",
+    "lane": "km",
+    "quantity": "units",
+    "delivery": "days",
+    "ceiling": "network currency per unit",
+}
+REASON = {name: np.int8(i) for i, name in enumerate(REASONS)}
+
+# Relative slack for sums of floating-point numbers; far below anything a person would state.
+TOLERANCE = 1e-9
+
+
+def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`terms`: km between the place a C or D term names and the demand's place.
+
+    A named place in the demand's economy passes: the way on from there is part of the import
+    cost, which covers inland transport.
+    """
+    places, named = arrays.places, arrays.bids.named_place[pairs.bid]
+    target = arrays.demands.place[pairs.demand]
+    bound = incoterms().names_destination[arrays.bids.incoterm[pairs.bid]] & (named >= 0)
+    bound &= places.economy[named] != places.economy[target]
+    shortfall = np.zeros(pairs.size)
+    rows = np.flatnonzero(bound)
+    if rows.size:
+        a, b = named[rows], target[rows]
+        shortfall[rows] = great_circle_km(places.latitude[a], places.longitude[a],
+                                          places.latitude[b], places.longitude[b])
+    return shortfall
+
+
+def quality_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`quality`: defective parts per million above the demand's limit."""
+    shortfall: Floats = arrays.bids.ppm[pairs.bid] - arrays.demands.max_ppm[pairs.demand]
+    return shortfall
+
+
+def on_time_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`on_time`: share of on-time-in-full deliveries below the demand's limit."""
+    shortfall: Floats = (arrays.demands.min_on_time_rate[pairs.demand]
+                         - arrays.bids.on_time_rate[pairs.bid])
+    return shortfall
+
+
+def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
+    """`standard` and `certificate_date`: number of standards asked that are not met.
+
+    A standard is met by a certificate of it, or of a standard that implies it, whose scope covers
+    the component and which is valid on the demand's due date.
+    """
+    return _lacking(*_standard_columns(arrays, pairs))
+
+
+def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
+    """`lane`: km along the great circle if no mode that the bid allows connects the places."""
+    shortfall = np.zeros(pairs.size)
+    rows = np.flatnonzero(~usable.any(axis=1))
+    # Two places at one point still miss a lane, so the distance is never 0.
+    shortfall[rows] = np.maximum(links.direct_km[pairs.link[rows]], 1.0)
+    return shortfall
+
+
+def quantity_gate(options: Options) -> Floats:
+    """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
+    excess = options.lower - options.upper
+    return np.where(excess > TOLERANCE * np.maximum(1.0, options.upper), excess,
+                    np.where(options.upper > 0, 0.0, np.maximum(options.lower, 1.0)))
+
+
+def delivery_gate(slack_days: Floats) -> Floats:
+    """`delivery`: days too late."""
+    return np.where(slack_days < -TOLERANCE, -slack_days, 0.0)
+
+
+def ceiling_gate(arrays: Arrays, options: Options, landed: Floats) -> Floats:
+    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency."""
+    ceiling = arrays.demands.ceiling[options.demand]
+    excess = landed - ceiling
+    passes = excess <= TOLERANCE * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
+    return np.where(passes, 0.0, excess)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """Standards that pairs lack: ``row`` points into the pairs that were asked about.
+
+    ``days`` is how many days a certificate misses the due date by, and 0 if there is none.
+    """
+
+    row: Ints
+    standard: Ints
+    days: Ints
+
+
+def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
+    """Which standards each of the pairs lacks, one row a standard."""
+    columns = _standard_columns(arrays, pairs)
+    row, standard, days = _lacks(int(_lacking(*columns).sum()), *columns)
+    return Lacks(row, standard, days)
+
+
+def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[NDArray[np.generic], ...]:
+    capability, demands = arrays.capability, arrays.demands
+    return (
+        demands.component[pairs.demand], demands.lead_firm[pairs.demand],
+        demands.due_days[pairs.demand], arrays.bids.supplier[pairs.bid],
+        capability.asked_start, capability.asked, capability.asked_by, capability.held_start,
+        capability.held, capability.held_scope, capability.held_from, capability.held_to,
+        capability.standards.meets,
+    )
+
+
+@numba.njit(cache=True)
+def _days_missed(component: int, due: int, supplier: int, asked: int, held_start: Ints, held: Ints,
+                 scope: Ints, valid_from: Ints, valid_to: Ints, meets: Bools) -> int:
+    """0 if met; the fewest days by which a certificate misses the due date; -1 if there is none."""
+    nearest = -1
+    for i in range(held_start[supplier], held_start[supplier + 1]):
+        if not meets[held[i], asked] or (scope[i] >= 0 and scope[i] != component):
+            continue
+        missed = max(0, due - valid_to[i], valid_from[i] - due)
+        if missed == 0:
+            return 0
+        if nearest < 0 or missed < nearest:
+            nearest = missed
+    return nearest
+
+
+@numba.njit(cache=True)
+def _lacking(component: Ints, firm: Ints, due: Ints, supplier: Ints, asked_start: Ints,
+             asked: Ints, asked_by: Ints, held_start: Ints, held: Ints, scope: Ints,
+             valid_from: Ints, valid_to: Ints, meets: Bools) -> Ints:
+    count = np.zeros(component.size, dtype=np.int32)
+    for p in range(component.size):
+        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
+            if asked_by[r] >= 0 and asked_by[r] != firm[p]:
+                continue
+            if _days_missed(component[p], due[p], supplier[p], asked[r], held_start, held, scope,
+                            valid_from, valid_to, meets) != 0:
+                count[p] += 1
+    return count
+
+
+@numba.njit(cache=True)
+def _lacks(size: int, component: Ints, firm: Ints, due: Ints, supplier: Ints, asked_start: Ints,
+           asked: Ints, asked_by: Ints, held_start: Ints, held: Ints, scope: Ints,
+           valid_from: Ints, valid_to: Ints, meets: Bools) -> tuple[Ints, Ints, Ints]:
+    row = np.empty(size, dtype=np.int32)
+    standard = np.empty(size, dtype=np.int32)
+    days = np.empty(size, dtype=np.int32)
+    k = 0
+    for p in range(component.size):
+        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
+            if asked_by[r] >= 0 and asked_by[r] != firm[p]:
+                continue
+            missed = _days_missed(component[p], due[p], supplier[p], asked[r], held_start, held,
+                                  scope, valid_from, valid_to, meets)
+            if missed != 0:
+                row[k], standard[k], days[k] = p, asked[r], max(missed, 0)
+                k += 1
+    return row, standard, days

@@ -1,0 +1,223 @@
+"""The child process: reads one request, solves it with one native library, and answers.
+
+Run as ``python -m matcher.engines.native NAME``. The answers leave through a copy of the standard
+output, which itself leads nowhere from then on, so that no solver's banner gets between them. A
+request to stop arrives on the standard input; when that closes, or the parent is another process,
+the parent is gone and this one ends itself, even in the midst of a native call.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import IO, Any, Protocol
+
+import numpy as np
+
+from matcher.engines.wire import Request, Verdict, read, write
+from matcher.errors import EngineError, EngineUnavailable
+from matcher.program import Floats, Program
+
+EXACT = 1e-7
+"""A plan that breaks the program by less than this, its integers exact, is left as it is."""
+
+_SETTLED = 1e-6
+_BOUND_EVERY_S = 0.05
+_CHECK_PARENT_S = 0.5
+
+
+class Native(Protocol):
+    """What a module driving one solver library offers to this process."""
+
+    def solve(self, request: Request, channel: Channel, option: str) -> Verdict:
+        """Solve, sending better plans and bounds on the way."""
+        ...
+
+    def linear(self, program: Program) -> Floats | None:
+        """An optimum of a program without integers; ``None`` if it has none."""
+        ...
+
+
+class Channel:
+    """What a running solve tells the parent, and whether the parent wants it to stop.
+
+    Plans are made exact on a thread of their own, the latest one first: a solver must not wait
+    for it in its callback.
+    """
+
+    def __init__(self, stream: IO[bytes], program: Program, native: Native) -> None:
+        self.stop = threading.Event()
+        self.is_rough = False
+        """Whether continuous columns are only about right, and always to be solved again."""
+        self._program = program
+        self._native = native
+        self._stream = stream
+        self._sending = threading.Lock()
+        self._plans = threading.Condition()
+        self._latest: Floats | None = None
+        self._busy = False
+        self._bound = -np.inf
+        self._bound_at = -np.inf
+        threading.Thread(target=self._make_exact, name="exact", daemon=True).start()
+
+    def send(self, kind: str, content: Any) -> None:
+        """Send one message."""
+        with self._sending:
+            write(self._stream, (kind, content))
+
+    def plan(self, x: Floats) -> None:
+        """Report a plan as the solver has it; a later one replaces it while it waits."""
+        with self._plans:
+            self._latest = x
+            self._plans.notify_all()
+
+    def bound(self, value: float) -> None:
+        """Report a proven lower bound; the final one comes with the verdict."""
+        now = time.perf_counter()
+        if value > self._bound and now - self._bound_at > _BOUND_EVERY_S and abs(value) < 1e19:
+            self._bound, self._bound_at = value, now
+            self.send("bound", float(value))
+
+    def exact(self, x: Floats) -> Floats | None:
+        """``x`` with exact integers, and continuous columns to match; ``None`` if none do.
+
+        A solver takes 1e-7 for zero, and 1e-7 of a large upper bound is a quantity without its
+        award. Rounding alone would break that row, so the integers are fixed and the rest is
+        solved again.
+        """
+        program = self._program
+        x = np.clip(np.where(program.integer, np.round(x), x), program.lower, program.upper)
+        rough = self.is_rough and not program.integer.all()
+        tolerance = EXACT if program.integer.any() else _SETTLED
+        if not rough and program.violation(x) <= tolerance:
+            return x
+        if program.integer.all() or not (rough or program.integer.any()):
+            return None
+        fixed = replace(
+            program,
+            lower=np.where(program.integer, x, program.lower),
+            upper=np.where(program.integer, x, program.upper),
+            integer=np.zeros_like(program.integer),
+        )
+        solved = self._native.linear(fixed)
+        if solved is None:
+            return None
+        solved = np.clip(solved, fixed.lower, fixed.upper)
+        return solved if program.violation(solved) <= _SETTLED else None
+
+    def settle(self) -> None:
+        """Wait until every reported plan is on its way."""
+        with self._plans:
+            self._plans.wait_for(lambda: self._latest is None and not self._busy)
+
+    def _make_exact(self) -> None:
+        while True:
+            with self._plans:
+                self._plans.wait_for(lambda: self._latest is not None)
+                x, self._latest, self._busy = self._latest, None, True
+            assert x is not None
+            try:
+                settled = self.exact(x)
+                if settled is not None:
+                    self.send("plan", settled)
+            finally:
+                with self._plans:
+                    self._busy = False
+                    self._plans.notify_all()
+
+
+def main(name: str) -> None:
+    """Solve the one request that comes in on the standard input."""
+    answers, requests = _take_over_pipes()
+    family, _, option = name.partition(":")
+    request: Request = read(requests)
+    try:
+        native = import_module(f"matcher.engines.{family}")
+    except ImportError as error:
+        write(answers, ("unavailable", f"engine '{name}' cannot be loaded: {error}"))
+        return
+    channel = Channel(answers, request.program, native)
+    _heed(requests, channel, request.parent)
+    channel.send("ready", None)
+    try:
+        verdict = native.solve(request, channel, option)
+        if verdict.x is not None:
+            exact = channel.exact(verdict.x)
+            detail = "" if exact is not None else "no quantities fit the solver's last integers"
+            details = "; ".join(text for text in (verdict.detail, detail) if text)
+            verdict = replace(verdict, x=exact, detail=details)
+        channel.settle()
+        channel.send("verdict", verdict)
+    except EngineUnavailable as error:
+        channel.send("unavailable", str(error))
+    except EngineError as error:
+        channel.settle()
+        channel.send("refused", str(error))
+
+
+def repeat_until_done(ask: Callable[[], None], channel: Channel) -> Callable[[], None]:
+    """Call ``ask`` again and again once the parent wants to stop; returns what ends this.
+
+    Some solvers forget a request made before their search begins.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        channel.stop.wait()
+        while not done.wait(0.05):
+            ask()
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
+    return done.set
+
+
+def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Our own copies of the two pipes; what solvers and their children see leads nowhere."""
+    answers = os.fdopen(os.dup(1), "wb")
+    requests = os.fdopen(os.dup(0), "rb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return answers, requests
+
+
+def _heed(requests: IO[bytes], channel: Channel, parent: int) -> None:
+    """Listen for a stop, and end this process when the parent is gone."""
+
+    def listen() -> None:
+        try:
+            while True:
+                if read(requests) == "stop":
+                    channel.stop.set()
+        except (EOFError, OSError):
+            _end_with_children()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(_CHECK_PARENT_S)
+        _end_with_children()
+
+    for target in (listen, look):
+        threading.Thread(target=target, name=target.__name__, daemon=True).start()
+
+
+def _end_with_children() -> None:
+    import psutil  # only at the end, to start fast
+
+    for process in psutil.Process().children(recursive=True):
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+    sys.stdout.flush()
+    os._exit(0)  # daemon threads and native libraries have no say in the ending

@@ -1,0 +1,118 @@
+"""SCIP in the child process, through PySCIPOpt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pyscipopt import SCIP_EVENTTYPE, Eventhdlr, Model
+from pyscipopt.scip import Expr, ExprCons, Term
+
+from matcher.engines.highs import linear
+from matcher.engines.native import Channel, repeat_until_done
+from matcher.engines.wire import Request, Status, Verdict
+from matcher.errors import EngineError
+from matcher.program import Floats, Program
+
+__all__ = ["linear", "solve"]
+
+_FEASIBILITY = 1e-7
+_ENDINGS: dict[str, Status] = {
+    "optimal": "finished",
+    "gaplimit": "finished",
+    "infeasible": "infeasible",
+    "timelimit": "time_limit",
+    "userinterrupt": "interrupted",
+}
+
+
+def solve(request: Request, channel: Channel, option: str) -> Verdict:
+    """Solve with SCIP, which uses one thread."""
+    del option
+    program, limits = request.program, request.limits
+    model, columns = _model(program)
+    model.setParam("limits/time", request.remaining_s)
+    model.setParam("limits/gap", limits.gap)
+    model.setParam("randomization/randomseedshift", limits.seed % 2**31)
+    model.setParam("numerics/feastol", _FEASIBILITY)
+    if request.start is not None:
+        solution = model.createSol()
+        for column, value in zip(columns, request.start.tolist(), strict=True):
+            solution[column] = value
+        model.addSol(solution)
+    model.includeEventhdlr(_Watcher(channel, columns), "watcher", "reports plans and bounds")
+    done = repeat_until_done(lambda: _interrupt(model), channel)
+    model.optimizeNogil()
+    done()
+    ending = _ENDINGS.get(model.getStatus())
+    if ending is None:
+        raise EngineError(f"SCIP ended with '{model.getStatus()}'")
+    if ending == "infeasible":
+        return Verdict(ending, None, None)
+    x = _values(model.getBestSol(), columns) if model.getNSols() else None
+    bound = float(model.getDualbound())
+    return Verdict(ending, x, bound if abs(bound) < model.infinity() else None)
+
+
+class _Watcher(Eventhdlr):  # type: ignore[misc]
+    """Reports every better plan, and the bound after every node."""
+
+    def __init__(self, channel: Channel, columns: list[Any]) -> None:
+        self._channel = channel
+        self._columns = columns
+        self._events = (
+            SCIP_EVENTTYPE.BESTSOLFOUND, SCIP_EVENTTYPE.NODESOLVED, SCIP_EVENTTYPE.LPSOLVED
+        )
+
+    def eventinit(self) -> None:
+        for event in self._events:
+            self.model.catchEvent(event, self)
+
+    def eventexit(self) -> None:
+        for event in self._events:
+            self.model.dropEvent(event, self)
+
+    def eventexec(self, event: Any) -> None:
+        if event.getType() == SCIP_EVENTTYPE.BESTSOLFOUND:
+            self._channel.plan(_values(self.model.getBestSol(), self._columns))
+        self._channel.bound(self.model.getDualbound())
+
+
+def _model(program: Program) -> tuple[Any, list[Any]]:
+    model = Model(program.name)
+    model.hideOutput()
+    kinds = np.where(program.integer, "I", "C").tolist()
+    columns = [
+        model.addVar(
+            f"x{j}", kind, None if lower == -np.inf else lower, None if upper == np.inf else upper,
+            cost,
+        )
+        for j, (kind, lower, upper, cost) in enumerate(
+            zip(kinds, program.lower.tolist(), program.upper.tolist(), program.cost.tolist(),
+                strict=True)
+        )
+    ]
+    model.addObjoffset(program.offset)
+    terms = [Term(column) for column in columns]
+    indptr, indices = program.matrix.indptr.tolist(), program.matrix.indices.tolist()
+    data = program.matrix.data.tolist()
+    limits = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
+    for row, (lower, upper) in enumerate(limits):
+        entries = range(indptr[row], indptr[row + 1])
+        expression = Expr({terms[indices[k]]: data[k] for k in entries})
+        low, high = (None if lower == -np.inf else lower), (None if upper == np.inf else upper)
+        if low is not None or high is not None:
+            model.addCons(ExprCons(expression, low, high))
+    return model, columns
+
+
+def _values(solution: Any, columns: list[Any]) -> Floats:
+    return np.array([solution[column] for column in columns])
+
+
+def _interrupt(model: Any) -> None:
+    """Ask SCIP to stop, which it refuses as long as it has not begun."""
+    try:
+        model.interruptSolve()
+    except Exception:  # PySCIPOpt has no narrower class for a call in the wrong stage
+        return

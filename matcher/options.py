@@ -1,0 +1,144 @@
+"""Options: every demand–bid–mode–tier that could be tried, before any gate.
+
+A *pair* is a demand and a bid for its component. An option is a pair, a mode that connects the
+supplier's place with the demand's, and a price tier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.links import Links, links_between
+from matcher.tables import MODES
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Demand–bid pairs, sorted by demand, then bid; ``link`` is the index in `Links`."""
+
+    demand: Ints
+    bid: Ints
+    link: Ints
+
+    @property
+    def size(self) -> int:
+        """Number of pairs."""
+        return int(self.demand.size)
+
+    def slice(self, start: int, stop: int) -> Pairs:
+        """The pairs from ``start`` up to ``stop``."""
+        return Pairs(self.demand[start:stop], self.bid[start:stop], self.link[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options as columns. ``pair`` points into the pairs, ``tier`` into the network's tiers.
+
+    ``lower`` and ``upper`` are the smallest and largest award, in units.
+    """
+
+    pair: Ints
+    demand: Ints
+    bid: Ints
+    link: Ints
+    mode: Ints
+    tier: Ints
+    lower: Floats
+    upper: Floats
+
+
+def pairs_of(arrays: Arrays) -> tuple[Pairs, Links]:
+    """Every pair of a demand with a bid for its component, and the links that they need."""
+    demands, bids = arrays.demands, arrays.bids
+    general = np.flatnonzero(bids.demand < 0).astype(np.int32)
+    general = general[np.argsort(bids.component[general], kind="stable")]
+    component = bids.component[general]
+    first = np.searchsorted(component, demands.component, side="left")
+    count = np.searchsorted(component, demands.component, side="right") - first
+    demand, offset = expand(count)
+    bid = general[first[demand] + offset]
+    special = np.flatnonzero(bids.demand >= 0).astype(np.int32)
+    if special.size:
+        demand = np.concatenate([demand, bids.demand[special]])
+        bid = np.concatenate([bid, special])
+        order = np.lexsort((bid, demand))
+        demand, bid = demand[order], bid[order]
+    origin = arrays.suppliers.place[bids.supplier[bid]]
+    destination = demands.place[demand]
+    links = links_between(arrays, origin, destination)
+    return Pairs(demand, bid, links.find(origin, destination)), links
+
+
+def expand(count: Ints) -> tuple[Ints, Ints]:
+    """Repeat row i ``count[i]`` times: the row of each entry, and its place within the row.
+
+    >>> row, offset = expand(np.array([2, 0, 1]))
+    >>> row.tolist(), offset.tolist()
+    ([0, 0, 2], [0, 1, 0])
+    """
+    row = np.repeat(np.arange(count.size, dtype=np.int32), count)
+    start = np.cumsum(count) - count
+    return row, (np.arange(row.size) - start[row]).astype(np.int32)
+
+
+def usable_modes(arrays: Arrays, pairs: Pairs, links: Links) -> Bools:
+    """Which modes each pair can use: the bid allows it and the link has it; (pairs, modes)."""
+    usable: Bools = arrays.bids.modes[pairs.bid] & links.connected[pairs.link]
+    return usable
+
+
+def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> Options:
+    """Every usable mode and tier of the pairs, in the order of pairs, modes and tiers."""
+    bids = arrays.bids
+    pair, mode = np.nonzero(usable)
+    bid = bids.tier_start[pairs.bid[pair] + 1] - bids.tier_start[pairs.bid[pair]]
+    if (bid > 1).any():
+        row, offset = expand(bid)
+        pair, mode = pair[row], mode[row]
+    else:
+        offset = np.zeros(pair.size, dtype=np.int32)
+    pair = pair.astype(np.int32)
+    tier = bids.tier_start[pairs.bid[pair]] + offset
+    return sized(arrays, pairs, pair, mode.astype(np.int32), tier)
+
+
+def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> Options:
+    """Options with the smallest and largest award each allows.
+
+    lower = max(MOQ, tier from), upper = min(tier to, largest award, share cap × quantity), both
+    moved inward to a whole order multiple; single source asks for the whole quantity.
+    """
+    bids, demands, tiers = arrays.bids, arrays.demands, arrays.tiers
+    demand, bid = pairs.demand[pair], pairs.bid[pair]
+    quantity = demands.quantity[demand]
+    lower = np.maximum(bids.moq[bid], tiers.lower[tier])
+    upper = np.minimum(np.minimum(tiers.upper[tier], bids.max_quantity[bid]),
+                       demands.share_cap[demand] * quantity)
+    single = demands.single_source[demand]
+    # Single source: the only admissible award is the whole quantity, so a smaller upper limit
+    # leaves the option empty (lower > upper) and the quantity gate rejects it.
+    lower = np.where(single, np.maximum(lower, quantity), lower)
+    multiple = bids.order_multiple[bid]
+    stepped = np.flatnonzero(multiple > 0)
+    if stepped.size:
+        step = multiple[stepped]
+        # The slack keeps 3 × 0.1 from counting as more than 0.3.
+        lower[stepped] = np.ceil(lower[stepped] / step - 1e-9) * step
+        upper[stepped] = np.floor(upper[stepped] / step + 1e-9) * step
+    return Options(pair=pair, demand=demand, bid=bid, link=pairs.link[pair], mode=mode, tier=tier,
+                   lower=lower, upper=upper)
+
+
+def chunks(pairs: Pairs, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of at most ``size`` pairs that cover all of them."""
+    for start in range(0, pairs.size, size):
+        yield start, min(start + size, pairs.size)
+
+
+def mode_names(mode: Ints) -> list[str]:
+    """Names of mode indices."""
+    return [MODES[i] for i in mode]

@@ -1,0 +1,293 @@
+"""The plan: who makes how much of what, when, at which landed cost, and how good that is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from matcher.errors import InputError, Issue
+from matcher.landed_cost import TERMS
+from matcher.outcome import Found, Stopped
+
+FORMAT = "matcher plan 1"
+
+AWARD_SCHEMA: dict[str, pl.DataType] = {
+    "demand": pl.String(),
+    "supplier": pl.String(),
+    "bid": pl.String(),
+    "component": pl.String(),
+    "mode": pl.String(),
+    "tier": pl.Int64(),
+    "quantity": pl.Float64(),
+    **{f"{term}_per_unit": pl.Float64() for term in TERMS},
+    "landed_cost_per_unit": pl.Float64(),
+    "landed_cost": pl.Float64(),
+    "fixed_cost": pl.Float64(),
+    "order_date": pl.Date(),
+    "ship_date": pl.Date(),
+    "arrival_date": pl.Date(),
+    "slack_days": pl.Float64(),
+}
+SUPPLIER_SCHEMA: dict[str, pl.DataType] = {
+    "supplier": pl.String(),
+    "num_awards": pl.Int64(),
+    "landed_cost": pl.Float64(),
+    "onboarding_cost": pl.Float64(),
+}
+UNMET_SCHEMA: dict[str, pl.DataType] = {
+    "demand": pl.String(),
+    "quantity": pl.Float64(),
+    "share": pl.Float64(),
+    "reason": pl.String(),
+}
+
+
+class Coverage(BaseModel):
+    """How much of the demand is left unmet: Σ priority × unmet share, the first objective."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unmet: float = Field(ge=0)
+    bound: float = Field(ge=0)
+    proven: bool
+
+
+class Costs(BaseModel):
+    """Totals in the plan's currency; ``total`` is their sum and the plan's ``best``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    landed: float
+    fixed: float
+    onboarding: float
+    total: float
+
+
+class Result(BaseModel):
+    """What was found, why the search stopped, and what is proven.
+
+    ``best`` is the cost of this plan, ``bound`` a proven lower bound on the cost of any plan that
+    covers at least as much, ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    found: Found
+    stopped: Stopped
+    coverage: Coverage | None = None
+    costs: Costs | None = None
+    best: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+    detail: str = ""
+
+
+class Run(BaseModel):
+    """How the plan was made: all that is needed to make it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: str
+    engine_version: str
+    versions: dict[str, str]
+    seed: int
+    threads: int
+    time_limit_s: float
+    gap_limit: float
+    candidates: int
+    seconds: float
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+_PYTHON_TYPES: dict[pl.DataType, type] = {
+    pl.String(): str, pl.Int64(): int, pl.Float64(): float, pl.Date(): date,
+}
+
+
+def _row_model(name: str, schema: dict[str, pl.DataType], *required: str) -> type[_Strict]:
+    """The JSON form of a row; what is not required may be left out."""
+    columns: dict[str, Any] = {
+        column: (_PYTHON_TYPES[dtype], ...) if column in required
+        else (_PYTHON_TYPES[dtype] | None, None)
+        for column, dtype in schema.items()
+    }
+    return create_model(name, __base__=_Strict, **columns)
+
+
+_Award = _row_model("Award", AWARD_SCHEMA, "demand", "bid", "quantity")
+_Supplier = _row_model("Supplier", SUPPLIER_SCHEMA, "supplier")
+_Unmet = _row_model("Unmet", UNMET_SCHEMA, "demand", "quantity")
+
+
+class _Document(_Strict):
+    """A plan as JSON. Only ``awards`` is needed: what a person leaves out is not judged."""
+
+    format: Literal["matcher plan 1"] = FORMAT
+    network: str | None = None
+    input_hash: str | None = None
+    currency: str | None = None
+    result: Result | None = None
+    run: Run | None = None
+    awards: list[_Award]  # type: ignore[valid-type]
+    suppliers: list[_Supplier] | None = None  # type: ignore[valid-type]
+    unmet: list[_Unmet] | None = None  # type: ignore[valid-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An award plan.
+
+    Parameters
+    ----------
+    awards
+        One row an award: keys, quantity in units, each landed-cost term per unit, totals in the
+        plan's currency, dates. See ``AWARD_SCHEMA``.
+    suppliers
+        One row a supplier used, with its onboarding cost. ``None`` in a plan made by hand.
+    unmet
+        One row a demand that is not fully covered, with the reason. ``None`` in a plan made by
+        hand.
+    result, run
+        What is claimed of the plan, and how it was made. ``None`` in a plan made by hand.
+    """
+
+    awards: pl.DataFrame
+    suppliers: pl.DataFrame | None = None
+    unmet: pl.DataFrame | None = None
+    network: str | None = None
+    input_hash: str | None = None
+    currency: str | None = None
+    result: Result | None = None
+    run: Run | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The plan in one sentence."""
+        if self.result is None:
+            return f"A plan with {self.awards.height} awards, made by hand; nothing is claimed."
+        return _verdict(self, self.result)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        document: dict[str, Any] = {"format": FORMAT}
+        for name in ("network", "input_hash", "currency"):
+            if getattr(self, name) is not None:
+                document[name] = getattr(self, name)
+        for name, part in (("result", self.result), ("run", self.run)):
+            if part is not None:
+                document[name] = part.model_dump(mode="json")
+        for name, frame in (
+            ("awards", self.awards), ("suppliers", self.suppliers), ("unmet", self.unmet),
+        ):
+            if frame is not None:
+                document[name] = _rows(frame)
+        return document
+
+    def write(self, path: str | Path) -> None:
+        """Write the plan as JSON."""
+        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.with_columns(
+        pl.col(pl.Date).dt.to_string("iso")).to_dicts()
+    return [{key: value for key, value in row.items() if value is not None} for row in rows]
+
+
+def _verdict(plan: Plan, result: Result) -> str:
+    if result.found == "infeasible":
+        return "No plan exists: the mandatory rules contradict each other or the bids."
+    if result.best is None or result.coverage is None:
+        return f"No plan was found before the search stopped ({result.stopped})."
+    money = f"{result.best:,.2f} {plan.currency}"
+    used = plan.awards["supplier"].n_unique()
+    unmet = 0 if plan.unmet is None else plan.unmet.height
+    covered = "every demand" if unmet == 0 else f"all but {unmet} demands in full"
+    proof = "no bound was proven"
+    if result.found == "optimal":
+        proof = "proven optimal"
+    elif result.gap is not None:
+        proof = f"at most {result.gap:.2%} above the optimum, not proven optimal"
+    if not result.coverage.proven:
+        proof += "; more coverage may be possible"
+    return (f"{plan.awards.height} awards to {used} suppliers cover {covered} "
+            f"for {money} landed: {proof}.")
+
+
+def plan_from_dict(document: object, source: str = "plan") -> Plan:
+    """A plan from JSON values, its own or made by hand.
+
+    Raises
+    ------
+    InputError
+        With every issue; places are JSON pointers.
+    """
+    try:
+        parsed = _Document.model_validate(document)
+    except ValidationError as error:
+        raise InputError([
+            Issue("bad_plan", source, None, "/" + "/".join(str(part) for part in found["loc"]),
+                  None if isinstance(found["input"], dict | list) else str(found["input"]),
+                  found["msg"][:1].lower() + found["msg"][1:], "see docs/plan-format.md")
+            for found in error.errors()]) from None
+    return Plan(
+        awards=_frame(parsed.awards, AWARD_SCHEMA),
+        suppliers=None if parsed.suppliers is None else _frame(parsed.suppliers, SUPPLIER_SCHEMA),
+        unmet=None if parsed.unmet is None else _frame(parsed.unmet, UNMET_SCHEMA),
+        network=parsed.network, input_hash=parsed.input_hash, currency=parsed.currency,
+        result=parsed.result, run=parsed.run)
+
+
+def _frame(rows: list[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame([row.model_dump() for row in rows], schema=schema)
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan: JSON, or a CSV of awards with at least ``demand``, ``bid``, ``quantity``.
+
+    Raises
+    ------
+    InputError
+        The file is missing, not a plan, or has faulty values; all of them are listed.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".csv":
+            return _plan_from_csv(path)
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError([Issue("unreadable", str(path), None, None, None,
+                                error.strerror or str(error),
+                                "give the path of a plan that can be read")]) from None
+    except UnicodeDecodeError as error:
+        raise InputError([Issue("wrong_encoding", str(path), None, None, None,
+                                f"byte {error.start} is not UTF-8", "save it as UTF-8")]) from None
+    except json.JSONDecodeError as error:
+        raise InputError([Issue("bad_json", str(path), error.lineno, None, None, error.msg,
+                                "give a plan as JSON, or a .csv of awards")]) from None
+    except RecursionError:
+        raise InputError([Issue("bad_json", str(path), None, None, None, "nested too deeply",
+                                "give a plan as JSON, or a .csv of awards")]) from None
+    return plan_from_dict(document, path.name)
+
+
+def _plan_from_csv(path: Path) -> Plan:
+    text = path.read_bytes().decode("utf-8-sig")
+    try:
+        frame = pl.read_csv(text.encode(), infer_schema=False) if text.strip() else pl.DataFrame()
+    except pl.exceptions.PolarsError as error:
+        raise InputError([Issue("bad_csv", path.name, None, None, None, str(error).split("\n")[0],
+                                "give a comma-separated file with a header")]) from None
+    rows = [{key: value for key, value in row.items() if value not in (None, "")}
+            for row in frame.to_dicts()]
+    return plan_from_dict({"awards": rows}, path.name)

@@ -1,0 +1,33 @@
+"""Which table a file, sheet or JSON member is."""
+
+from __future__ import annotations
+
+from matcher.tables import BY_NAME
+from matcher.validate.findings import Findings, Nearest
+
+READ_ME = "Read me"
+"""The sheet of the template that explains the others; it is no table."""
+
+_NEAR = 0.8
+"""Similarity from which a name counts as a misspelt table: 'usage' for 'usages' is 0.92."""
+
+
+def table_name(written: str, place: str, findings: Findings) -> str | None:
+    """The table called ``written``; ``None``, with an issue, if there is none of that name.
+
+    A name very near to a table's is an error, since a misspelt table would drop its rows unseen.
+    """
+    name = written.strip().casefold()
+    if name in BY_NAME:
+        return name
+    nearest = Nearest(BY_NAME)
+    near = nearest.find(name, cutoff=_NEAR)
+    if near is not None:
+        findings.add("unknown_table", place, f"is not a table, but nearly '{near}'",
+                     f"rename it to {near}, or to something else if it is not meant", value=written)
+    else:
+        maybe = nearest.find(name, cutoff=0.0)
+        findings.add("unknown_table", place, "is not a table and is left out",
+                     f"rename it if it is meant as one; the nearest is '{maybe}'", value=written,
+                     severity="warning")
+    return None

@@ -1,0 +1,216 @@
+"""From one table as found to one with the columns of its schema, typed."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from matcher.tables import Column, Table
+from matcher.validate.cells import Parser, as_text
+from matcher.validate.findings import Findings, Nearest, quoted
+from matcher.validate.raw import Raw, Typed
+
+
+def typed(raw: Raw, table: Table, parser: Parser, findings: Findings) -> Typed:
+    """The table with every column of its schema; cells that are empty or wrong are null.
+
+    Rows in which nothing is stated are left out, as spreadsheets often end in such rows.
+    """
+    cells, wrong = _columns(raw, table, findings)
+    values: dict[str, pl.Series] = {}
+    stated: dict[str, pl.Series] = {}
+    for column in table.columns:
+        found = cells.get(column.name)
+        if found is None:
+            values[column.name] = pl.Series([None] * raw.rows.len(), dtype=column.dtype)
+            continue
+        parsed = parser.parse(column, found)
+        if parsed is None:
+            wrong[column.name] = raw.rows
+            findings.add(
+                "wrong_type", raw.place, f"holds cells of the type {found.dtype}",
+                f"store it as {column.dtype} or as text", column=column.name,
+            )
+            continue
+        values[column.name], stated[column.name] = parsed
+
+    filled = pl.Series([False] * raw.rows.len(), dtype=pl.Boolean)
+    for mask in stated.values():
+        filled |= mask
+    for column in table.columns:
+        if column.name in stated:
+            rows = _faults(raw, column, cells[column.name], values[column.name],
+                           stated[column.name], filled, parser, findings)
+            if rows.len():
+                wrong[column.name] = rows
+    frame = pl.DataFrame(
+        {"row": raw.rows} | {
+            column.name: values.get(
+                column.name, pl.Series([None] * raw.rows.len(), dtype=column.dtype))
+            for column in table.columns
+        }
+    ).filter(filled)
+    _row_count(raw, table, frame, findings)
+    return Typed(table, raw.place, frame, wrong)
+
+
+def absent(table: Table, place: str) -> Typed:
+    """A table that was not given."""
+    frame = table.empty().with_columns(row=pl.Series([], dtype=pl.Int64))
+    return Typed(table, place, frame, {})
+
+
+def _columns(
+    raw: Raw, table: Table, findings: Findings
+) -> tuple[dict[str, pl.Series], dict[str, pl.Series]]:
+    """The cells by column name, and the required columns that are missing."""
+    names = [column.name for column in table.columns]
+    cells: dict[str, pl.Series] = {}
+    unknown: list[tuple[str, pl.Series]] = []
+    for written, series in zip(raw.header, raw.columns, strict=True):
+        name = written.strip().casefold()
+        if name in cells:
+            findings.add("duplicate_column", raw.place, "stands in the table twice",
+                         "keep one of the two", row=1, column=name, value=written.strip())
+        elif name in names:
+            cells[name] = series
+        else:
+            unknown.append((written.strip(), series))
+    nearest = Nearest([name for name in names if name not in cells])
+    for name, series in unknown:
+        if name:
+            findings.add(
+                "unknown_column", raw.place, "is not a column of this table",
+                nearest.fix(name, f"delete it; the columns are {', '.join(names)}"),
+                row=1, column=name, value=name,
+            )
+        elif _has_content(series):
+            findings.add("unknown_column", raw.place, "a column without a name holds cells",
+                         "name it in row 1, or delete it", row=1)
+    missing = {c.name for c in table.columns if c.required and c.name not in cells}
+    for name in names:
+        if name in missing:
+            findings.add("missing_column", raw.place, "is required and missing",
+                         f"add the column {name}: {table[name].meaning}", row=1, column=name)
+    return cells, {name: raw.rows.clear() for name in missing}
+
+
+def _has_content(series: pl.Series) -> bool:
+    text = as_text(series)
+    return text is None or text.is_not_null().any()
+
+
+def _faults(
+    raw: Raw,
+    column: Column,
+    cells: pl.Series,
+    values: pl.Series,
+    stated: pl.Series,
+    filled: pl.Series,
+    parser: Parser,
+    findings: Findings,
+) -> pl.Series:
+    """Note every wrong and every missing cell of one column; the rows they stand in."""
+    bad = stated & values.is_null()
+    if bad.any():
+        text = as_text(cells.filter(bad))
+        assert text is not None, column.name
+        hits = pl.DataFrame({"row": raw.rows.filter(bad), "text": text})
+        for code, group in _by_code(hits, column, parser):
+            findings.each(
+                code, raw.place, group,
+                lambda hit: (
+                    (fault := parser.fault(column, hit["text"])).problem, fault.fix),
+                column=column.name, value="text",
+            )
+    gaps = filled & ~stated & column.required
+    if gaps.any():
+        findings.each(
+            "missing_cell", raw.place, pl.DataFrame({"row": raw.rows.filter(gaps)}),
+            lambda _: ("is required and empty", f"state it: {column.meaning}"),
+            column=column.name,
+        )
+    return raw.rows.filter(bad | gaps)
+
+
+def _by_code(
+    hits: pl.DataFrame, column: Column, parser: Parser
+) -> list[tuple[str, pl.DataFrame]]:
+    """The wrong cells, grouped by the code of what is wrong with them."""
+    texts = hits["text"].unique(maintain_order=True)
+    codes = pl.Series([parser.fault(column, text).code for text in texts], dtype=pl.String)
+    coded = hits.with_columns(code=hits["text"].replace_strict(texts, codes))
+    return [(str(code), group) for (code,), group in coded.group_by("code", maintain_order=True)]
+
+
+def _row_count(raw: Raw, table: Table, frame: pl.DataFrame, findings: Findings) -> None:
+    if table.required and frame.is_empty():
+        findings.add("empty_table", raw.place, "has no rows",
+                     f"add at least one; required columns: "
+                     f"{', '.join(c.name for c in table.columns if c.required)}")
+    if table.name == "network" and frame.height > 1:
+        findings.add("too_many_rows", raw.place, f"has {frame.height:,} rows",
+                     "keep one row; a network is one problem", row=int(frame["row"][1]))
+
+
+def check_keys(table: Typed, findings: Findings) -> None:
+    """Note every row whose key was used before, naming both rows."""
+    key = list(table.table.key)
+    rows = table.frame.select("row", *key)
+    for name in key:
+        if name in table.wrong:  # a wrong cell has become null, which may be a value of the key
+            rows = rows.filter(~pl.col("row").is_in(table.wrong[name].implode()))
+        if table.table[name].required:
+            rows = rows.filter(pl.col(name).is_not_null())
+    keys = pl.struct(key) if len(key) > 1 else pl.col(key[0])
+    if rows.select(keys.n_unique()).item() == rows.height:
+        return
+    hits = rows.with_columns(
+        first=pl.col("row").min().over(key),
+        text=pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in key],
+                           separator=" / "),
+    ).filter(pl.col("row") != pl.col("first"))
+    single = len(key) == 1
+    findings.each(
+        "duplicate_id" if single else "duplicate_key", table.place, hits,
+        lambda hit: (
+            f"is in row {hit['first']} already" if single
+            else f"as {', '.join(key)} is in row {hit['first']} already",
+            f"keep row {hit['first']} or row {hit['row']}, or give one of them another "
+            + (key[0] if single else "key"),
+        ),
+        column=key[0] if single else None, value="text",
+    )
+
+
+def check_references(tables: dict[str, Typed], unknown: set[str], findings: Findings) -> None:
+    """Note every id that stands in no row of the table it points to.
+
+    Parameters
+    ----------
+    unknown
+        Tables that could not be read; what points to them cannot be judged.
+    """
+    for table in tables.values():
+        for column in table.table.columns:
+            if column.kind != "ref" or column.ref in unknown:
+                continue
+            target = tables[column.ref]
+            id_name = target.table.key[0]
+            known = target.frame[id_name].drop_nulls()
+            if known.is_empty() and (target.table.required or id_name in target.wrong):
+                continue  # the empty table or missing column is an issue already
+            hits = table.frame.select("row", column.name).filter(
+                pl.col(column.name).is_not_null() & ~pl.col(column.name).is_in(known.implode())
+            )
+            if hits.is_empty():
+                continue
+            nearest = Nearest(known.unique().sort())
+            example = quoted(known.unique().sort().head(3))
+            otherwise = f"add it to {target.place}" + (
+                f", which has {example}{', …' if known.len() > 3 else ''}" if example else "")
+            findings.each(
+                "dangling_id", table.place, hits,
+                lambda hit, near=nearest, then=otherwise, to=target, name=column.name: (
+                    f"is not in {to.place}", near.fix(hit[name], then)),
+                column=column.name,
+            )

@@ -1,0 +1,433 @@
+"""What must hold between columns and between tables: one function for each rule.
+
+`CHECKS` run on every input, whatever else is wrong with it; a null stands for a cell that is
+empty or wrong, and is passed over. `ADVICE` are warnings about the network as a whole; they run
+only on an input without errors, since a wrong cell would make them say what is not so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import polars as pl
+
+from matcher.reference.trade_costs import trade_costs
+from matcher.validate.findings import Findings, Nearest, plain, quoted
+from matcher.validate.raw import Typed
+
+TOLERANCE = 1e-9
+"""Relative tolerance of comparisons between sums and multiples."""
+
+
+class Tables:
+    """The typed tables, and which of them could not be read.
+
+    Parameters
+    ----------
+    unknown
+        Tables that are missing or could not be read: nothing can be concluded from them.
+    """
+
+    def __init__(self, tables: Mapping[str, Typed], unknown: Collection[str] = ()) -> None:
+        self._tables = tables
+        self._unknown = frozenset(unknown)
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self._tables[name].frame
+
+    def place(self, name: str) -> str:
+        """What the user knows the table by."""
+        return self._tables[name].place
+
+    def known(self, *names: str) -> bool:
+        """Whether all these tables could be read."""
+        return self._unknown.isdisjoint(names)
+
+    def cell(self, column: str) -> object:
+        """The cell of the table ``network``, or ``None`` if it is wrong or missing."""
+        frame = self["network"]
+        return frame[column][0] if frame.height else None
+
+
+def check(tables: Tables, findings: Findings) -> None:
+    """Run every cross-check."""
+    for one in CHECKS:
+        one(tables, findings)
+
+
+def advise(tables: Tables, findings: Findings) -> None:
+    """Run every check of the network as a whole; the input must be without errors."""
+    for one in ADVICE:
+        one(tables, findings)
+
+
+def usages_stay_with_the_supplier(tables: Tables, findings: Findings) -> None:
+    """A usage takes a resource of the supplier that makes the bid."""
+    hits = (
+        tables["usages"].select("row", "bid", "resource")
+        .join(_unique(tables["bids"], "bid", "supplier"), on="bid")
+        .join(_unique(tables["resources"], "resource", pl.col("supplier").alias("owner")),
+              on="resource")
+        .filter(pl.col("supplier") != pl.col("owner"))
+    )
+    findings.each(
+        "foreign_resource", tables.place("usages"), hits,
+        lambda hit: (
+            f"belongs to supplier {hit['owner']}, but bid {hit['bid']} is of {hit['supplier']}",
+            f"name a resource of {hit['supplier']}"),
+        column="resource",
+    )
+
+
+def bids_fit_their_demand(tables: Tables, findings: Findings) -> None:
+    """A bid for one demand offers the component of that demand."""
+    hits = (
+        tables["bids"].select("row", "demand", "component").drop_nulls()
+        .join(_unique(tables["demands"], "demand", pl.col("component").alias("wanted")),
+              on="demand")
+        .filter(pl.col("component") != pl.col("wanted"))
+    )
+    findings.each(
+        "component_mismatch", tables.place("bids"), hits,
+        lambda hit: (
+            f"asks for {hit['wanted']}, but the bid offers {hit['component']}",
+            f"name a demand of {hit['component']}, or leave the cell empty"),
+        column="demand",
+    )
+
+
+def demands_do_not_contradict_themselves(tables: Tables, findings: Findings) -> None:
+    """Supplier counts, share cap and single source of a demand can hold together."""
+    demands, place = tables["demands"], tables.place("demands")
+    least, most, cap = pl.col("min_suppliers"), pl.col("max_suppliers"), pl.col("share_cap")
+    findings.each(
+        "min_over_max", place, demands.filter(least > most),
+        lambda hit: (f"is above max_suppliers {hit['max_suppliers']}",
+                     "lower it, or raise max_suppliers"),
+        column="min_suppliers",
+    )
+    findings.each(
+        "contradiction", place, demands.filter(pl.col("single_source") & (least > 1)),
+        lambda _: ("contradicts single_source, which is true",
+                   "set single_source to false, or min_suppliers to 1"),
+        column="min_suppliers",
+    )
+    findings.each(
+        "contradiction", place, demands.filter(pl.col("single_source") & (cap < 1)),
+        lambda _: ("contradicts single_source, which asks for all from one supplier",
+                   "set single_source to false, or leave share_cap empty"),
+        column="share_cap",
+    )
+    findings.each(
+        "cannot_be_covered", place,
+        demands.filter(cap * most < 1 - TOLERANCE, ~pl.col("single_source").fill_null(value=False)),
+        lambda hit: (
+            f"times max_suppliers {hit['max_suppliers']} is below 1: at least "
+            f"{1 - hit['share_cap'] * hit['max_suppliers']:.1%} of the demand stays unmet",
+            "raise share_cap or max_suppliers"),
+        column="share_cap", severity="warning",
+    )
+
+
+def demands_are_due_after_the_start(tables: Tables, findings: Findings) -> None:
+    """No demand is due before orders are placed."""
+    start = tables.cell("start")
+    if start is not None:
+        findings.each(
+            "due_before_start", tables.place("demands"),
+            tables["demands"].filter(pl.col("due") < pl.lit(start)),
+            lambda _: (f"is before the network's start, {start}",
+                       "write a later date, or an earlier start"),
+            column="due",
+        )
+
+
+def certificates_end_after_they_begin(tables: Tables, findings: Findings) -> None:
+    """A certificate does not end before it begins."""
+    findings.each(
+        "end_before_start", tables.place("certificates"),
+        tables["certificates"].filter(pl.col("valid_to") < pl.col("valid_from")),
+        lambda hit: (f"is before valid_from, {hit['valid_from']}", "exchange or correct the dates"),
+        column="valid_to",
+    )
+
+
+def award_sizes_are_possible(tables: Tables, findings: Findings) -> None:
+    """Some quantity satisfies the MOQ, the largest award and the order multiple of a bid."""
+    bids, place = tables["bids"], tables.place("bids")
+    moq, most, multiple = pl.col("moq"), pl.col("max_quantity"), pl.col("order_multiple")
+    findings.each(
+        "moq_over_max", place, bids.filter(moq > most),
+        lambda hit: (f"is above max_quantity {plain(hit['max_quantity'])}",
+                     "lower it, or raise max_quantity"),
+        column="moq",
+    )
+    smallest = (moq.fill_null(0.0) / multiple - TOLERANCE).ceil().clip(lower_bound=1) * multiple
+    hits = bids.with_columns(smallest=smallest).filter(
+        ~(moq > most).fill_null(value=False), pl.col("smallest") > most * (1 + TOLERANCE))
+    findings.each(
+        "no_multiple_fits", place, hits,
+        lambda hit: (
+            f"has no multiple from moq {plain(hit['moq'] or 0.0)} to max_quantity "
+            f"{plain(hit['max_quantity'])}",
+            f"raise max_quantity to {plain(hit['smallest'])}, or lower order_multiple"),
+        column="order_multiple",
+    )
+
+
+def larger_tiers_are_cheaper(tables: Tables, findings: Findings) -> None:
+    """Warn of a tier that costs more than the tier, or the bid's price, below it."""
+    hits = (
+        tables["tiers"].drop_nulls(["bid", "from_quantity", "price"])
+        .join(_unique(tables["bids"], "bid", pl.col("price").alias("base")), on="bid", how="left")
+        .sort("bid", "from_quantity")
+        .with_columns(below=pl.coalesce(pl.col("price").shift(1).over("bid"), "base"))
+        .filter(pl.col("price") > pl.col("below"))
+    )
+    findings.each(
+        "tier_price_rises", tables.place("tiers"), hits,
+        lambda hit: (
+            f"from {plain(hit['from_quantity'])} units is more than the {plain(hit['below'])} "
+            f"that smaller awards of bid {hit['bid']} pay",
+            "check the price and from_quantity"),
+        column="price", severity="warning",
+    )
+
+
+def currencies_have_rates(tables: Tables, findings: Findings) -> None:
+    """Every currency in use, and the US dollar, is worth something in the network's currency."""
+    own = tables.cell("currency")
+    if own is None or not tables.known("rates"):
+        return
+    rates, place = tables["rates"], tables.place("rates")
+    findings.each(
+        "own_currency_rate", place,
+        rates.filter(pl.col("currency") == own, pl.col("value") != 1.0),
+        lambda _: (f"is the worth of {own}, the network's own currency, in itself",
+                   "write 1, or delete the row"),
+        column="value",
+    )
+    has = {own, *rates["currency"].drop_nulls()}
+    used = (
+        tables["bids"].drop_nulls("currency").group_by("currency")
+        .agg(pl.len().alias("bids"), pl.col("row").min())
+        .filter(~pl.col("currency").is_in(sorted(has)))
+    )
+    findings.each(
+        "missing_rate", tables.place("bids"), used,
+        lambda hit: (
+            f"has no exchange rate, and {hit['bids']:,} bid{'s' * (hit['bids'] > 1)} "
+            f"{'are' if hit['bids'] > 1 else 'is'} in it",
+            f"add a row {hit['currency']} to {place}: the worth of 1 {hit['currency']} in {own}"),
+        column="currency",
+    )
+    if "USD" not in has and "USD" not in set(used["currency"]):
+        findings.add(
+            "missing_rate", place, "has no exchange rate; the shipped costs of trade and of modes "
+            "are in US dollars",
+            f"add a row USD to {place}: the worth of 1 USD in {own}",
+            column="currency", value="USD",
+        )
+
+
+def economies_have_trade_costs(tables: Tables, findings: Findings) -> None:
+    """Costs of export and import are known for every economy where somebody makes or needs."""
+    if not tables.known("trade_costs"):
+        return
+    used = pl.concat([tables["demands"]["place"], tables["suppliers"]["place"]]).drop_nulls()
+    has = pl.concat([trade_costs()["economy"], tables["trade_costs"]["economy"]]).drop_nulls()
+    hits = (
+        tables["places"].drop_nulls("economy")
+        .filter(pl.col("place").is_in(used.unique().implode()),
+                ~pl.col("economy").is_in(has.unique().implode()))
+        .group_by("economy").agg(pl.col("row").min(), pl.col("place").sort())
+    )
+    findings.each(
+        "missing_trade_cost", tables.place("places"), hits,
+        lambda hit: (
+            "has no trade costs, neither shipped ones nor the network's own, and lies under "
+            + quoted(hit["place"], 3),
+            f"add a row {hit['economy']} to {tables.place('trade_costs')} with days and US "
+            "dollars of export and import"),
+        column="economy",
+    )
+
+
+def rules_name_what_they_limit(tables: Tables, findings: Findings) -> None:
+    """A rule names an id of its scope, and its limits leave something possible."""
+    rules, place = tables["rules"], tables.place("rules")
+    findings.each(
+        "min_over_max", place, rules.filter(pl.col("min") > pl.col("max")),
+        lambda hit: (f"is above max {plain(hit['max'])}", "lower it, or raise max"), column="min",
+    )
+    findings.each(
+        "rule_without_limit", place, rules.filter(pl.col("min").is_null(), pl.col("max").is_null()),
+        lambda _: ("states neither min nor max", "state one of them, or delete the row"),
+        column="rule", severity="warning",
+    )
+    findings.each(
+        "unexpected_value", place,
+        rules.filter(pl.col("scope") == "network", pl.col("of").is_not_null()),
+        lambda _: ("stands beside the scope network, which is one thing",
+                   "empty the cell, or choose another scope"),
+        column="of",
+    )
+    for scope in ("lead_firm", "component", "demand"):
+        of_scope = rules.filter(pl.col("scope") == scope)
+        findings.each(
+            "missing_cell", place, of_scope.filter(pl.col("of").is_null()),
+            lambda _, scope=scope: (f"is required and empty, as the scope is {scope}",
+                                    f"name a {scope}, or choose the scope network"),
+            column="of",
+        )
+        known = tables[f"{scope}s"][scope].drop_nulls()
+        if not tables.known(f"{scope}s") or known.is_empty():
+            continue
+        nearest = Nearest(known.unique().sort())
+        findings.each(
+            "dangling_id", place,
+            of_scope.filter(pl.col("of").is_not_null() & ~pl.col("of").is_in(known.implode())),
+            lambda hit, near=nearest, scope=scope: (
+                f"is not in {tables.place(f'{scope}s')}",
+                near.fix(hit["of"], f"name a {scope} that is there")),
+            column="of",
+        )
+
+
+def demands_have_bids(tables: Tables, findings: Findings) -> None:
+    """Warn of a demand for which nobody bids."""
+    bids = tables["bids"]
+    general = bids.filter(pl.col("demand").is_null())["component"].unique()
+    special = bids["demand"].drop_nulls().unique()
+    hits = tables["demands"].filter(
+        ~pl.col("component").is_in(general.implode()), ~pl.col("demand").is_in(special.implode()))
+    findings.each(
+        "demand_without_bid", tables.place("demands"), hits,
+        lambda hit: (f"asks for {hit['component']}, for which no bid is made",
+                     "add a bid; until then all of it stays unmet"),
+        column="demand", severity="warning",
+    )
+
+
+def suppliers_have_bids(tables: Tables, findings: Findings) -> None:
+    """Warn of a supplier that makes no bid."""
+    hits = tables["suppliers"].filter(
+        ~pl.col("supplier").is_in(tables["bids"]["supplier"].unique().implode()))
+    findings.each(
+        "supplier_without_bid", tables.place("suppliers"), hits,
+        lambda _: ("makes no bid", "add one; until then it cannot get an award"),
+        column="supplier", severity="warning",
+    )
+
+
+def order_multiples_divide(tables: Tables, findings: Findings) -> None:
+    """Warn of a demand of which each bid's order multiple leaves a remainder."""
+    offers = tables["bids"].select("component", "demand", "order_multiple").unique()
+    wanted = tables["demands"].select("row", "demand", "component", "quantity")
+    special = offers.drop_nulls("demand").select("demand", "order_multiple").join(
+        wanted, on="demand")
+    general = offers.filter(pl.col("demand").is_null()).select("component", "order_multiple").join(
+        wanted, on="component")
+    pairs = pl.concat([special.select(sorted(special.columns)),
+                       general.select(sorted(general.columns))])
+    steps = pl.col("quantity") / pl.col("order_multiple")
+    pairs = pairs.with_columns(
+        whole=(pl.col("order_multiple").is_null()
+               | ((steps - steps.round()).abs() <= TOLERANCE * steps.clip(lower_bound=1))),
+        rest=pl.col("quantity") - steps.floor() * pl.col("order_multiple"),
+    )
+    hits = pairs.group_by("row", "demand", "quantity").agg(
+        pl.col("whole").any(), pl.col("rest").min(),
+        pl.col("order_multiple").unique().sort().alias("multiples"),
+    ).filter(~pl.col("whole"))
+    findings.each(
+        "no_award_step_divides", tables.place("demands"), hits,
+        lambda hit: (
+            "is no multiple of any bid's order_multiple ("
+            + ", ".join(plain(value) for value in hit["multiples"][:6])
+            + f"); one supplier alone leaves at least {hit['rest']:.6g}",
+            "change the quantity or an order_multiple, or allow several suppliers"),
+        column="quantity", severity="warning",
+    )
+
+
+def goods_have_duties(tables: Tables, findings: Findings) -> None:
+    """Warn, once a destination, of goods that cross a border without a duty row."""
+    missing = _crossings(tables)
+    duties = tables["duties"]
+    for length in duties["hs"].str.len_chars().unique():
+        prefix = pl.col("hs").str.slice(0, length) if length is not None else pl.lit(
+            None, dtype=pl.String)
+        for keys in (["hs", "origin", "destination"], ["hs", "destination"]):
+            rows = duties.filter(
+                pl.col("hs").str.len_chars().eq_missing(pl.lit(length, dtype=pl.UInt32)),
+                pl.col("origin").is_not_null() if "origin" in keys else pl.col("origin").is_null(),
+            )
+            missing = missing.with_columns(whole=pl.col("hs"), hs=prefix).join(
+                rows, on=keys, how="anti", nulls_equal=True,
+            ).with_columns(hs=pl.col("whole")).drop("whole")
+    hits = missing.group_by("destination").agg(
+        pl.col("component").n_unique().alias("components"),
+        pl.col("origin").unique().sort(), pl.col("row").min(),
+    )
+    findings.each(
+        "no_duty", tables.place("demands"), hits,
+        lambda hit: (
+            f"0 duty taken for {hit['components']:,} "
+            f"component{'s' * (hit['components'] > 1)} from {', '.join(hit['origin'][:8])}"
+            f"{', …' if len(hit['origin']) > 8 else ''} into {hit['destination']}, since no row "
+            f"of {tables.place('duties')} matches",
+            f"add rows with the destination {hit['destination']} to {tables.place('duties')}, "
+            "with the rate 0 where none is due"),
+        value="destination", severity="warning",
+    )
+
+
+def _crossings(tables: Tables) -> pl.DataFrame:
+    """Component, hs, origin and destination of what bids offer across a border to a demand."""
+    economy = tables["places"].select("place", "economy")
+    origin = tables["suppliers"].join(economy, on="place").select("supplier", origin="economy")
+    offers = (
+        tables["bids"].select("supplier", "component", "demand").unique()
+        .join(origin, on="supplier").select("component", "demand", "origin").unique()
+    )
+    wanted = tables["demands"].join(economy, on="place").select(
+        "row", "demand", "component", destination="economy")
+    general = (
+        offers.filter(pl.col("demand").is_null()).drop("demand")
+        .join(wanted.group_by("component", "destination").agg(pl.col("row").min()), on="component")
+    )
+    special = offers.drop_nulls("demand").drop("component").join(wanted, on="demand")
+    columns = ["component", "origin", "destination", "row"]
+    return (
+        pl.concat([general.select(columns), special.select(columns)])
+        .filter(pl.col("origin") != pl.col("destination"))
+        .group_by("component", "origin", "destination").agg(pl.col("row").min())
+        .join(tables["components"].select("component", "hs"), on="component")
+    )
+
+
+def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame:
+    """Key and value of the first row of every key; a duplicate key is an issue of its own."""
+    return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
+
+
+CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
+    demands_do_not_contradict_themselves,
+    demands_are_due_after_the_start,
+    certificates_end_after_they_begin,
+    bids_fit_their_demand,
+    award_sizes_are_possible,
+    usages_stay_with_the_supplier,
+    larger_tiers_are_cheaper,
+    currencies_have_rates,
+    economies_have_trade_costs,
+    rules_name_what_they_limit,
+)
+
+ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
+    demands_have_bids,
+    order_multiples_divide,
+    suppliers_have_bids,
+    goods_have_duties,
+)

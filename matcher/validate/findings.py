@@ -1,0 +1,228 @@
+"""The list of issues that grows while an input is read, and the names of all kinds of issues."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from matcher.errors import Issue, Severity
+
+LISTED_PER_COLUMN = 1_000
+"""So many issues of one code are listed for one column; the rest is counted."""
+
+CODES: dict[str, str] = {
+    # The file
+    "no_such_path": "The path does not exist.",
+    "unreadable": "The file cannot be opened, or is not what its suffix says.",
+    "unknown_format": "The suffix of the file is none of those that can be read.",
+    "no_tables": "The folder or workbook holds none of the tables.",
+    "wrong_encoding": "The text is not UTF-8.",
+    "wrong_separator": "The columns of the CSV are not separated by commas.",
+    "bad_csv": "A quote of the CSV is not closed, or stands where none may stand.",
+    "ragged_row": "The row has more or fewer cells than the header.",
+    "bad_xlsx": "The workbook is not an XLSX workbook.",
+    "too_big": "The workbook unpacks to more than the limits allow.",
+    "error_cell": "A formula of the workbook failed, such as #REF! or #N/A.",
+    "bad_json": "The JSON cannot be parsed, or is not a table of rows.",
+    "bad_parquet": "The Parquet file cannot be parsed.",
+    # Tables and columns
+    "missing_table": "A required table is absent.",
+    "empty_table": "A required table has no rows.",
+    "too_many_rows": "The table must have exactly one row.",
+    "unknown_table": "No table has this name; an error if it is nearly the name of one.",
+    "duplicate_table": "The same table was given twice.",
+    "missing_column": "A required column is absent.",
+    "unknown_column": "The table has no column of this name.",
+    "duplicate_column": "The same column stands in the table twice.",
+    # Cells
+    "missing_cell": "A required cell is empty.",
+    "wrong_type": "The cell is not a number, a whole number, a flag, or text.",
+    "number_format": "The number holds a comma, a space, an apostrophe or a percent sign.",
+    "not_finite": "The number is NaN or infinite.",
+    "out_of_range": "The number or date is outside of its limits.",
+    "impossible_date": "The date does not exist in the calendar.",
+    "wrong_date": "The date is not written as yyyy-mm-dd.",
+    "control_character": "The text holds a character that cannot be shown.",
+    "unknown_choice": "The value is none of those that may be chosen; also an incoterm.",
+    "unknown_economy": "The value is no ISO 3166-1 alpha-2 code.",
+    "unknown_currency": "The value is no ISO 4217 code.",
+    "unknown_standard": "Neither the catalogue nor the network knows the standard.",
+    "wrong_hs": "The value is no code of the Harmonized System.",
+    # Keys
+    "duplicate_id": "Two rows have the same id.",
+    "duplicate_key": "Two rows have the same key, made of several columns.",
+    "dangling_id": "The id stands in no row of the table that it points to.",
+    # Cross-checks
+    "foreign_resource": "A usage takes a resource of another supplier than the bid's.",
+    "component_mismatch": "A bid names a demand of another component than its own.",
+    "min_over_max": "The smallest value allowed is above the largest.",
+    "contradiction": "Two columns of one row cannot both hold.",
+    "end_before_start": "A certificate ends before it begins.",
+    "due_before_start": "A demand is due before the network starts.",
+    "moq_over_max": "The minimum order quantity is above the largest award.",
+    "no_multiple_fits": "No multiple lies between the minimum order and the largest award.",
+    "missing_rate": "A currency that is needed has no exchange rate.",
+    "own_currency_rate": "The network's own currency has a rate other than 1.",
+    "missing_trade_cost": "Neither the package nor the network has trade costs of an economy.",
+    "unexpected_value": "The cell must be empty.",
+    # Warnings
+    "rule_without_limit": "Warning: a rule states neither min nor max, so it limits nothing.",
+    "tier_price_rises": "Warning: a larger order pays a higher price.",
+    "cannot_be_covered": "Warning: share cap and supplier limit leave a part unmet.",
+    "no_award_step_divides": "Warning: each bid's order multiple leaves a remainder of a demand.",
+    "demand_without_bid": "Warning: nobody bids for a demand.",
+    "supplier_without_bid": "Warning: a supplier makes no bid.",
+    "no_duty": "Warning: no duty row matches goods that may cross a border; the duty taken is 0.",
+    # The list itself
+    "not_listed": "More issues of the kind were found than are listed.",
+}
+"""Every code that an issue can carry, with its meaning."""
+
+
+def quoted(values: Iterable[object], limit: int = 6) -> str:
+    """The first few values as ``'a', 'b', …``."""
+    texts = [f"'{value}'" for value in values]
+    more = ", …" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more
+
+
+class Nearest:
+    """Finds the known name nearest to a text: equal but for case and punctuation, or similar.
+
+    Similarity is looked for in at most `BUDGET` comparisons over the life of the object, so that
+    many unknown ids among many known ones stay cheap.
+    """
+
+    BUDGET = 200_000
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = list(known)
+        self._folded = {_folded(name): name for name in reversed(self._known)}
+        self._left = self.BUDGET
+
+    def same(self, text: str) -> str | None:
+        """The known name that differs by case and punctuation only."""
+        return self._folded.get(_folded(text))
+
+    def find(self, text: str, cutoff: float = 0.6) -> str | None:
+        """The nearest known name, if one is near at all."""
+        same = self.same(text)
+        if same is not None or self._left < len(self._known):
+            return same
+        self._left -= len(self._known)
+        near = difflib.get_close_matches(text[:100], self._known, n=1, cutoff=cutoff)
+        return near[0] if near else None
+
+    def fix(self, text: str, otherwise: str) -> str:
+        """The advice for an unknown text."""
+        near = self.find(text)
+        return otherwise if near is None else f"did you mean '{near}'? Otherwise {otherwise}"
+
+
+def _folded(text: str) -> str:
+    """Letters and digits only, in lower case, without a copy number such as `` (2)``."""
+    return re.sub(r"[\W_]", "", re.sub(r"\s*\(\d+\)$", "", text).casefold())
+
+
+class Findings:
+    """Collects issues; lists at most `LISTED_PER_COLUMN` per table, column and code."""
+
+    def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self._count: Counter[tuple[str, str | None, str, Severity]] = Counter()
+
+    def add(
+        self,
+        code: str,
+        table: str,
+        problem: str,
+        fix: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        value: str | None = None,
+        severity: Severity = "error",
+    ) -> None:
+        """Note one issue."""
+        key = (table, column, code, severity)
+        self._count[key] += 1
+        if self._count[key] <= LISTED_PER_COLUMN:
+            self.issues.append(Issue(code, table, row, column, value, problem, fix, severity))
+
+    def each(
+        self,
+        code: str,
+        table: str,
+        hits: pl.DataFrame,
+        say: Callable[[Mapping[str, Any]], tuple[str, str]],
+        *,
+        column: str | None = None,
+        value: str | None = None,
+        severity: Severity = "error",
+    ) -> None:
+        """Note one issue for every row of ``hits``, whose column ``row`` says where it stands.
+
+        Parameters
+        ----------
+        say
+            Gives problem and fix of a row; called only for the rows that are listed.
+        value
+            The column of ``hits`` that holds the value to show; by default ``column``.
+        """
+        key = (table, column, code, severity)
+        room = max(0, LISTED_PER_COLUMN - self._count[key])
+        self._count[key] += hits.height
+        shown = value or column
+        for hit in hits.sort("row").head(room).iter_rows(named=True):
+            problem, fix = say(hit)
+            found = hit.get(shown) if shown else None
+            text = None if found is None else plain(found)
+            self.issues.append(Issue(code, table, hit["row"], column, text, problem, fix, severity))
+
+    def extend(self, issues: Iterable[Issue]) -> None:
+        """Take over issues that another module found."""
+        for issue in issues:
+            key = (issue.table, issue.column, issue.code, issue.severity)
+            self._count[key] += 1
+            if self._count[key] <= LISTED_PER_COLUMN:
+                self.issues.append(issue)
+
+    def listed(self, order: Mapping[str, int]) -> list[Issue]:
+        """Every issue, sorted by table and row, with a line for each kind cut short.
+
+        Parameters
+        ----------
+        order
+            Rank of each table name; other names come first.
+        """
+        left = [
+            Issue(
+                "not_listed", table, None, column, None,
+                f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' that are not "
+                "listed",
+                "fix the listed ones and read again", severity,
+            )
+            for (table, column, code, severity), count in self._count.items()
+            if count > LISTED_PER_COLUMN
+        ]
+        return sorted(
+            self.issues + left,
+            key=lambda issue: (
+                issue.severity, order.get(issue.table, -1), issue.table,
+                issue.code == "not_listed", issue.row or 0, issue.column or "", issue.code,
+            ),
+        )
+
+
+def plain(value: object) -> str:
+    """A cell as a person would write it: whole numbers without a decimal point."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
