@@ -54,7 +54,7 @@ def suppliers_frame(network_suppliers: pl.DataFrame, awards: pl.DataFrame) -> pl
     used = awards.group_by("supplier").agg(
         num_awards=pl.len().cast(pl.Int64), landed_cost=pl.col("landed_cost").sum())
     return used.join(network_suppliers.select("supplier", "onboarding_cost"), on="supplier").sort(
-        "supplier").select(SUPPLIER_SCHEMA)
+        "supplier").select(*SUPPLIER_SCHEMA)
 
 
 def unmet_frame(arrays: Arrays, candidates: Candidates, rejections: Rejections,
@@ -68,7 +68,7 @@ def unmet_frame(arrays: Arrays, candidates: Candidates, rejections: Rejections,
         share=pl.col("quantity") / pl.col("demanded")).filter(pl.col("share") > COVERED)
     open_rows = np.bincount(candidates.demand, minlength=demands.height)
     reasons = [_reason(int(row), int(open_rows[row]), rejections) for row in missing["row"]]
-    return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(UNMET_SCHEMA)
+    return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(*UNMET_SCHEMA)
 
 
 def _reason(demand: int, num_candidates: int, rejections: Rejections) -> str:

@@ -121,9 +121,7 @@ def _screen(arrays: Arrays, links: Links, duties: DutyRates,
             pairs: Pairs) -> tuple[Candidates, Rejections]:
     usable = usable_modes(arrays, pairs, links)
     options = options_of(arrays, pairs, usable)
-    days = delivery(arrays, links, options)
-    terms = landed_cost(arrays, links, duties, options, days.pipeline)
-    unit_cost = terms.sum(axis=0)
+    priced = price(arrays, links, duties, options)
 
     lacking = standards_gate(arrays, pairs)
     pair_gates = {
@@ -134,8 +132,8 @@ def _screen(arrays: Arrays, links: Links, duties: DutyRates,
     }
     option_gates = {
         "quantity": quantity_gate(options),
-        "delivery": delivery_gate(days.slack),
-        "ceiling": ceiling_gate(arrays, options, unit_cost),
+        "delivery": delivery_gate(priced.slack),
+        "ceiling": ceiling_gate(arrays, options, priced.unit_cost),
     }
     pair_passes = lacking == 0
     for shortfall in pair_gates.values():
@@ -145,18 +143,23 @@ def _screen(arrays: Arrays, links: Links, duties: DutyRates,
         passes &= shortfall <= 0
 
     rows = np.flatnonzero(passes)
-    bid = options.bid[rows]
-    candidates = Candidates(
-        demand=options.demand[rows], supplier=arrays.bids.supplier[bid], bid=bid,
-        link=options.link[rows], mode=options.mode[rows], tier=options.tier[rows],
-        lower=options.lower[rows], upper=options.upper[rows], unit_cost=unit_cost[rows],
-        terms=terms[:, rows], fixed_cost=fixed_cost(arrays, links, options)[rows],
-        ship=days.ship[rows], arrive=days.arrive[rows], slack=days.slack[rows])
-
+    candidates = priced.take(rows)
     kept = np.zeros(pairs.size, dtype=np.bool_)
     kept[options.pair[rows]] = True
     rejected = np.flatnonzero(~kept)
     return candidates, _rejections(arrays, pairs, rejected, options, pair_gates, option_gates)
+
+
+def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> Candidates:
+    """Cost and date every option as a candidate, whether or not it passes the gates."""
+    days = delivery(arrays, links, options)
+    terms = landed_cost(arrays, links, duties, options, days.pipeline)
+    return Candidates(
+        demand=options.demand, supplier=arrays.bids.supplier[options.bid], bid=options.bid,
+        link=options.link, mode=options.mode, tier=options.tier, lower=options.lower,
+        upper=options.upper, unit_cost=terms.sum(axis=0), terms=terms,
+        fixed_cost=fixed_cost(arrays, links, options), ship=days.ship, arrive=days.arrive,
+        slack=days.slack)
 
 
 def _rejections(arrays: Arrays, pairs: Pairs, rejected: NDArray[np.int64], options: Options,
@@ -186,8 +189,8 @@ def _rejections(arrays: Arrays, pairs: Pairs, rejected: NDArray[np.int64], optio
         add(reason, rejected[lacks.row[rows]], None, distance, lacks.standard[rows])
     nearest = _nearest(arrays, rejected, pairs.size, options, option_gates)
     for reason, shortfall in option_gates.items():
-        rows = nearest[shortfall[nearest] > 0]
-        add(reason, options.pair[rows].astype(np.int64), options.mode[rows], shortfall[rows])
+        at = nearest[shortfall[nearest] > 0]
+        add(reason, options.pair[at].astype(np.int64), options.mode[at], shortfall[at])
     found = _concat(parts)
     order = np.lexsort((found.standard, found.reason, found.bid, found.demand))
     return Rejections(*(getattr(found, f.name)[order] for f in fields(Rejections)))

@@ -7,7 +7,7 @@ a plan does not claim is not judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matcher.arrays import Arrays, Bools, Floats, Ints, index_of, to_arrays
+from matcher.arrays import Arrays, Bools, Floats, Ints, to_arrays
+from matcher.awarded import Awards, understand
 from matcher.delivery import Delivery, delivery
 from matcher.eligibility import (
     ceiling_gate,
@@ -25,82 +26,16 @@ from matcher.eligibility import (
     quality_gate,
     terms_gate,
 )
+from matcher.finding import CODES, Finding
 from matcher.landed_cost import TERMS, duty_rates, fixed_cost, landed_cost
-from matcher.links import Links, links_between
 from matcher.network import Network
-from matcher.options import Options, Pairs
+from matcher.options import Pairs
 from matcher.outcome import gap
 from matcher.plan import Costs, Plan
 from matcher.rules import MIN_COUNTED_SHARE, SupplierCount, rules_of
-from matcher.tables import MODES
 
 # Quantities may be off by this share of their demand, money by this share of itself.
 TOLERANCE = 1e-6
-
-# Every way in which a plan can be wrong, and what the code means.
-CODES: dict[str, str] = {
-    "wrong_network": "the plan was made for another input, or for the same one before it changed",
-    "wrong_currency": "the plan's currency is not the network's",
-    "unknown_demand": "the demand is not in the network",
-    "unknown_bid": "the bid is not in the network",
-    "wrong_supplier": "the award names another supplier than the bid's",
-    "wrong_component": "the bid is for another component, or the award names another",
-    "other_demand": "the bid was made for another demand only",
-    "unknown_mode": "there is no such mode",
-    "unknown_tier": "the bid has no such tier",
-    "bad_quantity": "the quantity is not a finite number above 0",
-    "duplicate_award": "the same demand, bid, mode and tier is awarded twice",
-    "lane": "the mode does not connect the two places, or the bid does not allow it",
-    "terms": "the price holds to a named place in another economy",
-    "quality": "the defect rate is above the demand's limit",
-    "on_time": "the on-time rate is below the demand's limit",
-    "standard": "a standard is lacking",
-    "certificate_date": "a certificate is not valid on the due date",
-    "delivery": "the award arrives too late",
-    "ceiling": "the landed cost is above the demand's ceiling",
-    "below_moq": "the award is below the minimum order quantity",
-    "above_max_quantity": "the award is above the bid's largest award",
-    "wrong_tier": "the quantity is outside the tier",
-    "order_multiple": "the quantity is not a whole number of order multiples",
-    "below_counted_share": "an award that counts towards a minimum of suppliers is too small",
-    "over_demand": "more is awarded than is needed",
-    "share_cap": "one supplier gets more than the share cap",
-    "single_source": "a single-source demand is not wholly with one supplier",
-    "one_tier_and_mode": "a bid that may not be split is awarded in several tiers or modes",
-    "most_suppliers": "the demand has more suppliers than allowed",
-    "fewest_suppliers": "the demand has fewer suppliers than asked",
-    "capacity": "a resource is used beyond its capacity",
-    "rule": "a stated rule is broken",
-    "wrong_term": "a landed-cost term per unit is not what the network gives",
-    "wrong_unit_cost": "the landed cost per unit is not the sum of its terms",
-    "wrong_award_cost": "the landed cost of the award is not unit cost × quantity",
-    "wrong_fixed_cost": "the fixed cost is not tooling plus the lane's own",
-    "wrong_date": "a date is not what lead time, customs and transit give",
-    "wrong_slack": "the slack is not what is left until the due date",
-    "missing_supplier": "a supplier with an award is not listed",
-    "unused_supplier": "a supplier without an award is listed",
-    "wrong_supplier_figure": "a figure of a listed supplier is wrong",
-    "missing_unmet": "a demand that is not covered is not listed as unmet",
-    "false_unmet": "a demand is listed as unmet that is covered",
-    "wrong_unmet": "the unmet quantity or share is wrong",
-    "wrong_coverage": "the coverage loss is not what the awards give, or is below its bound",
-    "wrong_total": "a total does not add up",
-    "bound_above_best": "the bound claims more than the plan itself costs",
-    "wrong_gap": "the gap is not |best − bound| / |best|",
-    "false_optimal": "a plan is called optimal without a bound that shows it",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fault of a plan: a code of `CODES`, what it is about, and the figures."""
-
-    code: str
-    about: str
-    message: str
-    claimed: float | str | None = None
-    actual: float | str | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -137,18 +72,6 @@ class Judgement:
                 "findings": [asdict(finding) for finding in self.findings]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Awards:
-    """The awards that can be understood, as options with quantities."""
-
-    frame: pl.DataFrame
-    options: Options
-    links: Links
-    supplier: Ints
-    quantity: Floats
-    labels: list[str]
-
-
 def check(network: Network, plan: Plan) -> Judgement:
     """Judge a plan against its network.
 
@@ -162,7 +85,7 @@ def check(network: Network, plan: Plan) -> Judgement:
     """
     arrays = to_arrays(network)
     findings: list[Finding] = list(_identity(network, plan))
-    awards = _understand(arrays, plan.awards, findings)
+    awards = understand(arrays, plan.awards, findings)
     days = delivery(arrays, awards.links, awards.options)
     terms = landed_cost(arrays, awards.links, duty_rates(arrays), awards.options, days.pipeline)
     fixed = fixed_cost(arrays, awards.links, awards.options)
@@ -199,109 +122,23 @@ def _identity(network: Network, plan: Plan) -> Iterable[Finding]:
                       network.currency)
 
 
-def _understand(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> _Awards:
-    """Turn award rows into options; rows that make no sense are named and left out."""
-    network = arrays.network
-    frame = frame.with_row_index("row", offset=1)
-
-    def drop(bad: pl.Expr, code: str, about: str, actual: pl.Expr | None = None) -> None:
-        nonlocal frame
-        faulty = frame.filter(bad)
-        if actual is not None:
-            faulty = faulty.with_columns(actual=actual)
-        findings.extend(
-            Finding(code, f"award {row['row']}", f"{row['demand']} from {row['bid']}: "
-                    f"{CODES[code]}", row[about], row.get("actual"))
-            for row in faulty.iter_rows(named=True))
-        frame = frame.filter(~bad)
-
-    drop(~pl.col("demand").is_in(network.demands["demand"].implode()), "unknown_demand", "demand")
-    drop(~pl.col("bid").is_in(network.bids["bid"].implode()), "unknown_bid", "bid")
-    drop(~(pl.col("quantity").is_finite() & (pl.col("quantity") > 0)).fill_null(False),
-         "bad_quantity", "quantity")
-    bids = network.bids.select("bid", bid_supplier="supplier", bid_component="component",
-                               bid_demand="demand")
-    needs = network.demands.select("demand", needed="component")
-    frame = frame.join(bids, on="bid", how="left", maintain_order="left").join(
-        needs, on="demand", how="left", maintain_order="left")
-    drop((pl.col("supplier") != pl.col("bid_supplier")).fill_null(False), "wrong_supplier",
-         "supplier", pl.col("bid_supplier"))
-    drop(pl.col("bid_component") != pl.col("needed"), "wrong_component", "bid_component",
-         pl.col("needed"))
-    drop((pl.col("component") != pl.col("needed")).fill_null(False), "wrong_component",
-         "component", pl.col("needed"))
-    drop((pl.col("bid_demand") != pl.col("demand")).fill_null(False), "other_demand", "demand",
-         pl.col("bid_demand"))
-    drop(~pl.col("mode").is_in(MODES).fill_null(True), "unknown_mode", "mode")
-    bid = index_of(frame["bid"], network.bids["bid"])
-    tiers = np.diff(arrays.bids.tier_start)[bid]
-    frame = frame.with_columns(num_tiers=pl.Series(tiers, dtype=pl.Int64))
-    drop(~pl.col("tier").is_between(1, pl.col("num_tiers")).fill_null(True), "unknown_tier",
-         "tier", pl.col("num_tiers").cast(pl.String))
-    repeated = pl.struct("demand", "bid", "mode", "tier").is_duplicated()
-    findings.extend(
-        Finding("duplicate_award", f"award {row['row']}", f"{row['demand']} from {row['bid']}: "
-                f"{CODES['duplicate_award']}") for row in frame.filter(repeated).iter_rows(
-                    named=True))
-    return _options(arrays, frame)
-
-
-def _options(arrays: Arrays, frame: pl.DataFrame) -> _Awards:
-    network, bids = arrays.network, arrays.bids
-    demand = index_of(frame["demand"], network.demands["demand"])
-    bid = index_of(frame["bid"], network.bids["bid"])
-    quantity = frame["quantity"].to_numpy().astype(np.float64)
-    supplier = bids.supplier[bid]
-    origin, destination = arrays.suppliers.place[supplier], arrays.demands.place[demand]
-    links = links_between(arrays, origin, destination)
-    link = links.find(origin, destination)
-    tier = _tiers(arrays, bid, quantity, frame["tier"])
-    mode = frame["mode"].replace_strict(
-        {name: i for i, name in enumerate(MODES)}, return_dtype=pl.Int32)
-    # An award that names no mode is taken by the cheapest that runs; an expensive guess would
-    # find faults the author did not make.
-    usable = bids.modes[bid] & links.connected[link]
-    freight = (links.cost_per_container[link]
-               / arrays.components.units_per_container[bids.component[bid]][:, None]
-               + links.cost_per_kg[link] * arrays.components.weight_kg[bids.component[bid]][:, None])
-    cheapest = np.argmin(np.where(usable, freight, np.inf), axis=1).astype(np.int32)
-    chosen = np.where(mode.is_null().to_numpy(), cheapest, mode.fill_null(0).to_numpy())
-    empty = np.empty(0)
-    options = Options(pair=np.arange(demand.size, dtype=np.int32), demand=demand, bid=bid,
-                      link=link, mode=chosen.astype(np.int32), tier=tier, lower=empty, upper=empty)
-    labels = [f"{d} from {b}" for d, b in frame.select("demand", "bid").iter_rows()]
-    return _Awards(frame, options, links, supplier, quantity, labels)
-
-
-def _tiers(arrays: Arrays, bid: Ints, quantity: Floats, stated: pl.Series) -> Ints:
-    """The tier an award states, or else the last whose quantity it reaches."""
-    start, stop = arrays.bids.tier_start[bid], arrays.bids.tier_start[bid + 1]
-    reached = start.copy()
-    for step in range(1, int((stop - start).max(initial=1))):
-        tier = np.minimum(start + step, stop - 1)
-        reached = np.where(quantity >= arrays.tiers.lower[tier] * (1 - TOLERANCE), tier, reached)
-    own = stated.fill_null(0).to_numpy()
-    return np.where(own > 0, start + own - 1, reached).astype(np.int32)
-
-
-def _each(awards: _Awards, code: str, bad: Bools, actual: Floats | None = None,
-          claimed: Floats | None = None, extra: Callable[[int], str] | None = None
+def _each(awards: Awards, code: str, bad: Bools, actual: Floats | None = None,
+          claimed: Floats | None = None, extra: str = ""
           ) -> Iterable[Finding]:
     """A finding for each award where ``bad`` holds."""
     for i in np.flatnonzero(bad):
-        more = "" if extra is None else extra(int(i))
         yield Finding(code, f"award {awards.frame['row'][int(i)]}",
-                      f"{awards.labels[i]}: {CODES[code]}{more}",
+                      f"{awards.labels[i]}: {CODES[code]}{extra}",
                       None if claimed is None else float(claimed[i]),
                       None if actual is None else float(actual[i]))
 
 
-def _gates(arrays: Arrays, awards: _Awards, days: Delivery, unit_cost: Floats) -> Iterable[Finding]:
+def _gates(arrays: Arrays, awards: Awards, days: Delivery, unit_cost: Floats) -> Iterable[Finding]:
     options = awards.options
     pairs = Pairs(options.demand, options.bid, options.link)
     runs = (arrays.bids.modes[options.bid, options.mode]
             & awards.links.connected[options.link, options.mode])
-    yield from _each(awards, "lane", ~runs, extra=lambda i: f" ({MODES[options.mode[i]]})")
+    yield from _each(awards, "lane", ~runs)
     for code, shortfall in (
         ("terms", terms_gate(arrays, pairs)),
         ("quality", quality_gate(arrays, pairs)),
@@ -319,7 +156,7 @@ def _gates(arrays: Arrays, awards: _Awards, days: Delivery, unit_cost: Floats) -
                       actual=float(missed) if missed > 0 else None)
 
 
-def _sizes(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
+def _sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     bids, tiers, options, quantity = arrays.bids, arrays.tiers, awards.options, awards.quantity
     slack = TOLERANCE * arrays.demands.quantity[options.demand]
     for code, limit, bad in (
@@ -344,7 +181,7 @@ def _sizes(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
                      claimed=quantity, actual=floor)
 
 
-def _demands(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
+def _demands(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     network, demands, options = arrays.network, arrays.demands, awards.options
     frame = pl.DataFrame({
         "demand": options.demand, "supplier": awards.supplier, "bid": options.bid,
@@ -387,7 +224,7 @@ def _demands(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
                           f"{CODES['one_tier_and_mode']}", float(ways), 1.0)
 
 
-def _capacity(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
+def _capacity(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     usages = arrays.usages
     made = np.bincount(awards.options.bid, weights=awards.quantity,
                        minlength=arrays.bids.supplier.size)
@@ -399,7 +236,7 @@ def _capacity(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
                       float(usages.capacity[r]))
 
 
-def _rules(arrays: Arrays, awards: _Awards) -> Iterable[Finding]:
+def _rules(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     for rule in rules_of(arrays.network.rules):
         inside = _scope(arrays, awards.options.demand, rule)
         count = np.unique(awards.supplier[inside]).size
@@ -415,9 +252,8 @@ def _scope(arrays: Arrays, demand: Ints, rule: SupplierCount) -> Bools:
     """Which awards, given by their demands, a rule speaks about."""
     if rule.scope == "network":
         return np.ones(demand.size, dtype=np.bool_)
-    column = arrays.network.demands[rule.scope]
-    inside: Bools = (column == rule.of).to_numpy()[demand]
-    return inside
+    named = (arrays.network.demands[rule.scope] == rule.of).to_numpy()
+    return np.asarray(named, dtype=np.bool_)[demand]
 
 
 def _differs(claimed: NDArray[Any], actual: NDArray[Any]) -> Bools:
@@ -431,7 +267,7 @@ def _claimed(frame: pl.DataFrame, column: str) -> Floats:
     return frame[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _award_figures(arrays: Arrays, awards: _Awards, days: Delivery, terms: Floats,
+def _award_figures(arrays: Arrays, awards: Awards, days: Delivery, terms: Floats,
                    fixed: Floats) -> Iterable[Finding]:
     frame = awards.frame
     for i, term in enumerate(TERMS):
@@ -439,7 +275,7 @@ def _award_figures(arrays: Arrays, awards: _Awards, days: Delivery, terms: Float
         scale = np.maximum(np.abs(terms).max(axis=0, initial=0.0), 1e-12)
         bad = ~np.isnan(claimed) & (np.abs(claimed - terms[i]) > TOLERANCE * scale)
         yield from _each(awards, "wrong_term", bad, terms[i], claimed,
-                         lambda _, term=term: f" ({term})")
+                         f" ({term})")
     unit_cost = terms.sum(axis=0)
     claimed = _claimed(frame, "landed_cost_per_unit")
     bad = ~np.isnan(claimed) & (np.abs(claimed - unit_cost) > TOLERANCE * np.abs(unit_cost))
@@ -459,10 +295,10 @@ def _award_figures(arrays: Arrays, awards: _Awards, days: Delivery, terms: Float
         stated = _claimed(frame.with_columns(
             (pl.col(column) - arrays.network.start).dt.total_days()), column)
         yield from _each(awards, "wrong_date", _differs(stated, day), day, stated,
-                         lambda _, column=column: f" ({column}, days after the start)")
+                         f" ({column}, days after the start)")
 
 
-def _supplier_list(arrays: Arrays, plan: Plan, awards: _Awards,
+def _supplier_list(arrays: Arrays, plan: Plan, awards: Awards,
                    landed: Floats) -> Iterable[Finding]:
     if plan.suppliers is None:
         return

@@ -7,10 +7,10 @@ Each gate gives the *shortfall* of every row: how far it is from passing, in the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.links import Links
@@ -75,7 +75,8 @@ def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
     A standard is met by a certificate of it, or of a standard that implies it, whose scope covers
     the component and which is valid on the demand's due date.
     """
-    return _lacking(*_standard_columns(arrays, pairs))
+    lacking: Ints = _lacking(*_standard_columns(arrays, pairs))
+    return lacking
 
 
 def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
@@ -126,7 +127,7 @@ def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
     return Lacks(row, standard, days)
 
 
-def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[NDArray[np.generic], ...]:
+def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[Any, ...]:
     capability, demands = arrays.capability, arrays.demands
     return (
         demands.component[pairs.demand], demands.lead_firm[pairs.demand],

@@ -83,6 +83,24 @@ class Formulation:
             row_blocks=(*program.row_blocks, Block("coverage", 1)),
         )
 
+    def weighted_program(self) -> Program:
+        """Both objectives in one: landed cost + weight × coverage loss.
+
+        The weight is twice what the dearest award of a whole demand could cost with everything
+        that comes with it, so no demand is left out to save money. Unlike the two steps of
+        `coverage_program` and `cost_program` it may leave a sliver of a demand unmet where covering
+        it would need one more award.
+        """
+        c, cost = self.candidates, self.program.cost
+        dearest = np.maximum(cost[:c.size], 0.0) + c.fixed_cost
+        used = self.z[c.supplier]
+        dearest += np.where(used >= 0, cost[used], 0.0)
+        lightest = self.coverage[self.coverage > 0].min(initial=np.inf)
+        weight = 2.0 * float(dearest.max(initial=1.0)) / (
+            lightest if np.isfinite(lightest) else 1.0)
+        return replace(self.program, cost=cost + weight * self.coverage,
+                       name="landed cost and coverage")
+
     @property
     def num_demands(self) -> int:
         """Number of demands."""

@@ -6,14 +6,12 @@ supplier's place with the demand's, and a price tier.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.links import Links, links_between
-from matcher.tables import MODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +93,11 @@ def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> Options:
     """Every usable mode and tier of the pairs, in the order of pairs, modes and tiers."""
     bids = arrays.bids
     pair, mode = np.nonzero(usable)
-    bid = bids.tier_start[pairs.bid[pair] + 1] - bids.tier_start[pairs.bid[pair]]
-    if (bid > 1).any():
-        row, offset = expand(bid)
-        pair, mode = pair[row], mode[row]
-    else:
-        offset = np.zeros(pair.size, dtype=np.int32)
-    pair = pair.astype(np.int32)
-    tier = bids.tier_start[pairs.bid[pair]] + offset
-    return sized(arrays, pairs, pair, mode.astype(np.int32), tier)
+    start = bids.tier_start[pairs.bid[pair]]
+    row, offset = expand(bids.tier_start[pairs.bid[pair] + 1] - start)
+    pair, mode = pair[row], mode[row]
+    tier: Ints = start[row] + offset
+    return sized(arrays, pairs, pair.astype(np.int32), mode.astype(np.int32), tier)
 
 
 def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> Options:
@@ -132,13 +126,3 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> O
     return Options(pair=pair, demand=demand, bid=bid, link=pairs.link[pair], mode=mode, tier=tier,
                    lower=lower, upper=upper)
 
-
-def chunks(pairs: Pairs, size: int) -> Iterator[tuple[int, int]]:
-    """Ranges of at most ``size`` pairs that cover all of them."""
-    for start in range(0, pairs.size, size):
-        yield start, min(start + size, pairs.size)
-
-
-def mode_names(mode: Ints) -> list[str]:
-    """Names of mode indices."""
-    return [MODES[i] for i in mode]

@@ -131,7 +131,7 @@ _Unmet = _row_model("Unmet", UNMET_SCHEMA, "demand", "quantity")
 class _Document(_Strict):
     """A plan as JSON. Only ``awards`` is needed: what a person leaves out is not judged."""
 
-    format: Literal["matcher plan 1"] = FORMAT
+    format: Literal["matcher plan 1"] = "matcher plan 1"
     network: str | None = None
     input_hash: str | None = None
     currency: str | None = None

@@ -1,7 +1,7 @@
 """The facts behind the sample: places, components and what each economy is good at.
 
-Places are real industrial parks and towns; coordinates are rounded to a hundredth of a degree, about
-1 km. HS codes are 6-digit codes of HS 2022. Weights, volumes, prices and working times are
+Places are real industrial parks and towns; coordinates are rounded to a hundredth of a degree,
+about 1 km. HS codes are 6-digit codes of HS 2022. Weights, volumes, prices and working times are
 plausible figures for parts of this kind, not quotations.
 """
 
@@ -111,15 +111,14 @@ PLACES = tuple(Place(*row) for row in (
      "Chattogram Export Processing Zone"),
 ))
 
-PORTS = ("hai-phong-port", "laem-chabang-port")
-
 ECONOMIES = tuple(Economy(*row) for row in (
     ("VN", 38, "VND", 0.96, 1.1,
      "pcb cable cable moulding moulding moulding rubber press press packaging packaging machining "
      "magnetics", "Bao Dai Hoa Minh Nam Phu Tan Thanh Viet An Long Son"),
     ("TH", 32, "THB", 1.00, 0.8,
      "cable moulding moulding rubber rubber rubber press press press machining machining "
-     "packaging packaging magnetics pcb", "Siam Thai Krung Chai Phon Rung Sin Thong Wattana Charoen"),
+     "packaging packaging magnetics pcb",
+     "Siam Thai Krung Chai Phon Rung Sin Thong Wattana Charoen"),
     ("MY", 18, "MYR", 1.05, 0.8, "pcb cable moulding rubber rubber press machining packaging "
      "magnetics", "Bina Jaya Maju Perak Seri Utama Kinta Delima"),
     ("ID", 14, "IDR", 0.96, 1.2, "cable moulding rubber press packaging machining magnetics",
@@ -156,10 +155,10 @@ FAMILIES = {
 }
 
 # Standards asked for, in short: 9 ISO 9001, 14 ISO 14001, A IATF 16949, I IPC-A-610, R RoHS,
-# E REACH, Q QC 080000, S SA 8000, 27 ISO/IEC 27001, U UL 94, F the car-parts firm's own.
+# E REACH, Q QC 080000, S SA 8000, 27 ISO/IEC 27001, U UL, F the car-parts firm's own.
 SHORT = {
     "9": "ISO 9001", "14": "ISO 14001", "A": "IATF 16949", "I": "IPC-A-610", "R": "RoHS",
-    "E": "REACH", "Q": "QC 080000", "S": "SA 8000", "27": "ISO/IEC 27001", "U": "UL 94",
+    "E": "REACH", "Q": "QC 080000", "S": "SA 8000", "27": "ISO/IEC 27001", "U": "UL",
     "F": "Seaboard SQ-1",
 }
 
@@ -229,7 +228,7 @@ COMPONENTS = tuple(Component(*row) for row in (
     ("door-seal", "Door rubber seal", "401699", "rubber", 880, 7800, 4.30, 2.40, 0, 24_000, "A"),
     ("radiator-hose", "Radiator hose", "400932", "rubber", 420, 2300, 3.10, 1.90, 0, 18_000, "A"),
     ("engine-mount", "Engine mount bushing", "870899", "rubber", 690, 780, 3.60, 1.60, 0, 26_000,
-     "A F"),
+     "A"),
     ("cable-grommet", "Cable grommet", "401699", "rubber", 8, 24, 0.075, 0.09, 0, 260_000, "9"),
     ("shield-can", "Stamped shield can", "732690", "press", 2.8, 6, 0.060, 0.04, 480_000, 0,
      "9 R"),
@@ -269,7 +268,7 @@ COMPONENTS = tuple(Component(*row) for row in (
     ("rating-label", "Rating label", "391990", "packaging", 0.9, 1, 0.018, 0.01, 360_000, 240_000,
      "9"),
     ("pet-film", "PET protective film", "392062", "packaging", 3.2, 4, 0.070, 0.03, 240_000, 0,
-     "9 R"),
+     "9 E"),
     ("pet-tray", "Thermoformed PET tray", "392390", "packaging", 34, 420, 0.21, 0.08, 120_000, 0,
      "9"),
     ("pe-bag", "Antistatic bag", "392329", "packaging", 5, 8, 0.038, 0.02, 240_000, 120_000, "9"),

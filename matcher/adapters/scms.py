@@ -275,9 +275,7 @@ def _plain_tables(chosen: pl.DataFrame, bids: pl.DataFrame, years: Collection[in
             volume_m3=pl.col("unit_kg").first() / DENSITY_KG_PER_M3),
         "demands": chosen.select(
             "demand", "quantity", lead_firm="project", component="item", place="destination",
-            due="scheduled",
-            # Coverage counts a pack for its worth; the least price that the file shows is 0.01.
-            priority=pl.max_horizontal(pl.col("value") / pl.col("quantity"), pl.lit(0.01))),
+            due="scheduled"),
         # The file does not state sizes; the sites are plants of pharmaceutical firms.
         "suppliers": bids.group_by("supplier").agg(
             name=pl.col("supplier").first(), place=pl.col("origin").first(),

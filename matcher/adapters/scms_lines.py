@@ -183,19 +183,21 @@ def _countries() -> pl.DataFrame:
 
 
 def _with_weights(lines: pl.DataFrame) -> pl.DataFrame:
-    weighed = pl.when((pl.col("on_shipment") == 1) & (pl.col("shipment_kg") > 0)).then(
-        pl.col("shipment_kg") / pl.col("quantity"))
+    alone = (pl.col("on_shipment") == 1) & (pl.col("shipment_kg") > 0)
+    lines = lines.with_columns(
+        weighed=pl.when(alone).then(pl.col("shipment_kg") / pl.col("quantity")))
     steps = {"item": ["item"], "group and form": ["group", "form"], "group": ["group"]}
-    lines = lines.with_columns(weighed.alias("weighed")).with_columns(
-        *(pl.col("weighed").median().over(keys).alias(step) for step, keys in steps.items()),
-        # One pack weighs 100 g where a file states no weight at all.
-        pl.col("weighed").median().fill_null(0.1).alias("all"))
+    lines = lines.with_columns(
+        *(pl.col("weighed").median().over(keys).alias(f"kg by {step}")
+          for step, keys in steps.items()),
+        # 100 g a pack where a file states no weight at all.
+        pl.col("weighed").median().fill_null(0.1).alias("kg by all"))
     basis = pl.lit("all")
     for step in reversed(steps):
-        basis = pl.when(pl.col(step).is_not_null()).then(pl.lit(step)).otherwise(basis)
-    return lines.with_columns(
-        unit_kg=pl.coalesce(*steps, "all"), unit_kg_basis=basis,
-    ).with_columns(kg=pl.col("quantity") * pl.col("unit_kg")).drop("weighed", *steps, "all")
+        basis = pl.when(pl.col(f"kg by {step}").is_not_null()).then(pl.lit(step)).otherwise(basis)
+    found = [f"kg by {step}" for step in (*steps, "all")]
+    return lines.with_columns(unit_kg=pl.coalesce(found), unit_kg_basis=basis).with_columns(
+        kg=pl.col("quantity") * pl.col("unit_kg")).drop("weighed", *found)
 
 
 def _with_freight(lines: pl.DataFrame) -> pl.DataFrame:

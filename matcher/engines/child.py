@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Solver:
     distribution: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChildEngine:
     """An engine whose every solve runs in a child process."""
 
@@ -346,15 +347,19 @@ class _Memory:
         return total
 
 
+def environment() -> dict[str, str]:
+    """Environment of a child that is to find the modules that this process finds."""
+    path = [entry or str(Path.cwd()) for entry in sys.path]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
+
+
 def _spawn(name: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the child with the module path of this process, in a session of its own."""
-    path = [entry or str(os.getcwd()) for entry in sys.path]  # noqa: PTH109
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "matcher.engines.native", name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            start_new_session=True, env=environment,
+            start_new_session=True, env=environment(),
         )
     except OSError as error:
         raise EngineCrashed(f"engine '{name}' could not start a process: {error}") from error

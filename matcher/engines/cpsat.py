@@ -5,6 +5,8 @@ A grid point fixes the integer columns; GLOP, of the same library, finds the exa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from ortools.linear_solver.python import model_builder_helper as linear_solver
 from ortools.sat.python import cp_model
@@ -36,40 +38,27 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
         raise EngineError(f"CP-SAT does not take the program: {invalid}")
 
     class Watcher(cp_model.CpSolverSolutionCallback):
-        """Reports plans and bounds, and ends a search whose gap is closed: an interleaved one
-        otherwise goes on to its time limit (seen in 9.15)."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.best, self.proved = np.inf, -np.inf
-
         def on_solution_callback(self) -> None:
-            response = self.Response()
+            response: Any = self.Response()  # type: ignore[no-untyped-call]
             channel.plan(points.plan(_values(response.solution)))
-            self.best = response.objective_value
-            self.on_bound(response.best_objective_bound)
-
-        def on_bound(self, bound: float) -> None:
-            channel.bound(bound)
-            self.proved = max(self.proved, bound)
-            if self.is_done() or channel.stop.is_set():
+            channel.bound(response.best_objective_bound)
+            if channel.stop.is_set():
                 solver.stop_search()
 
-        def is_done(self) -> bool:
-            if not np.isfinite(self.best):
-                return False
-            gap = max(limits.gap, 1e-15) * max(1e-10, abs(self.best))
-            return bool(self.best - self.proved <= gap)
+    def on_log(line: str) -> None:
+        if line.startswith("#Done"):  # an interleaved search of 9.15 may go on to its time limit
+            solver.stop_search()
 
-    watcher = Watcher()
-    solver.best_bound_callback = watcher.on_bound
+    parameters.log_search_progress, parameters.log_to_stdout = True, False
+    solver.log_callback = on_log
+    solver.best_bound_callback = channel.bound
     done = repeat_until_done(solver.stop_search, channel)
-    status = solver.solve(model, watcher)
+    status = solver.solve(model, Watcher())
     done()
     unfinished: Status = "interrupted" if channel.stop.is_set() else "time_limit"
     bound = float(solver.best_objective_bound)
     if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        ending = "finished" if status == cp_model.OPTIMAL or watcher.is_done() else unfinished
+        ending = "finished" if status == cp_model.OPTIMAL else unfinished
         return Verdict(ending, points.plan(_values(solver.response_proto.solution)), bound)
     if status == cp_model.INFEASIBLE:
         return Verdict("infeasible", None, None)
@@ -80,7 +69,7 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
 
 def linear(program: Program) -> Floats | None:
     """An optimum of a program without integers, by GLOP; ``None`` if it has none."""
-    helper = linear_solver.ModelBuilderHelper()
+    helper: Any = linear_solver.ModelBuilderHelper()
     helper.fill_model_from_sparse_data(
         program.lower, program.upper, program.cost, program.row_lower, program.row_upper,
         csr_matrix(program.matrix),
@@ -118,5 +107,5 @@ def _model(program: Program, points: Grid, start: Floats | None) -> cp_model.CpM
     return model
 
 
-def _values(solution: object) -> Integers:
-    return np.fromiter(solution, dtype=np.int64)  # type: ignore[call-overload]
+def _values(solution: Any) -> Integers:
+    return np.fromiter(solution, dtype=np.int64, count=len(solution))

@@ -84,17 +84,18 @@ def grid(program: Program) -> Grid:
     rest = np.where(integer | (width == 0), 0.0, step / 2)
 
     columns, data = matrix.indices, matrix.data
+    magnitude = abs(matrix)
     rows = np.repeat(np.arange(program.num_rows), np.diff(matrix.indptr))
     scaled, scale = _scale_rows(program, data * step[columns], top[columns], rows)
     coefficients = np.round(scaled)
     drift = _sum_by_row(np.abs(coefficients - scaled) * top[columns], rows, program.num_rows)
-    slack = scale * (np.abs(matrix) @ rest) + drift
+    slack = scale * (magnitude @ rest) + drift
     base = matrix @ lower
     limits = []
     for sign, bound in ((-1.0, program.row_lower), (1.0, program.row_upper)):
         present = np.isfinite(bound)
         edge = scale * (np.where(present, bound, 0.0) - base)
-        size = scale * (np.abs(np.where(present, bound, 0.0)) + np.abs(matrix) @ np.abs(lower))
+        size = scale * (np.abs(np.where(present, bound, 0.0)) + magnitude @ np.abs(lower))
         edge = edge + sign * (slack + _EPSILON * (1.0 + size) + 1e-9)
         rounded = np.floor(edge) if sign > 0 else np.ceil(edge)
         present &= np.abs(rounded) < UNBOUNDED
@@ -161,7 +162,7 @@ def _power_of_two(values: Floats) -> Floats:
 
 
 def _sum_by_row(values: Floats, rows: NDArray[np.int64], m: int) -> Floats:
-    return np.bincount(rows, weights=values, minlength=m)
+    return np.bincount(rows, weights=values, minlength=m).astype(np.float64)
 
 
 def _finite_bounds(program: Program) -> tuple[Floats, Floats]:

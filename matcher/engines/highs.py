@@ -78,7 +78,7 @@ def linear(program: Program) -> Floats | None:
 
 def _model(program: Program) -> Any:
     """A HiGHS instance that holds ``program`` and says nothing."""
-    highs = highspy.Highs()
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in (
         ("output_flag", False), ("mip_feasibility_tolerance", _FEASIBILITY),
         ("primal_feasibility_tolerance", _FEASIBILITY), ("mip_abs_gap", 1e-9),

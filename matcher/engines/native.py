@@ -8,7 +8,9 @@ the parent is gone and this one ends itself, even in the midst of a native call.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 import threading
 import time
@@ -29,6 +31,7 @@ EXACT = 1e-7
 _SETTLED = 1e-6
 _BOUND_EVERY_S = 0.05
 _CHECK_PARENT_S = 0.5
+_PR_SET_PDEATHSIG = 1
 
 
 class Native(Protocol):
@@ -176,6 +179,15 @@ def repeat_until_done(ask: Callable[[], None], channel: Channel) -> Callable[[],
     return done.set
 
 
+def die_with_parent() -> None:
+    """On Linux, let the kernel end this process when its parent's thread ends.
+
+    For libraries that keep Python's lock while they solve, so that no thread here can look.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
     """Our own copies of the two pipes; what solvers and their children see leads nowhere."""
     answers = os.fdopen(os.dup(1), "wb")
@@ -195,18 +207,19 @@ def _heed(requests: IO[bytes], channel: Channel, parent: int) -> None:
                 if read(requests) == "stop":
                     channel.stop.set()
         except (EOFError, OSError):
-            _end_with_children()
+            end_with_children()
 
     def look() -> None:
         while os.getppid() == parent:
             time.sleep(_CHECK_PARENT_S)
-        _end_with_children()
+        end_with_children()
 
     for target in (listen, look):
         threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
 
-def _end_with_children() -> None:
+def end_with_children() -> None:
+    """End this process at once, and first every process it started."""
     import psutil  # only at the end, to start fast
 
     for process in psutil.Process().children(recursive=True):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pyscipopt import SCIP_EVENTTYPE, Eventhdlr, Model
-from pyscipopt.scip import Expr, ExprCons, Term
+from pyscipopt.scip import PY_SCIP_EVENTTYPE, Eventhdlr, Expr, ExprCons, Model, Term
 
 from matcher.engines.highs import linear
 from matcher.engines.native import Channel, repeat_until_done
@@ -54,14 +53,16 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     return Verdict(ending, x, bound if abs(bound) < model.infinity() else None)
 
 
-class _Watcher(Eventhdlr):  # type: ignore[misc]
+class _Watcher(Eventhdlr):
     """Reports every better plan, and the bound after every node."""
 
     def __init__(self, channel: Channel, columns: list[Any]) -> None:
         self._channel = channel
         self._columns = columns
         self._events = (
-            SCIP_EVENTTYPE.BESTSOLFOUND, SCIP_EVENTTYPE.NODESOLVED, SCIP_EVENTTYPE.LPSOLVED
+            PY_SCIP_EVENTTYPE.BESTSOLFOUND,
+            PY_SCIP_EVENTTYPE.NODESOLVED,
+            PY_SCIP_EVENTTYPE.LPSOLVED,
         )
 
     def eventinit(self) -> None:
@@ -73,7 +74,7 @@ class _Watcher(Eventhdlr):  # type: ignore[misc]
             self.model.dropEvent(event, self)
 
     def eventexec(self, event: Any) -> None:
-        if event.getType() == SCIP_EVENTTYPE.BESTSOLFOUND:
+        if event.getType() == PY_SCIP_EVENTTYPE.BESTSOLFOUND:
             self._channel.plan(_values(self.model.getBestSol(), self._columns))
         self._channel.bound(self.model.getDualbound())
 

@@ -100,7 +100,7 @@ def _read_folder(folder: Path, findings: Findings, unread: set[str]) -> list[Raw
     found = False
     for path in sorted(folder.iterdir()):
         suffix = path.suffix.lower()
-        if suffix not in _OF_FOLDER or path.name.startswith(".") or not path.is_file():
+        if suffix not in _OF_FOLDER or path.name.startswith(".") or path.is_dir():
             continue
         name = table_name(path.stem, path.name, findings)
         if name is None:

@@ -43,7 +43,7 @@ def read_csv(path: Path, name: str, findings: Findings) -> Raw | None:
             if not _is_header(header, path.name, findings):
                 return None
             row = 1
-            parts = [[] for _ in header]  # type: list[list[pl.Series]]
+            parts: list[list[pl.Series]] = [[] for _ in header]
             sound = True
             for rows in _chunks(reader):
                 sound &= _even(rows, len(header), row + 1, path.name, findings)

@@ -29,10 +29,10 @@ MAX_RATIO = 200
 MAX_CELLS = 30_000_000
 """Most cells of a sheet, from A1 to its last row and column, empty ones included."""
 
-_CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,3})([0-9]{1,7})["']""")
+_CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,9})([0-9]{1,9})["']""")
 _ERROR_CELL = re.compile(
     rb"""<(?:\w+:)?c\b(?=[^>]*\bt\s*=\s*["']e["'])[^>]*\br\s*=\s*["']([A-Z]{1,3})([0-9]{1,7})["']"""
-    rb"""[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""", re.DOTALL)
+    rb"""[^>]*>(?:(?!</(?:\w+:)?c>).){0,400}?<(?:\w+:)?v>([^<]*)<""", re.DOTALL)
 _TAG = r"<(?:\w+:)?{}\b[^>]*>"
 _OVERLAP = 512
 _CHUNK = 1 << 20

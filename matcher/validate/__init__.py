@@ -68,7 +68,7 @@ def validated(
     for each in tables.values():
         if each.table.name != "standards":  # whose names are the same however they are spelt
             check_keys(each, findings)
-    check_references(tables, unknown, findings)
+    tables = check_references(tables, unknown, findings)
     check(Tables(tables, unknown), findings)
 
     order = {each.place: rank for rank, each in enumerate(tables.values())}
@@ -105,7 +105,7 @@ def _one(
 
 def _final(each: Typed) -> pl.DataFrame:
     """The table as a network holds it: defaults filled in, schema order, sorted by key."""
-    return _filled(each.table, each.frame).select(each.table.schema).sort(
+    return _filled(each.table, each.frame).select(list(each.table.schema)).sort(
         each.table.key, nulls_last=False)
 
 

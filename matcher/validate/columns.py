@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from matcher.tables import Column, Table
@@ -182,35 +184,44 @@ def check_keys(table: Typed, findings: Findings) -> None:
     )
 
 
-def check_references(tables: dict[str, Typed], unknown: set[str], findings: Findings) -> None:
-    """Note every id that stands in no row of the table it points to.
+def check_references(
+    tables: dict[str, Typed], unknown: set[str], findings: Findings
+) -> dict[str, Typed]:
+    """Note every id that stands in no row of the table it points to; such cells become null.
 
     Parameters
     ----------
     unknown
         Tables that could not be read; what points to them cannot be judged.
     """
-    for table in tables.values():
+    checked = {}
+    for name, table in tables.items():
+        frame = table.frame
         for column in table.table.columns:
-            if column.kind != "ref" or column.ref in unknown:
-                continue
-            target = tables[column.ref]
-            id_name = target.table.key[0]
-            known = target.frame[id_name].drop_nulls()
-            if known.is_empty() and (target.table.required or id_name in target.wrong):
-                continue  # the empty table or missing column is an issue already
-            hits = table.frame.select("row", column.name).filter(
-                pl.col(column.name).is_not_null() & ~pl.col(column.name).is_in(known.implode())
-            )
-            if hits.is_empty():
-                continue
-            nearest = Nearest(known.unique().sort())
-            example = quoted(known.unique().sort().head(3))
-            otherwise = f"add it to {target.place}" + (
-                f", which has {example}{', …' if known.len() > 3 else ''}" if example else "")
-            findings.each(
-                "dangling_id", table.place, hits,
-                lambda hit, near=nearest, then=otherwise, to=target, name=column.name: (
-                    f"is not in {to.place}", near.fix(hit[name], then)),
-                column=column.name,
-            )
+            if column.kind == "ref" and column.ref not in unknown:
+                dangling = _dangling(table, column.name, tables[column.ref], findings)
+                frame = frame.with_columns(
+                    pl.when(~dangling).then(column.name).alias(column.name))
+        checked[name] = replace(table, frame=frame)
+    return checked
+
+
+def _dangling(table: Typed, name: str, target: Typed, findings: Findings) -> pl.Series:
+    """Which cells of one column point to nothing; each is noted."""
+    id_name = target.table.key[0]
+    known = target.frame[id_name].drop_nulls()
+    cells = table.frame[name]
+    dangling = (cells.is_not_null() & ~cells.is_in(known.implode())).fill_null(value=False)
+    if known.is_empty() and (target.table.required or id_name in target.wrong):
+        return dangling  # the empty table or missing column is an issue already
+    if dangling.any():
+        names = known.unique().sort()
+        nearest = Nearest(names)
+        otherwise = f"add it to {target.place}" + (
+            f", which has {quoted(names, 3)}" if names.len() else "")
+        findings.each(
+            "dangling_id", table.place, table.frame.select("row", name).filter(dangling),
+            lambda hit: (f"is not in {target.place}", nearest.fix(hit[name], otherwise)),
+            column=name,
+        )
+    return dangling

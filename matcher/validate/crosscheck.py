@@ -273,25 +273,28 @@ def rules_name_what_they_limit(tables: Tables, findings: Findings) -> None:
         column="of",
     )
     for scope in ("lead_firm", "component", "demand"):
-        of_scope = rules.filter(pl.col("scope") == scope)
-        findings.each(
-            "missing_cell", place, of_scope.filter(pl.col("of").is_null()),
-            lambda _, scope=scope: (f"is required and empty, as the scope is {scope}",
-                                    f"name a {scope}, or choose the scope network"),
-            column="of",
-        )
-        known = tables[f"{scope}s"][scope].drop_nulls()
-        if not tables.known(f"{scope}s") or known.is_empty():
-            continue
-        nearest = Nearest(known.unique().sort())
-        findings.each(
-            "dangling_id", place,
-            of_scope.filter(pl.col("of").is_not_null() & ~pl.col("of").is_in(known.implode())),
-            lambda hit, near=nearest, scope=scope: (
-                f"is not in {tables.place(f'{scope}s')}",
-                near.fix(hit["of"], f"name a {scope} that is there")),
-            column="of",
-        )
+        _rules_of_scope(scope, rules.filter(pl.col("scope") == scope), tables, findings)
+
+
+def _rules_of_scope(scope: str, rules: pl.DataFrame, tables: Tables, findings: Findings) -> None:
+    place = tables.place("rules")
+    findings.each(
+        "missing_cell", place, rules.filter(pl.col("of").is_null()),
+        lambda _: (f"is required and empty, as the scope is {scope}",
+                   f"name a {scope}, or choose the scope network"),
+        column="of",
+    )
+    known = tables[f"{scope}s"][scope].drop_nulls()
+    if not tables.known(f"{scope}s") or known.is_empty():
+        return
+    nearest = Nearest(known.unique().sort())
+    findings.each(
+        "dangling_id", place,
+        rules.filter(pl.col("of").is_not_null() & ~pl.col("of").is_in(known.implode())),
+        lambda hit: (f"is not in {tables.place(f'{scope}s')}",
+                     nearest.fix(hit["of"], f"name a {scope} that is there")),
+        column="of",
+    )
 
 
 def demands_have_bids(tables: Tables, findings: Findings) -> None:

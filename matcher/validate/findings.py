@@ -18,7 +18,8 @@ LISTED_PER_COLUMN = 1_000
 CODES: dict[str, str] = {
     # The file
     "no_such_path": "The path does not exist.",
-    "unreadable": "The file cannot be opened, or is not what its suffix says.",
+    "unreadable": "The file cannot be opened.",
+    "unwritable": "The file or folder cannot be written.",
     "unknown_format": "The suffix of the file is none of those that can be read.",
     "no_tables": "The folder or workbook holds none of the tables.",
     "wrong_encoding": "The text is not UTF-8.",

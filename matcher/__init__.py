@@ -1,0 +1,44 @@
+"""Supplier matcher: assigns component demands to suppliers and proves how good the plan is.
+
+>>> import matcher
+>>> network = matcher.read("examples/first-steps")
+>>> plan = matcher.solve(network)
+>>> matcher.check(network, plan).ok
+True
+"""
+
+from matcher.check import Judgement, check
+from matcher.complete import complete
+from matcher.engines.base import Progress
+from matcher.errors import InputError, Issue, MatcherError
+from matcher.explain import Explanation, explain_demand, explain_supplier, why
+from matcher.export import export
+from matcher.network import Network
+from matcher.plan import Plan, read_plan
+from matcher.read import network_from_tables, read
+from matcher.solve import solve
+
+__all__ = [
+    "Explanation",
+    "InputError",
+    "Issue",
+    "Judgement",
+    "MatcherError",
+    "Network",
+    "Plan",
+    "Progress",
+    "check",
+    "complete",
+    "explain_demand",
+    "explain_supplier",
+    "export",
+    "generate",
+    "network_from_tables",
+    "read",
+    "read_plan",
+    "report",
+    "solve",
+    "template",
+    "why",
+    "write",
+]

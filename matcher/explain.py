@@ -1,0 +1,246 @@
+"""Why and why not: what decided each demand–bid pair, in figures and in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import polars as pl
+
+from matcher.arrays import Arrays, Floats, to_arrays
+from matcher.candidates import Candidates, Rejections, screen
+from matcher.eligibility import REASONS
+from matcher.errors import InputError, Issue
+from matcher.network import Network
+from matcher.plan import Plan
+from matcher.tables import MODES
+
+# A pair whose resources are used to this share had no room for more.
+FULL = 1 - 1e-6
+
+WHY_SCHEMA: dict[str, pl.DataType] = {
+    "demand": pl.String(),
+    "supplier": pl.String(),
+    "bid": pl.String(),
+    "outcome": pl.String(),
+    "mode": pl.String(),
+    "landed_cost_per_unit": pl.Float64(),
+    "cost_difference": pl.Float64(),
+    "quantity": pl.Float64(),
+    "reason": pl.String(),
+    "distance": pl.Float64(),
+    "unit": pl.String(),
+    "standard": pl.String(),
+    "text": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What decided a demand, or what decided for and against a supplier.
+
+    ``headline`` is the answer in a sentence; ``rows`` are the pairs behind it, as `why` gives
+    them, the nearest to an award first.
+    """
+
+    headline: str
+    rows: pl.DataFrame
+
+
+def why(network: Network, plan: Plan) -> pl.DataFrame:
+    """What decided each demand–bid pair.
+
+    One row for each pair that was awarded or beaten, and one for each gate that a rejected pair
+    fails. ``outcome`` is ``awarded``, ``beaten`` or ``rejected``; ``cost_difference`` is landed
+    cost per unit above the average of what the demand was awarded, in the network's currency;
+    ``reason`` and ``distance`` are the gate's (see `matcher.eligibility.REASONS`) or, for a beaten
+    pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper one per
+    unit, and lost to award sizes, supplier counts, or once-only costs).
+    """
+    arrays = to_arrays(network)
+    screening = screen(arrays)
+    awarded = plan.awards.group_by("demand").agg(
+        average=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
+        / pl.col("quantity").sum())
+    admissible = _admissible(arrays, screening.candidates, plan).join(
+        awarded, on="demand", how="left").with_columns(
+            cost_difference=pl.col("landed_cost_per_unit") - pl.col("average"))
+    rejected = _rejected(arrays, screening.rejections)
+    return pl.concat([
+        _reasoned(admissible).select(*WHY_SCHEMA), rejected.select(*WHY_SCHEMA)]).sort(
+            "demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
+
+
+def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
+    """Who makes a demand, and why nobody else does.
+
+    Raises
+    ------
+    InputError
+        The network has no such demand.
+    """
+    _known(network, "demands", "demand", demand)
+    rows = why(network, plan).filter(pl.col("demand") == demand)
+    needed = network.demands.filter(pl.col("demand") == demand)["quantity"][0]
+    made = rows.filter(pl.col("outcome") == "awarded")
+    share = float(made["quantity"].sum()) / needed
+    bids = rows["bid"].n_unique()
+    rejected = rows.filter(pl.col("outcome") == "rejected")["bid"].n_unique()
+    if made.is_empty():
+        head = f"{demand} is not awarded"
+    else:
+        names = ", ".join(made["supplier"].unique(maintain_order=True))
+        head = f"{demand}: {share:.0%} is awarded, to {names}"
+    return Explanation(
+        f"{head}; of {bids} bids, {rejected} fail a gate and "
+        f"{bids - rejected - made['bid'].n_unique()} are beaten.", _ranked(rows))
+
+
+def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation:
+    """What a supplier is awarded, and what it lacks for more.
+
+    Raises
+    ------
+    InputError
+        The network has no such supplier.
+    """
+    _known(network, "suppliers", "supplier", supplier)
+    rows = why(network, plan).filter(pl.col("supplier") == supplier)
+    made = rows.filter(pl.col("outcome") == "awarded")
+    if rows.is_empty():
+        bids = network.bids.filter(pl.col("supplier") == supplier).height
+        return Explanation(
+            f"{supplier} has {bids} bids, and no demand is for what they offer "
+            "(capability).", rows)
+    counts = rows.filter(pl.col("outcome") != "awarded").group_by("reason").agg(
+        pl.struct("demand", "bid").n_unique().alias("pairs")).sort(
+            "pairs", "reason", descending=[True, False])
+    lost = ", ".join(f"{reason} {pairs}" for reason, pairs in counts.iter_rows()) or "nothing"
+    return Explanation(
+        f"{supplier} gets {made.height} awards of {rows.select('demand', 'bid').n_unique()} pairs "
+        f"with a demand; what decided the others: {lost}.", _ranked(rows))
+
+
+def _known(network: Network, table: str, column: str, key: str) -> None:
+    keys = network.table(table)[column]
+    if key in keys:
+        return
+    near = get_close_matches(key, keys.to_list(), 1)
+    raise InputError([Issue(
+        "unknown_key", table, None, column, key, f"is not a {column} of this network",
+        f"did you mean '{near[0]}'?" if near else f"the table {table} lists them")])
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    order = pl.col("outcome").replace_strict({"awarded": 0, "beaten": 1, "rejected": 2})
+    return rows.sort(order, "cost_difference", "distance", "bid", nulls_last=True)
+
+
+def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
+    """Pairs with a candidate: what is awarded of them, or their cheapest candidate."""
+    network = arrays.network
+    # Candidates are sorted by demand and bid; the cheapest of a pair speaks for it.
+    order = np.lexsort((c.unit_cost, c.bid, c.demand))
+    first = np.ones(c.size, dtype=np.bool_)
+    first[1:] = ((c.demand[order][1:] != c.demand[order][:-1])
+                 | (c.bid[order][1:] != c.bid[order][:-1]))
+    best = c.take(order[first])
+    frame = pl.DataFrame({
+        "demand": network.demands["demand"].gather(best.demand),
+        "supplier": network.suppliers["supplier"].gather(best.supplier),
+        "bid": network.bids["bid"].gather(best.bid),
+        "best_mode": pl.Series(MODES).gather(best.mode),
+        "best_cost": best.unit_cost,
+        "full": _fullest_use(arrays, plan)[best.bid] > FULL,
+    })
+    made = plan.awards.group_by("demand", "bid").agg(
+        mode=pl.col("mode").sort_by("quantity").last(),
+        landed_cost_per_unit=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
+        / pl.col("quantity").sum(),
+        quantity=pl.col("quantity").sum())
+    return frame.join(made, on=["demand", "bid"], how="left").with_columns(
+        outcome=pl.when(pl.col("quantity").is_null()).then(pl.lit("beaten")).otherwise(
+            pl.lit("awarded")),
+        mode=pl.col("mode").fill_null(pl.col("best_mode")),
+        landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
+    ).drop("best_mode", "best_cost")
+
+
+def _fullest_use(arrays: Arrays, plan: Plan) -> Floats:
+    """For each bid, the share used of the fullest resource that it needs."""
+    usages, network = arrays.usages, arrays.network
+    made = network.bids.select("bid").join(
+        plan.awards.group_by("bid").agg(pl.col("quantity").sum()), on="bid", how="left",
+        maintain_order="left")["quantity"].fill_null(0.0).to_numpy()
+    load = np.bincount(usages.resource, weights=usages.use_per_unit * made[usages.bid],
+                       minlength=usages.capacity.size)
+    used = load / np.where(usages.capacity > 0, usages.capacity, 1.0)
+    used[usages.capacity <= 0] = 1.0
+    fullest = np.zeros(network.bids.height)
+    np.maximum.at(fullest, usages.bid, used[usages.resource])
+    return fullest
+
+
+def _reasoned(frame: pl.DataFrame) -> pl.DataFrame:
+    """Reason and sentence for pairs that passed every gate."""
+    difference, beaten = pl.col("cost_difference"), pl.col("outcome") == "beaten"
+    money = difference.abs().round(4).cast(pl.String)
+    dearer = difference > 1e-9
+    reason = (pl.when(~beaten).then(None).when(dearer.fill_null(False)).then(pl.lit("cost"))
+              .when(pl.col("full")).then(pl.lit("capacity")).otherwise(pl.lit("rules")))
+    text = (
+        pl.when(~beaten).then(
+            pl.format("awarded {} units by {}", pl.col("quantity").round(3), "mode"))
+        .when(dearer.fill_null(False)).then(
+            pl.format("costs {} more per unit on arrival than what was awarded", money))
+        .when(pl.col("full")).then(pl.lit("its capacity is used up by other awards"))
+        .when(difference.is_null()).then(
+            pl.lit("passes every gate, but award sizes or rules leave no room for an award"))
+        .otherwise(pl.format(
+            "costs {} less per unit, but award size, number of suppliers, tooling or "
+            "onboarding make the whole plan dearer", money)))
+    return frame.with_columns(
+        reason=reason, text=text, distance=pl.when(beaten & dearer).then(difference),
+        unit=pl.when(beaten & dearer).then(pl.lit(REASONS["ceiling"])),
+        standard=pl.lit(None, dtype=pl.String))
+
+
+def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
+    network, supplier = arrays.network, arrays.bids.supplier[r.bid]
+    reasons, units = list(REASONS), list(REASONS.values())
+    modes = pl.Series([*MODES, None], dtype=pl.String)
+    standards = pl.Series([*arrays.capability.standards.keys, None], dtype=pl.String)
+    frame = pl.DataFrame({
+        "demand": network.demands["demand"].gather(r.demand),
+        "supplier": network.suppliers["supplier"].gather(supplier),
+        "bid": network.bids["bid"].gather(r.bid),
+        "outcome": pl.repeat("rejected", r.demand.size, eager=True),
+        "mode": modes.gather(np.where(r.mode < 0, len(MODES), r.mode)),
+        "reason": pl.Series(reasons, dtype=pl.String).gather(r.reason.astype(np.int64)),
+        "distance": r.distance,
+        "unit": pl.Series(units, dtype=pl.String).gather(r.reason.astype(np.int64)),
+        "standard": standards.gather(
+            np.where(r.standard < 0, standards.len() - 1, r.standard)),
+    }).with_columns(
+        landed_cost_per_unit=pl.lit(None, dtype=pl.Float64),
+        cost_difference=pl.lit(None, dtype=pl.Float64),
+        quantity=pl.lit(None, dtype=pl.Float64))
+    figure = pl.col("distance").round(4).cast(pl.String)
+    sentence = {
+        "terms": pl.format("its price holds to a place {} km away, in another economy", figure),
+        "quality": pl.format("its defect rate is {} ppm above the limit", figure),
+        "on_time": pl.format("its on-time rate is {} below the limit", figure),
+        "standard": pl.format("lacks {}", pl.col("standard")),
+        "certificate_date": pl.format(
+            "its {} certificate misses the due date by {} days", pl.col("standard"),
+            pl.col("distance").cast(pl.Int64)),
+        "lane": pl.format("no mode it bids for connects the two places, {} km apart", figure),
+        "quantity": pl.format("its smallest award is {} units above what may be given", figure),
+        "delivery": pl.format("arrives {} days too late by {}", figure, pl.col("mode")),
+        "ceiling": pl.format("costs {} per unit above the ceiling by {}", figure, pl.col("mode")),
+    }
+    text = pl.lit(None, dtype=pl.String)
+    for reason, expression in sentence.items():
+        text = pl.when(pl.col("reason") == reason).then(expression).otherwise(text)
+    return frame.with_columns(text=text)

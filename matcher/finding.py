@@ -1,0 +1,69 @@
+"""Faults that a plan can have: one code for each way of being wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Every way in which a plan can be wrong, and what the code means.
+CODES: dict[str, str] = {
+    "wrong_network": "the plan was made for another input, or for the same one before it changed",
+    "wrong_currency": "the plan's currency is not the network's",
+    "unknown_demand": "the demand is not in the network",
+    "unknown_bid": "the bid is not in the network",
+    "wrong_supplier": "the award names another supplier than the bid's",
+    "wrong_component": "the bid is for another component, or the award names another",
+    "other_demand": "the bid was made for another demand only",
+    "unknown_mode": "there is no such mode",
+    "unknown_tier": "the bid has no such tier",
+    "bad_quantity": "the quantity is not a finite number above 0",
+    "duplicate_award": "the same demand, bid, mode and tier is awarded twice",
+    "lane": "the mode does not connect the two places, or the bid does not allow it",
+    "terms": "the price holds to a named place in another economy",
+    "quality": "the defect rate is above the demand's limit",
+    "on_time": "the on-time rate is below the demand's limit",
+    "standard": "a standard is lacking",
+    "certificate_date": "a certificate is not valid on the due date",
+    "delivery": "the award arrives too late",
+    "ceiling": "the landed cost is above the demand's ceiling",
+    "below_moq": "the award is below the minimum order quantity",
+    "above_max_quantity": "the award is above the bid's largest award",
+    "wrong_tier": "the quantity is outside the tier",
+    "order_multiple": "the quantity is not a whole number of order multiples",
+    "below_counted_share": "an award that counts towards a minimum of suppliers is too small",
+    "over_demand": "more is awarded than is needed",
+    "share_cap": "one supplier gets more than the share cap",
+    "single_source": "a single-source demand is not wholly with one supplier",
+    "one_tier_and_mode": "a bid that may not be split is awarded in several tiers or modes",
+    "most_suppliers": "the demand has more suppliers than allowed",
+    "fewest_suppliers": "the demand has fewer suppliers than asked",
+    "capacity": "a resource is used beyond its capacity",
+    "rule": "a stated rule is broken",
+    "wrong_term": "a landed-cost term per unit is not what the network gives",
+    "wrong_unit_cost": "the landed cost per unit is not the sum of its terms",
+    "wrong_award_cost": "the landed cost of the award is not unit cost × quantity",
+    "wrong_fixed_cost": "the fixed cost is not tooling plus the lane's own",
+    "wrong_date": "a date is not what lead time, customs and transit give",
+    "wrong_slack": "the slack is not what is left until the due date",
+    "missing_supplier": "a supplier with an award is not listed",
+    "unused_supplier": "a supplier without an award is listed",
+    "wrong_supplier_figure": "a figure of a listed supplier is wrong",
+    "missing_unmet": "a demand that is not covered is not listed as unmet",
+    "false_unmet": "a demand is listed as unmet that is covered",
+    "wrong_unmet": "the unmet quantity or share is wrong",
+    "wrong_coverage": "the coverage loss is not what the awards give, or is below its bound",
+    "wrong_total": "a total does not add up",
+    "bound_above_best": "the bound claims more than the plan itself costs",
+    "wrong_gap": "the gap is not |best − bound| / |best|",
+    "false_optimal": "a plan is called optimal without a bound that shows it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault of a plan: a code of `CODES`, what it is about, and the figures."""
+
+    code: str
+    about: str
+    message: str
+    claimed: float | str | None = None
+    actual: float | str | None = None
