@@ -33,10 +33,10 @@ REASON_LABELS = {
     "ceiling": "Above the cost ceiling",
     "cost": "Costs more on arrival",
     "capacity": "Capacity used up",
-    "rules": "Award sizes, counts or once-only costs",
+    "rules": "Rules or once-only costs",
 }
 SME = ("micro", "small", "medium")
-# An award with fewer days in hand than this is shown as a risk: one missed weekly sailing.
+# An award with fewer days in hand than this is shown as a risk: ships sail once a week.
 TIGHT_DAYS = 7.0
 # A quantity that differs from a candidate's limits by no more than this share still fits.
 TOLERANCE = 1e-6
@@ -282,10 +282,12 @@ def _reasons(pairs: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
     """Per reason the pairs it struck, those it alone struck, and the closest of them."""
     counts = pairs.filter(pl.col("outcome") != "awarded").group_by("outcome", "reason").agg(
         pairs=pl.struct("demand", "bid").n_unique())
+    # Only a gate or a cost has a distance; of the others none came closer than another.
+    near = pl.format("{} for {}: {}", "supplier_name", "demand", "text")
     alone = lost.filter(pl.col("faults") == 1).sort(
         "distance", "demand", "bid", nulls_last=True).group_by("reason", maintain_order=True).agg(
-            alone=pl.len(), closest=pl.format("{} for {}: {}", pl.col("supplier_name"),
-                                              pl.col("demand"), pl.col("text")).first())
+            alone=pl.len(),
+            closest=pl.when(pl.col("distance").is_not_null()).then(near).first())
     return counts.join(alone, on="reason", how="left").with_columns(
         alone=pl.col("alone").fill_null(0).cast(pl.Int64),
         label=pl.col("reason").replace_strict(REASON_LABELS, default=pl.col("reason"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import zipfile
@@ -254,6 +255,12 @@ def replaced(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     return edit
 
 
+def to_itself(folder: Path) -> None:
+    """Make a link that can never be followed."""
+    (folder / D).unlink()
+    (folder / D).symlink_to(folder / D)
+
+
 FILE_PLANTS: list[tuple[str, Callable[[Path], object], str, int | None, str | None, str]] = [
     # "supplier,name,place,size_class,onboarding_cost\n" has 47 bytes (0 to 46), the row
     # "S1,Da Nang Plastics,Da Nang,small,500.0\n" 40, and "S2,Se" 5: the ñ is byte 92.
@@ -264,19 +271,19 @@ FILE_PLANTS: list[tuple[str, Callable[[Path], object], str, int | None, str | No
     ("bad_csv", replaced(D, lambda t: t.replace("D2,", '"D2,')), D, None, None,
      "close every quote"),
     ("ragged_row", replaced(B, lambda t: t.replace("B2,", "B2,,")), B, 3, None, "quote cells"),
-    ("duplicate_column", replaced("rates.csv", lambda t: "value,Value,currency\n1,1,MYR\n"),
+    ("duplicate_column", replaced("rates.csv", lambda _: "value,Value,currency\n1,1,MYR\n"),
      "rates.csv", 1, "Value", "keep one"),
     ("empty_table", replaced(D, lambda t: t.splitlines()[0] + "\n"), D, None, None,
      "add at least one"),
-    ("empty_table", replaced(D, lambda t: ""), D, 1, None, "write the column names"),
+    ("missing_header", replaced(D, lambda _: ""), D, 1, None, "write the column names"),
+    ("missing_header", replaced(D, lambda text: f",,\n{text}"), D, 1, None, "write the column"),
     ("unknown_table", lambda f: (f / "usages.csv").rename(f / "usage.csv"), "usage.csv", None,
      "usage", "rename it to usages"),
     ("duplicate_table", lambda f: pl.DataFrame({"currency": ["EUR"], "value": [1.1]})
      .write_parquet(f / "rates.parquet"), "rates.parquet", None, None, "keep one"),
-    ("bad_parquet", lambda f: [(f / D).unlink(), (f / "demands.parquet").write_bytes(b"PAR1xx")],
-     "demands.parquet", None, None, "write it anew"),
-    ("unreadable", lambda f: [(f / D).unlink(), (f / D).symlink_to(f / D)], D, None, None,
-     "check that"),
+    ("bad_parquet", lambda f: (f / D).rename(f / "demands.parquet"), "demands.parquet", None,
+     None, "write it anew"),
+    ("unreadable", to_itself, D, None, None, "check that"),
 ]
 
 
@@ -318,6 +325,13 @@ def failed_formula(path: Path) -> Path:
     return path
 
 
+def title_above(path: Path) -> Path:
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet("rates")
+        sheet.write_row(1, 0, ["currency", "value"])
+    return path
+
+
 def text_file(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -339,6 +353,7 @@ PATH_PLANTS: list[tuple[str, Callable[[Path], Path], str]] = [
      "delete unused"),
     ("too_big", lambda tmp: zipped(tmp / "n.xlsx", xl__worksheets__sheet1=b'<c r="XFD1048576"/>'),
      "delete unused"),
+    ("missing_header", lambda tmp: title_above(tmp / "n.xlsx"), "write the column names"),
     ("error_cell", lambda tmp: failed_formula(tmp / "n.xlsx"), "correct the formula"),
     ("bad_json", lambda tmp: text_file(tmp / "n.json", b'{"demands": [\n{"demand": }]}'),
      "correct the JSON"),
@@ -382,7 +397,8 @@ def test_a_json_member_that_stands_twice_is_named(tmp_path: Path) -> None:
 
 
 def test_error_cells_name_sheet_and_cell(tmp_path: Path) -> None:
-    issue = next(i for i in issues_of(failed_formula(tmp_path / "n.xlsx")) if i.code == "error_cell")
+    found = issues_of(failed_formula(tmp_path / "n.xlsx"))
+    issue = next(issue for issue in found if issue.code == "error_cell")
     assert (issue.table, issue.row, issue.column, issue.value) == ("rates", 3, "B", "#DIV/0!")
 
 
@@ -415,9 +431,9 @@ def test_all_issues_come_at_once(tmp_path: Path) -> None:
     # Faults that do not hide each other, in one network.
     chosen = [plant for plant in PLANTS if plant.code in {
         "unknown_column", "number_format", "not_finite", "impossible_date", "unknown_economy",
-        "unknown_choice", "unknown_standard", "wrong_hs", "foreign_resource", "end_before_start",
+        "unknown_choice", "unknown_standard", "wrong_hs", "moq_over_max", "end_before_start",
         "unexpected_value", "own_currency_rate", "duplicate_key", "min_over_max", "out_of_range",
-        "duplicate_id", "dangling_id",
+        "duplicate_id", "dangling_id", "control_character",
     }]
     tables, planted = sound(), set()
     used: set[str] = set()
@@ -488,3 +504,20 @@ def test_an_empty_workbook_has_no_tables(tmp_path: Path) -> None:
         book.add_worksheet("Sheet1")
     found = issues_of(text_file(tmp_path / "n.xlsx", buffer.getvalue()))
     assert [issue.code for issue in found] == ["no_tables"]
+
+
+def test_a_panic_of_the_workbook_parser_is_an_issue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panic = type("PanicException", (BaseException,), {})
+
+    class Panicking:
+        @staticmethod
+        def from_path(_: Path) -> None:
+            raise panic("index out of bounds")
+
+    template(tmp_path / "n.xlsx")
+    # The package exports a function read, so the module is not to be had as an attribute.
+    module = importlib.import_module("matcher.read.xlsx_file")
+    monkeypatch.setattr(module, "CalamineWorkbook", Panicking)
+    assert "bad_xlsx" in {issue.code for issue in issues_of(tmp_path / "n.xlsx")}

@@ -154,13 +154,31 @@ FAMILIES = {
     "packaging": ("Packaging", "converting line", 500, 11),
 }
 
-# Standards asked for, in short: 9 ISO 9001, 14 ISO 14001, A IATF 16949, I IPC-A-610, R RoHS,
-# E REACH, Q QC 080000, S SA 8000, 27 ISO/IEC 27001, U UL, F the car-parts firm's own.
+# What the components below write for a standard.
 SHORT = {
     "9": "ISO 9001", "14": "ISO 14001", "A": "IATF 16949", "I": "IPC-A-610", "R": "RoHS",
     "E": "REACH", "Q": "QC 080000", "S": "SA 8000", "27": "ISO/IEC 27001", "U": "UL",
     "F": "Seaboard SQ-1",
 }
+
+# Share of suppliers that hold a standard, by size class from micro to large.
+HELD = {
+    "ISO 9001": (0.65, 0.9, 0.98, 1.0), "ISO 14001": (0.1, 0.3, 0.6, 0.85),
+    "IATF 16949": (0.12, 0.5, 0.8, 0.95), "IPC-A-610": (0.5, 0.8, 0.95, 1.0),
+    "RoHS": (0.75, 0.92, 0.97, 1.0), "REACH": (0.4, 0.7, 0.9, 0.95),
+    "QC 080000": (0.1, 0.35, 0.6, 0.85), "SA 8000": (0.1, 0.2, 0.35, 0.5),
+    "ISO/IEC 27001": (0.08, 0.3, 0.6, 0.85), "UL": (0.4, 0.7, 0.9, 0.95),
+    "Seaboard SQ-1": (0.05, 0.4, 0.65, 0.85),
+}
+# Standards that only these families are asked for.
+ONLY = {
+    "IATF 16949": ("pcb", "cable", "magnetics", "moulding", "rubber", "press", "machining"),
+    "IPC-A-610": ("pcb",), "QC 080000": ("pcb", "cable", "magnetics"),
+    "ISO/IEC 27001": ("pcb", "machining"), "UL": ("pcb", "cable", "magnetics", "moulding"),
+    "Seaboard SQ-1": ("cable", "magnetics", "rubber", "press"),
+    "SA 8000": ("packaging", "cable"), "RoHS": tuple(f for f in FAMILIES if f != "packaging"),
+}
+BODIES = ("Bureau Lotus Certification", "Meridian Assurance", "Straits Register")
 
 COMPONENTS = tuple(Component(*row) for row in (
     # component, name, hs, family, g, cm³, USD, min, units electronics, units cars, standards
@@ -213,7 +231,7 @@ COMPONENTS = tuple(Component(*row) for row in (
     ("light-guide", "Moulded light guide", "392690", "moulding", 3.5, 9, 0.14, 0.20, 240_000, 0,
      "9 R"),
     ("battery-door", "Moulded battery door", "392690", "moulding", 11, 50, 0.19, 0.30, 120_000, 0,
-     "9 R 14"),
+     "9 R"),
     ("reel-hub", "Moulded cable hub", "392690", "moulding", 9, 32, 0.12, 0.22, 120_000, 0, "9"),
     ("air-duct", "Moulded air duct", "870829", "moulding", 310, 3900, 2.35, 1.50, 0, 24_000, "9"),
     ("fuse-box", "Moulded fuse box", "853690", "moulding", 240, 900, 2.90, 1.20, 0, 22_000, "A"),

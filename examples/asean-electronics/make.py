@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 from facts import (
     ASEAN,
+    BODIES,
     COMPONENTS,
     DUTIES,
     ECONOMIES,
     FAMILIES,
+    HELD,
+    ONLY,
     PLACES,
     PREFERENCES,
     RATES,
@@ -110,7 +113,7 @@ def _stated(sample: Sample) -> None:
     for currency, value in RATES.items():
         sample.add("rates", currency=currency, value=value)
     sample.add("rules", rule="car-parts-supplier-base", kind="supplier_count", scope="lead_firm",
-               of=CARS, min="", max=30)
+               of=CARS, min="", max=38)
     for part in COMPONENTS:
         sample.add("components", component=part.component, name=part.name, hs=part.hs,
                    unit="piece", weight_kg=round3(part.grams * 1.08 / 1000),
@@ -179,7 +182,8 @@ UNUSUAL: dict[str, Row] = {
 def _suppliers(sample: Sample) -> list[Supplier]:
     found: list[Supplier] = []
     for economy in ECONOMIES:
-        places = [p for p in PLACES if p.economy == economy.economy and p.place not in PORTS.values()]
+        places = [place for place in PLACES
+                  if place.economy == economy.economy and place.place not in PORTS.values()]
         names: set[str] = set()
         for number in range(1, economy.suppliers + 1):
             family = sample.pick(economy.families.split())
@@ -208,26 +212,6 @@ def _name(sample: Sample, economy: Economy, family: str, taken: set[str]) -> str
         if first != second and name not in taken:
             taken.add(name)
             return name
-
-
-# Share of suppliers that hold a standard, by size class from micro to large.
-HELD = {
-    "ISO 9001": (0.65, 0.9, 0.98, 1.0), "ISO 14001": (0.1, 0.3, 0.6, 0.85),
-    "IATF 16949": (0.12, 0.5, 0.8, 0.95), "IPC-A-610": (0.5, 0.8, 0.95, 1.0),
-    "RoHS": (0.75, 0.92, 0.97, 1.0), "REACH": (0.4, 0.7, 0.9, 0.95),
-    "QC 080000": (0.1, 0.35, 0.6, 0.85), "SA 8000": (0.1, 0.2, 0.35, 0.5),
-    "ISO/IEC 27001": (0.08, 0.3, 0.6, 0.85), "UL": (0.4, 0.7, 0.9, 0.95),
-    "Seaboard SQ-1": (0.05, 0.4, 0.65, 0.85),
-}
-# Standards that only these families are asked for.
-ONLY = {
-    "IATF 16949": ("pcb", "cable", "magnetics", "moulding", "rubber", "press", "machining"),
-    "IPC-A-610": ("pcb",), "QC 080000": ("pcb", "cable", "magnetics"),
-    "ISO/IEC 27001": ("pcb", "machining"), "UL": ("pcb", "cable", "magnetics", "moulding"),
-    "Seaboard SQ-1": ("cable", "magnetics", "rubber", "press"),
-    "SA 8000": ("packaging", "cable"), "RoHS": tuple(f for f in FAMILIES if f != "packaging"),
-}
-BODIES = ("Bureau Lotus Certification", "Meridian Assurance", "Straits Register")
 
 
 def _certificates(sample: Sample, supplier: str, family: str, size: int) -> frozenset[str]:
@@ -328,13 +312,17 @@ def _economy(place: str) -> str:
 def _terms(sample: Sample, economy: Economy, home: list[Row],
            demands: list[Row]) -> tuple[str, str]:
     """Incoterm and named place, as makers near and far offer them."""
+    port = ""
     if home:
-        return sample.pick((("EXW", ""), ("FCA", ""), ("DAP", ""), ("DDP", "")), (3, 3, 3, 1))
-    if economy.economy == "LA":  # No seaport.
-        return sample.pick((("EXW", ""), ("FCA", ""), ("DAP", "")), (3, 4, 2))
-    port = PORTS[sample.pick(demands)["lead_firm"]]
-    return sample.pick((("EXW", ""), ("FCA", ""), ("FOB", ""), ("CIF", port), ("CIP", ""),
-                        ("DAP", "")), (3, 5, 5, 2, 1, 2))
+        terms, weights = ["EXW", "FCA", "DAP", "DDP"], [3, 3, 3, 1]
+    elif economy.economy == "LA":  # No seaport.
+        terms, weights = ["EXW", "FCA", "DAP"], [3, 4, 2]
+    else:
+        # A CIF price holds to the port of the buyer's economy.
+        port = PORTS[sample.pick(demands)["lead_firm"]]
+        terms, weights = ["EXW", "FCA", "FOB", "CIF", "CIP", "DAP"], [3, 5, 5, 2, 1, 2]
+    term: str = sample.pick(terms, weights)
+    return term, port if term == "CIF" else ""
 
 
 def _resources(sample: Sample, supplier: Supplier, made: list[tuple[str, float, float]]) -> None:

@@ -51,6 +51,10 @@ class Comparison:
         Demands whose freight was invoiced separately.
     num_same_supplier
         Compared demands that the plan gives, in full, to the site that really made them.
+    saving_elsewhere
+        The part of the saving, in US dollars, on the compared demands that the plan gives to
+        another site. The rest comes from prices and freight that differ from the site's usual
+        ones.
     num_bought_late
         Demands that were really delivered after their scheduled date.
     """
@@ -62,6 +66,7 @@ class Comparison:
     num_unmet: int
     num_freight_unknown: int
     num_same_supplier: int
+    saving_elsewhere: float
     num_bought_late: int
 
     @property
@@ -123,6 +128,7 @@ def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) 
     lines = both.with_columns(
         saving=pl.when(is_met).then(pl.col("bought_cost") - pl.col("planned_cost")))
     compared = lines.drop_nulls("saving")
+    same = compared.filter(pl.col("planned_from") == pl.col("bought_from"))
     return Comparison(
         lines=lines,
         num_compared=compared.height,
@@ -130,6 +136,7 @@ def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) 
         planned_cost=float(compared["planned_cost"].sum()),
         num_unmet=lines.filter(~is_met).height,
         num_freight_unknown=lines["bought_cost"].null_count(),
-        num_same_supplier=compared.filter(pl.col("planned_from") == pl.col("bought_from")).height,
+        num_same_supplier=same.height,
+        saving_elsewhere=float(compared["saving"].sum()) - float(same["saving"].sum()),
         num_bought_late=lines.filter(pl.col("days_late") > 0).height,
     )

@@ -30,7 +30,7 @@ DIRECT = "Direct Drop"
 MODE = {"Air": "air", "Air Charter": "air", "Ocean": "sea", "Truck": "road"}
 
 _NUMBERS = {"Line Item Quantity": "quantity", "Line Item Value": "value",
-            "Pack Price": "pack_price", "Line Item Insurance (USD)": "insurance"}
+            "Line Item Insurance (USD)": "insurance"}
 _DATES = {"Scheduled Delivery Date": "scheduled", "Delivered to Client Date": "delivered"}
 _TEXTS = {"ID": "line", "Project Code": "project", "ASN/DN #": "shipment", "Country": "country",
           "Fulfill Via": "fulfilled", "Vendor INCO Term": "term", "Product Group": "group",
@@ -56,8 +56,8 @@ def read_lines(path: str | Path) -> pl.DataFrame:
         ``destination_economy`` of the country; ``unit_kg``, kg per pack of the item, and
         ``unit_kg_basis``, where that comes from; ``kg``, quantity × kg per pack; ``freight``, the
         line's part of the shipment's freight by ``kg`` in US dollars, null if unknown, and
-        ``freight_basis`` (stated, included, separate, missing); ``mode``, ``ordered``, null where
-        not stated.
+        ``freight_basis`` (stated, included, separate); ``mode`` and ``ordered``, null where not
+        stated.
 
     Raises
     ------
@@ -204,7 +204,8 @@ def _with_freight(lines: pl.DataFrame) -> pl.DataFrame:
     """Each line's part of its shipment's freight, by weight among the lines that share it."""
     shares = pl.col("freight_basis") == "stated"
     kg = pl.when(shares).then(pl.col("kg"))
-    part = kg / kg.sum().over("shipment") * pl.col("shipment_freight").sum().over("shipment")
+    total = pl.col("shipment_freight").sum().over("shipment")
+    is_known = pl.col("shipment_freight").count().over("shipment") > 0
     return lines.with_columns(
-        freight=pl.when(shares).then(part).when(pl.col("freight_basis") == "included")
-        .then(pl.lit(0.0)))
+        freight=pl.when(shares & is_known).then(kg / kg.sum().over("shipment") * total)
+        .when(pl.col("freight_basis") == "included").then(pl.lit(0.0)))

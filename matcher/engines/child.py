@@ -265,10 +265,8 @@ class _Watch:
             self.best.raise_bound(content.bound)
         elif kind == "unavailable":
             raise EngineUnavailable(content)
-        elif kind == "refused" and self.best.value is None:
-            raise EngineError(f"engine '{self.engine.name}': {content}")
         elif kind == "refused":
-            self.verdict = Verdict("failed", None, None, content)
+            raise EngineError(f"engine '{self.engine.name}': {content}")
 
     def _tell(self, now: float, *, last: bool = False) -> None:
         if self.on_progress is None:

@@ -103,21 +103,24 @@ def _model(program: Program) -> Any:
 
 def _verdict(highs: Any, program: Program) -> Verdict:
     status = highs.getModelStatus()
-    ending = _ENDINGS.get(status)
-    if ending is None:
-        raise EngineError(f"HiGHS ended with '{highs.modelStatusToString(status)}'")
+    if status in (HighsModelStatus.kUnbounded, HighsModelStatus.kUnboundedOrInfeasible):
+        raise EngineError("HiGHS says the program is unbounded: bound every column it rewards")
+    ending: Status = _ENDINGS.get(status, "failed")
+    detail = f"HiGHS: {highs.modelStatusToString(status)}" if ending == "failed" else ""
     info, solution = highs.getInfo(), highs.getSolution()
     feasible = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
     x = np.array(solution.col_value) if feasible and solution.value_valid else None
     if status == HighsModelStatus.kModelEmpty:
         x = np.zeros(program.num_columns)
-    if program.integer.any():
+    if ending == "failed":
+        bound = -np.inf
+    elif program.integer.any():
         bound = info.mip_dual_bound
     else:  # an LP proves its bound only by being solved
         bound = info.objective_function_value if ending == "finished" else -np.inf
     if status == HighsModelStatus.kModelEmpty:
         bound = program.offset
-    return Verdict(ending, x, float(bound) if np.isfinite(bound) else None)
+    return Verdict(ending, x, float(bound) if np.isfinite(bound) else None, detail)
 
 
 def _check(status: Any, what: str, *, warning_is_fine: bool = False) -> None:

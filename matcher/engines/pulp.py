@@ -59,11 +59,12 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
         try:
             answer = problem.solve(solver)
         except pulp.PulpSolverError as error:
-            raise EngineError(f"{option} failed: {error}") from error
+            return Verdict("failed", None, None, f"{option} failed: {error}")
         finally:
             os.chdir(Path(folder).anchor)
     done()
     in_time = time.perf_counter() - started < _MOST_OF_THE_TIME * request.remaining_s
+    unfinished: Status = "failed" if in_time else "time_limit"
     if hasattr(answer, "has_solution"):  # PuLP 4
         status, has_plan = int(answer.status), bool(answer.has_solution)
     else:
@@ -74,16 +75,13 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     if status == _INFEASIBLE:
         return Verdict("infeasible", None, None)
     if status == _UNBOUNDED:
-        raise EngineError(f"{option} says the program is unbounded")
+        raise EngineError(f"{option} says the program is unbounded: bound what it rewards")
     values = [columns[name].varValue for name in names]
     if not has_plan or any(value is None for value in values):
-        if in_time:
-            raise EngineError(f"{option} ended early without a plan (PuLP status {status})")
-        return Verdict("time_limit", None, None)
+        return Verdict(unfinished, None, None, f"{option}: PuLP status {status}")
     x = np.array(values, dtype=np.float64)
     if status not in (_OPTIMAL, _GAP_LIMIT):
-        ending: Status = "failed" if in_time else "time_limit"
-        return Verdict(ending, x, None, f"PuLP status {status}" if in_time else "")
+        return Verdict(unfinished, x, None, f"{option}: PuLP status {status}")
     best = program.objective(x)
     bound = best - limits.gap * abs(best) if is_told_the_gap else None
     return Verdict("finished", x, bound, "" if is_told_the_gap else f"{option} takes no gap")

@@ -43,11 +43,12 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     done = repeat_until_done(lambda: _interrupt(model), channel)
     model.optimizeNogil()
     done()
-    ending = _ENDINGS.get(model.getStatus())
-    if ending is None:
-        raise EngineError(f"SCIP ended with '{model.getStatus()}'")
-    if ending == "infeasible":
-        return Verdict(ending, None, None)
+    status = model.getStatus()
+    if status in ("unbounded", "inforunbd"):
+        raise EngineError("SCIP says the program is unbounded: bound every column it rewards")
+    ending: Status = _ENDINGS.get(status, "failed")
+    if ending in ("infeasible", "failed"):
+        return Verdict(ending, None, None, f"SCIP: {status}" if ending == "failed" else "")
     x = _values(model.getBestSol(), columns) if model.getNSols() else None
     bound = float(model.getDualbound())
     return Verdict(ending, x, bound if abs(bound) < model.infinity() else None)

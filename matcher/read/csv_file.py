@@ -91,8 +91,8 @@ def _even(
 
 def _is_header(header: list[str], place: str, findings: Findings) -> bool:
     if not any(cell.strip() for cell in header):
-        findings.add("empty_table", place, "is empty: it has no header in row 1",
-                     "write the column names in row 1, or delete the file", row=1)
+        findings.add("missing_header", place, "has no column names in row 1",
+                     "write the column names there, or delete the file", row=1)
         return False
     for separator, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and separator in header[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from matcher.validate.findings import plain
 from matcher.validate.raw import row_numbers
 
 _SHAPE = 'write {"network": {…}, "demands": [{…}, …], …}, a row as an object of its cells'
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _Twice(dict[str, Any]):
@@ -52,9 +56,9 @@ def _parsed(path: Path, findings: Findings) -> object:
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
-        text.encode()
         parsed = json.loads(text, object_pairs_hook=_object)
-        json.dumps(parsed, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
+        if _SURROGATE.search(text):  # half of a pair cannot be encoded
+            json.dumps(parsed, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
         findings.add("wrong_encoding", path.name,
                      f"is not UTF-8 at byte {error.start:,} (counted from 0)", "save it as UTF-8",

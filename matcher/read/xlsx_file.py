@@ -57,11 +57,17 @@ def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
                 if name is None:
                     continue
                 found = True
-                if _report_errors(meta.name, errors.get(meta.name, []), findings):
+                _report_errors(meta.name, errors.get(meta.name, []), findings)
+                raw = _table(name, sheet, findings)
+                if raw is None or meta.name in errors:
                     unread.add(name)
                 else:
-                    raws.append(_table(name, sheet))
-    except (CalamineError, ValueError, OSError) as error:
+                    raws.append(raw)
+    except BaseException as error:
+        # A parser that panics raises a class of its own, which is no Exception.
+        if not isinstance(error, (CalamineError, ValueError, OSError)) and (
+                type(error).__name__ != "PanicException"):
+            raise
         findings.add("bad_xlsx", path.name, f"cannot be read: {str(error)[:200]}",
                      "open it in a spreadsheet program and save it as .xlsx anew")
         return []
@@ -71,9 +77,13 @@ def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     return raws
 
 
-def _table(name: str, sheet: CalamineSheet) -> Raw:
+def _table(name: str, sheet: CalamineSheet, findings: Findings) -> Raw | None:
     rows = sheet.to_python(skip_empty_area=False)
-    header = tuple(_text(cell) or "" for cell in rows[0])
+    header = tuple(_text(cell) for cell in rows[0])
+    if not any(cell.strip() for cell in header):
+        findings.add("missing_header", sheet.name, "has no column names in row 1",
+                     "write the column names there, or delete the sheet", row=1)
+        return None
     cells = [[_text(cell) for cell in column] for column in zip(*rows[1:], strict=True)]
     if not cells:
         cells = [[] for _ in header]
@@ -81,7 +91,7 @@ def _table(name: str, sheet: CalamineSheet) -> Raw:
                row_numbers(len(rows) - 1))
 
 
-def _text(value: object) -> str | None:
+def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, datetime):
@@ -89,11 +99,10 @@ def _text(value: object) -> str | None:
     return plain(value)
 
 
-def _report_errors(sheet: str, cells: list[tuple[int, str, str]], findings: Findings) -> bool:
+def _report_errors(sheet: str, cells: list[tuple[int, str, str]], findings: Findings) -> None:
     for row, column, value in cells:
         findings.add("error_cell", sheet, f"the formula in {column}{row} failed",
                      "correct the formula, or write a value", row=row, column=column, value=value)
-    return bool(cells)
 
 
 def _inspected(path: Path, findings: Findings) -> dict[str, list[tuple[int, str, str]]] | None:

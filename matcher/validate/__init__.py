@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cache
 
 import polars as pl
 
 from matcher.errors import InputError
 from matcher.network import Network
-from matcher.reference.standards import standards
+from matcher.reference.standards import Standards, standards
 from matcher.tables import BY_NAME, TABLES, Table
+from matcher.validate.advice import advise
 from matcher.validate.cells import Parser
 from matcher.validate.columns import absent, check_keys, check_references, typed
-from matcher.validate.crosscheck import Tables, advise, check
+from matcher.validate.crosscheck import check
 from matcher.validate.findings import CODES, Findings
-from matcher.validate.raw import Raw, Typed
+from matcher.validate.raw import Raw, Tables, Typed
 
 # Names in implies may be those of other rows, which are not known yet: they are plain text here.
 _STANDARDS = replace(
@@ -83,9 +85,9 @@ def validated(
 
 def _typed(raws: dict[str, Raw], findings: Findings) -> dict[str, Typed]:
     """Every table, typed. The network's own standards are read twice: first for their names."""
-    own = _one("standards", raws, Parser(standards(_STANDARDS.empty())[0]), Findings(), _STANDARDS)
+    own = _one("standards", raws, Parser(_shipped()), Findings(), _STANDARDS)
     named = own.frame.drop_nulls("standard")
-    catalogue, problems = standards(named.drop("row"))
+    catalogue, problems = standards(named.drop("row")) if named.height else (_shipped(), [])
     parser = Parser(catalogue)
     tables = {table.name: _one(table.name, raws, parser, findings, table) for table in TABLES}
     for issue in problems:
@@ -95,6 +97,11 @@ def _typed(raws: dict[str, Raw], findings: Findings) -> dict[str, Typed]:
                 row=int(named["row"][issue.row - 2]), value=issue.value,
             )
     return tables
+
+
+@cache
+def _shipped() -> Standards:
+    return standards(_STANDARDS.empty())[0]
 
 
 def _one(

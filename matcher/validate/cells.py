@@ -241,8 +241,8 @@ def _in_range(column: Column, values: pl.Series) -> pl.Series:
         good &= values <= column.maximum
     if column.kind == "integer":
         good &= values == values.floor()
-    values = values.set(~good.fill_null(value=False), None) + 0.0  # makes -0.0 a plain 0.0
-    return values.cast(column.dtype)
+    values = values.set(~good.fill_null(value=False), None)
+    return values.set(values == 0, 0.0).cast(column.dtype)  # -0.0 becomes 0.0
 
 
 def limits(column: Column) -> str:

@@ -89,6 +89,8 @@ def _columns(
             findings.add("unknown_column", raw.place, "a column without a name holds cells",
                          "name it in row 1, or delete it", row=1)
     missing = {c.name for c in table.columns if c.required and c.name not in cells}
+    if not raw.header and not raw.rows.len():  # such as an empty list in JSON
+        missing.clear()
     for name in names:
         if name in missing:
             findings.add("missing_column", raw.place, "is required and missing",

@@ -1,63 +1,22 @@
 """What must hold between columns and between tables: one function for each rule.
 
-`CHECKS` run on every input, whatever else is wrong with it; a null stands for a cell that is
-empty or wrong, and is passed over. `ADVICE` are warnings about the network as a whole; they run
-only on an input without errors, since a wrong cell would make them say what is not so.
+They run on every input, whatever else is wrong with it; a null stands for a cell that is empty or
+wrong, and is passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 
 import polars as pl
 
 from matcher.reference.trade_costs import trade_costs
 from matcher.validate.findings import Findings, Nearest, plain, quoted
-from matcher.validate.raw import Typed
-
-TOLERANCE = 1e-9
-"""Relative tolerance of comparisons between sums and multiples."""
-
-
-class Tables:
-    """The typed tables, and which of them could not be read.
-
-    Parameters
-    ----------
-    unknown
-        Tables that are missing or could not be read: nothing can be concluded from them.
-    """
-
-    def __init__(self, tables: Mapping[str, Typed], unknown: Collection[str] = ()) -> None:
-        self._tables = tables
-        self._unknown = frozenset(unknown)
-
-    def __getitem__(self, name: str) -> pl.DataFrame:
-        return self._tables[name].frame
-
-    def place(self, name: str) -> str:
-        """What the user knows the table by."""
-        return self._tables[name].place
-
-    def known(self, *names: str) -> bool:
-        """Whether all these tables could be read."""
-        return self._unknown.isdisjoint(names)
-
-    def cell(self, column: str) -> object:
-        """The cell of the table ``network``, or ``None`` if it is wrong or missing."""
-        frame = self["network"]
-        return frame[column][0] if frame.height else None
-
+from matcher.validate.raw import TOLERANCE, Tables
 
 def check(tables: Tables, findings: Findings) -> None:
     """Run every cross-check."""
     for one in CHECKS:
-        one(tables, findings)
-
-
-def advise(tables: Tables, findings: Findings) -> None:
-    """Run every check of the network as a whole; the input must be without errors."""
-    for one in ADVICE:
         one(tables, findings)
 
 
@@ -297,119 +256,6 @@ def _rules_of_scope(scope: str, rules: pl.DataFrame, tables: Tables, findings: F
     )
 
 
-def demands_have_bids(tables: Tables, findings: Findings) -> None:
-    """Warn of a demand for which nobody bids."""
-    bids = tables["bids"]
-    general = bids.filter(pl.col("demand").is_null())["component"].unique()
-    special = bids["demand"].drop_nulls().unique()
-    hits = tables["demands"].filter(
-        ~pl.col("component").is_in(general.implode()), ~pl.col("demand").is_in(special.implode()))
-    findings.each(
-        "demand_without_bid", tables.place("demands"), hits,
-        lambda hit: (f"asks for {hit['component']}, for which no bid is made",
-                     "add a bid; until then all of it stays unmet"),
-        column="demand", severity="warning",
-    )
-
-
-def suppliers_have_bids(tables: Tables, findings: Findings) -> None:
-    """Warn of a supplier that makes no bid."""
-    hits = tables["suppliers"].filter(
-        ~pl.col("supplier").is_in(tables["bids"]["supplier"].unique().implode()))
-    findings.each(
-        "supplier_without_bid", tables.place("suppliers"), hits,
-        lambda _: ("makes no bid", "add one; until then it cannot get an award"),
-        column="supplier", severity="warning",
-    )
-
-
-def order_multiples_divide(tables: Tables, findings: Findings) -> None:
-    """Warn of a demand of which each bid's order multiple leaves a remainder."""
-    offers = tables["bids"].select("component", "demand", "order_multiple").unique()
-    wanted = tables["demands"].select("row", "demand", "component", "quantity")
-    special = offers.drop_nulls("demand").select("demand", "order_multiple").join(
-        wanted, on="demand")
-    general = offers.filter(pl.col("demand").is_null()).select("component", "order_multiple").join(
-        wanted, on="component")
-    pairs = pl.concat([special.select(sorted(special.columns)),
-                       general.select(sorted(general.columns))])
-    steps = pl.col("quantity") / pl.col("order_multiple")
-    pairs = pairs.with_columns(
-        whole=(pl.col("order_multiple").is_null()
-               | ((steps - steps.round()).abs() <= TOLERANCE * steps.clip(lower_bound=1))),
-        rest=pl.col("quantity") - steps.floor() * pl.col("order_multiple"),
-    )
-    hits = pairs.group_by("row", "demand", "quantity").agg(
-        pl.col("whole").any(), pl.col("rest").min(),
-        pl.col("order_multiple").unique().sort().alias("multiples"),
-    ).filter(~pl.col("whole"))
-    findings.each(
-        "no_award_step_divides", tables.place("demands"), hits,
-        lambda hit: (
-            "is no multiple of any bid's order_multiple ("
-            + ", ".join(plain(value) for value in hit["multiples"][:6])
-            + f"); one supplier alone leaves at least {hit['rest']:.6g}",
-            "change the quantity or an order_multiple, or allow several suppliers"),
-        column="quantity", severity="warning",
-    )
-
-
-def goods_have_duties(tables: Tables, findings: Findings) -> None:
-    """Warn, once a destination, of goods that cross a border without a duty row."""
-    missing = _crossings(tables)
-    duties = tables["duties"]
-    for length in duties["hs"].str.len_chars().unique():
-        prefix = pl.col("hs").str.slice(0, length) if length is not None else pl.lit(
-            None, dtype=pl.String)
-        for keys in (["hs", "origin", "destination"], ["hs", "destination"]):
-            rows = duties.filter(
-                pl.col("hs").str.len_chars().eq_missing(pl.lit(length, dtype=pl.UInt32)),
-                pl.col("origin").is_not_null() if "origin" in keys else pl.col("origin").is_null(),
-            )
-            missing = missing.with_columns(whole=pl.col("hs"), hs=prefix).join(
-                rows, on=keys, how="anti", nulls_equal=True,
-            ).with_columns(hs=pl.col("whole")).drop("whole")
-    hits = missing.group_by("destination").agg(
-        pl.col("component").n_unique().alias("components"),
-        pl.col("origin").unique().sort(), pl.col("row").min(),
-    )
-    findings.each(
-        "no_duty", tables.place("demands"), hits,
-        lambda hit: (
-            f"0 duty taken for {hit['components']:,} "
-            f"component{'s' * (hit['components'] > 1)} from {', '.join(hit['origin'][:8])}"
-            f"{', …' if len(hit['origin']) > 8 else ''} into {hit['destination']}, since no row "
-            f"of {tables.place('duties')} matches",
-            f"add rows with the destination {hit['destination']} to {tables.place('duties')}, "
-            "with the rate 0 where none is due"),
-        value="destination", severity="warning",
-    )
-
-
-def _crossings(tables: Tables) -> pl.DataFrame:
-    """Component, hs, origin and destination of what bids offer across a border to a demand."""
-    economy = tables["places"].select("place", "economy")
-    origin = tables["suppliers"].join(economy, on="place").select("supplier", origin="economy")
-    offers = (
-        tables["bids"].select("supplier", "component", "demand").unique()
-        .join(origin, on="supplier").select("component", "demand", "origin").unique()
-    )
-    wanted = tables["demands"].join(economy, on="place").select(
-        "row", "demand", "component", destination="economy")
-    general = (
-        offers.filter(pl.col("demand").is_null()).drop("demand")
-        .join(wanted.group_by("component", "destination").agg(pl.col("row").min()), on="component")
-    )
-    special = offers.drop_nulls("demand").drop("component").join(wanted, on="demand")
-    columns = ["component", "origin", "destination", "row"]
-    return (
-        pl.concat([general.select(columns), special.select(columns)])
-        .filter(pl.col("origin") != pl.col("destination"))
-        .group_by("component", "origin", "destination").agg(pl.col("row").min())
-        .join(tables["components"].select("component", "hs"), on="component")
-    )
-
-
 def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame:
     """Key and value of the first row of every key; a duplicate key is an issue of its own."""
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
@@ -426,11 +272,4 @@ CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
     currencies_have_rates,
     economies_have_trade_costs,
     rules_name_what_they_limit,
-)
-
-ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
-    demands_have_bids,
-    order_multiples_divide,
-    suppliers_have_bids,
-    goods_have_duties,
 )

@@ -32,6 +32,7 @@ CODES: dict[str, str] = {
     "bad_json": "The JSON cannot be parsed, or is not a table of rows.",
     "bad_parquet": "The Parquet file cannot be parsed.",
     # Tables and columns
+    "missing_header": "Row 1 holds no column names.",
     "missing_table": "A required table is absent.",
     "empty_table": "A required table has no rows.",
     "too_many_rows": "The table must have exactly one row.",

@@ -1,13 +1,16 @@
-"""A table as it was found, before anything is known to be right about it."""
+"""Tables on their way into a network: as they were found, and with typed cells."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from matcher.tables import Table
+
+TOLERANCE = 1e-9
+"""Relative tolerance of comparisons between sums and multiples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,36 @@ class Typed:
     place: str
     frame: pl.DataFrame
     wrong: Mapping[str, pl.Series]
+
+
+class Tables:
+    """The typed tables, and which of them could not be read.
+
+    Parameters
+    ----------
+    unknown
+        Tables that are missing or could not be read: nothing can be concluded from them.
+    """
+
+    def __init__(self, tables: Mapping[str, Typed], unknown: Collection[str] = ()) -> None:
+        self._tables = tables
+        self._unknown = frozenset(unknown)
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self._tables[name].frame
+
+    def place(self, name: str) -> str:
+        """What the user knows the table by."""
+        return self._tables[name].place
+
+    def known(self, *names: str) -> bool:
+        """Whether all these tables could be read."""
+        return self._unknown.isdisjoint(names)
+
+    def cell(self, column: str) -> object:
+        """The cell of the table ``network``, or ``None`` if it is wrong or missing."""
+        frame = self["network"]
+        return frame[column][0] if frame.height else None
 
 
 def row_numbers(height: int) -> pl.Series:

@@ -1,0 +1,58 @@
+"""Reports of a plan: Markdown, an XLSX workbook, or one HTML page with charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matcher.errors import InputError, Issue
+from matcher.network import Network
+from matcher.plan import Plan
+from matcher.report.html import html
+from matcher.report.markdown import markdown
+from matcher.report.xlsx import xlsx
+from matcher.summary import Summary, summarize
+
+__all__ = ["html", "markdown", "report", "xlsx"]
+
+
+def _markdown(summary: Summary) -> bytes:
+    return markdown(summary).encode()
+
+
+def _html(summary: Summary) -> bytes:
+    return html(summary).encode()
+
+
+_OF_SUFFIX: dict[str, Callable[[Summary], bytes]] = {
+    ".md": _markdown, ".xlsx": xlsx, ".html": _html}
+
+
+def report(network: Network, plan: Plan, path: str | Path) -> None:
+    """Write a report of a plan: the verdict first, then findings ranked by money.
+
+    Parameters
+    ----------
+    plan
+        Made by `matcher.solve`, or by hand: what it leaves out is computed from the network.
+    path
+        Where to; the suffix ``.md``, ``.xlsx`` or ``.html`` names the format.
+
+    Raises
+    ------
+    InputError
+        The suffix is none of these, or the file cannot be written.
+    """
+    path = Path(path)
+    write = _OF_SUFFIX.get(path.suffix.lower())
+    if write is None:
+        raise InputError([Issue(
+            "unknown_format", str(path), None, None, path.suffix or None,
+            "is not a format of a report", f"end the name in {', '.join(_OF_SUFFIX)}")])
+    content = write(summarize(network, plan))
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError([Issue("unwritable", str(path), None, None, None,
+                                error.strerror or str(error),
+                                "give a path that can be written")]) from None

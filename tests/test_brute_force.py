@@ -1,0 +1,60 @@
+"""Every engine finds the optimum that trying everything finds, on hundreds of tiny networks.
+
+The tiny networks are solved a score at a time, joined into one network of independent parts: least
+coverage loss and least cost of the whole are the sums over the parts.
+"""
+
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+from matcher.check import check
+from matcher.network import Network
+from matcher.solve import solve
+from tests.brute_force import (
+    Optimum,
+    join,
+    optimum_of_continuous,
+    optimum_of_whole,
+    random_part,
+)
+
+PARTS = 30
+ENGINES = ("highs", "cpsat", "scip")
+
+
+@cache
+def batch_of(number: int, whole: bool) -> tuple[Network, dict[str, Optimum]]:
+    """A network of joined parts, and the optimum of each by the prefix of its keys."""
+    first = 1000 * number + (0 if whole else 500)
+    parts = {f"n{seed}-": random_part(seed, whole=whole) for seed in range(first, first + PARTS)}
+    optimum = optimum_of_whole if whole else optimum_of_continuous
+    return join(list(parts.values())), {
+        prefix: optimum(join([part])) for prefix, part in parts.items()}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "continuous"])
+def test_engine_equals_brute_force(engine: str, number: int, whole: bool) -> None:
+    network, tried = batch_of(number, whole)
+    plan = solve(network, engine=engine, gap_limit=0.0, time_limit_s=60)
+    assert check(network, plan).findings == ()
+    assert plan.result is not None
+    assert plan.result.coverage is not None
+    assert plan.result.found == "optimal"
+    weight = dict(network.demands.select("demand", "priority").iter_rows())
+    for mine, part in tried.items():
+        awards = plan.awards.filter(pl.col("demand").str.starts_with(mine))
+        suppliers = plan.suppliers.filter(pl.col("supplier").str.starts_with(mine))
+        unmet = plan.unmet.filter(pl.col("demand").str.starts_with(mine))
+        cost = (awards["landed_cost"].sum() + awards["fixed_cost"].sum()
+                + suppliers["onboarding_cost"].sum())
+        lost = sum(weight[demand] * share for demand, share in
+                   unmet.select("demand", "share").iter_rows())
+        assert lost == pytest.approx(part.unmet, abs=1e-5), f"coverage of part {mine}"
+        assert cost == pytest.approx(part.cost, rel=1e-5, abs=1e-4), f"cost of part {mine}"
+    assert plan.result.bound == pytest.approx(sum(part.cost for part in tried.values()), rel=1e-5)
+    assert np.isclose(plan.result.coverage.unmet, sum(part.unmet for part in tried.values()), atol=1e-5)
