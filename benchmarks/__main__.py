@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.families import Score, scores
-from benchmarks.gates import PAIRS, Gates, gates
+from benchmarks.gates import FEWEST_PAIRS, MOST_PAIRS, PAIRS, Gates, gates
 from matcher.errors import MatcherError
 
 
@@ -32,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("gates", help="gate and cost demand–bid pairs on one core")
-    one.add_argument("--pairs", type=int, default=PAIRS, help="how many (default %(default)s)")
+    one.add_argument("--pairs", type=_num_pairs, default=PAIRS,
+                     help="how many (default %(default)s)")
     one.set_defaults(run=_gates)
 
     other = commands.add_parser("families", help="public instances against best known values")
@@ -50,6 +51,13 @@ def _parser() -> argparse.ArgumentParser:
                           help="run once for each (default 0)")
         each.add_argument("--json", action="store_true", help="one JSON list, for machines")
     return parser
+
+
+def _num_pairs(text: str) -> int:
+    if text.isdecimal() and FEWEST_PAIRS <= int(text) <= MOST_PAIRS:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"'{text}' is not a whole number from {FEWEST_PAIRS:,} to {MOST_PAIRS:,}")
 
 
 def _gates(options: argparse.Namespace) -> int:

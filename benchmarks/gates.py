@@ -26,7 +26,7 @@ from matcher.options import pairs_of
 from matcher.recipe import Recipe, recipe_for
 from matcher.tables import TABLES
 
-PAIRS = 1_000_000
+PAIRS, FEWEST_PAIRS, MOST_PAIRS = 1_000_000, 1_000, 5_000_000
 BIDS_PER_DEMAND = 50.0
 TARGET_SECONDS, TARGET_BYTES = 2.0, 2**30
 
@@ -80,7 +80,7 @@ class Gates:
 def gates(*, pairs: int = PAIRS, seed: int = 0) -> Gates:
     """Measure the gating and costing of about ``pairs`` demand–bid pairs."""
     # Numbers of bids are random: half a per cent more makes sure that there are enough.
-    recipe = recipe_for(max(pairs, 500), demands=max(round(pairs * 1.005 / BIDS_PER_DEMAND), 1),
+    recipe = recipe_for(pairs, demands=round(pairs * 1.005 / BIDS_PER_DEMAND),
                         bids_per_demand=BIDS_PER_DEMAND)
     with tempfile.TemporaryDirectory() as folder:
         large, small = Path(folder) / "large", Path(folder) / "small"

@@ -13,9 +13,12 @@ from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue, MatcherError
 from matcher.explain import Explanation, explain_demand, explain_supplier, why
 from matcher.export import export
+from matcher.generate import generate
 from matcher.network import Network
 from matcher.plan import Plan, read_plan
 from matcher.read import network_from_tables, read
+from matcher.write import template, write
+from matcher.report import report
 from matcher.solve import solve
 
 __all__ = [

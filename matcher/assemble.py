@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from matcher.arrays import Arrays, Floats
+from matcher.arrays import Arrays, Bools, Floats
 from matcher.candidates import Candidates, Rejections
 from matcher.eligibility import REASONS
-from matcher.formulation import Index
+
 from matcher.landed_cost import TERMS
 from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA, Costs
 from matcher.tables import MODES
@@ -17,7 +18,7 @@ from matcher.tables import MODES
 COVERED = 1e-6
 
 
-def awards_frame(arrays: Arrays, candidates: Candidates, rows: Index,
+def awards_frame(arrays: Arrays, candidates: Candidates, rows: NDArray[np.int64],
                  quantity: Floats) -> pl.DataFrame:
     """The awards of ``rows`` of the candidates, one row each, sorted by demand and bid."""
     network, c = arrays.network, candidates.take(rows)
@@ -66,22 +67,64 @@ def unmet_frame(arrays: Arrays, candidates: Candidates, rejections: Rejections,
         maintain_order="left",
     ).with_columns(quantity=pl.col("demanded") - pl.col("awarded").fill_null(0.0)).with_columns(
         share=pl.col("quantity") / pl.col("demanded")).filter(pl.col("share") > COVERED)
-    open_rows = np.bincount(candidates.demand, minlength=demands.height)
-    reasons = [_reason(int(row), int(open_rows[row]), rejections) for row in missing["row"]]
+    used_up = is_used_up(arrays, awards)
+    reasons = [
+        _held_back(arrays, int(row), candidates, used_up) or _all_rejected(int(row), rejections)
+        for row in missing["row"]]
     return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(*UNMET_SCHEMA)
 
 
-def _reason(demand: int, num_candidates: int, rejections: Rejections) -> str:
-    if num_candidates:
-        return (f"{num_candidates} candidates pass every gate, but capacity, award sizes or rules "
-                "leave no more room")
+def is_used_up(arrays: Arrays, awards: pl.DataFrame) -> Bools:
+    """For each bid, whether a resource that it needs has no room left."""
+    usages, network = arrays.usages, arrays.network
+    made = network.bids.select("bid").join(
+        awards.group_by("bid").agg(pl.col("quantity").sum()), on="bid", how="left",
+        maintain_order="left")["quantity"].fill_null(0.0).to_numpy()
+    load = np.bincount(usages.resource, weights=usages.use_per_unit * made[usages.bid],
+                       minlength=usages.capacity.size)
+    full = load >= usages.capacity * (1 - COVERED)
+    used_up = np.zeros(network.bids.height, dtype=np.bool_)
+    used_up[usages.bid[full[usages.resource]]] = True
+    return used_up
+
+
+def _held_back(arrays: Arrays, demand: int, candidates: Candidates, used_up: Bools) -> str:
+    """Why bids that pass every gate make no more; empty if there are none."""
+    start, stop = np.searchsorted(candidates.demand, [demand, demand + 1])
+    bids = np.unique(candidates.bid[start:stop])
+    if bids.size == 0:
+        return ""
+    demands, full = arrays.demands, int(used_up[bids].sum())
+    suppliers = np.unique(arrays.bids.supplier[bids]).size
+    most, fewest = min(int(demands.max_suppliers[demand]), suppliers), demands.min_suppliers[demand]
+    cap = float(demands.share_cap[demand])
+    parts = []
+    if suppliers < fewest:
+        parts.append(f"at least {fewest} suppliers are asked for and only {suppliers} can be had")
+    elif cap * most < 1 - COVERED:
+        parts.append(f"with a share cap of {cap:.0%}, {_count(most, 'supplier')} can cover no more "
+                     f"than {cap * most:.0%}")
+    if full:
+        parts.append(f"{_count(full, 'bid')} out of capacity")
+    if full < bids.size and not (parts and full == 0):
+        parts.append(f"{_count(bids.size - full, 'bid')} held back by award sizes, share caps, "
+                     "supplier counts or rules")
+    return f"{_count(bids.size, 'bid')} passed every gate: " + "; ".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _all_rejected(demand: int, rejections: Rejections) -> str:
     start, stop = np.searchsorted(rejections.demand, [demand, demand + 1])
     if start == stop:
         return "no supplier bids for this component"
     reason, distance = rejections.reason[start:stop], rejections.distance[start:stop]
     names, units = list(REASONS), list(REASONS.values())
     parts = [
-        f"{names[code]}: {np.unique(rejections.bid[start:stop][reason == code]).size} bids, "
+        f"{names[code]}: "
+        f"{_count(np.unique(rejections.bid[start:stop][reason == code]).size, 'bid')}, "
         f"nearest {distance[reason == code].min():,.6g} {units[code]}"
         for code in np.unique(reason)
     ]

@@ -100,9 +100,9 @@ def _options(arrays: Arrays, frame: pl.DataFrame) -> Awards:
                + links.cost_per_kg[link] * components.weight_kg[component][:, None])
     cheapest = np.argmin(np.where(usable, freight, np.inf), axis=1).astype(np.int32)
     chosen = np.where(mode.is_null().to_numpy(), cheapest, mode.fill_null(0).to_numpy())
-    empty = np.empty(0)
     options = Options(pair=np.arange(demand.size, dtype=np.int32), demand=demand, bid=bid,
-                      link=link, mode=chosen.astype(np.int32), tier=tier, lower=empty, upper=empty)
+                      link=link, mode=chosen.astype(np.int32), tier=tier, lower=quantity,
+                      upper=quantity)
     labels = [f"{d} from {b}" for d, b in frame.select("demand", "bid").iter_rows()]
     return Awards(frame, options, links, supplier, quantity, labels)
 

@@ -12,6 +12,9 @@ import io
 import math
 import re
 import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 from html import escape
 from typing import Any, Protocol
@@ -80,12 +83,21 @@ ADDED = (
 )
 
 
+@contextmanager
+def _style(more: Any = None) -> Iterator[None]:
+    """The house style, and more, for as long as something is drawn."""
+    with mpl.rc_context({**_STYLE, **(more or {})}), warnings.catch_warnings():
+        # Names may be in any script. In an SVG they are text, for which a browser has the fonts.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        yield
+
+
 def _styled(chart: Chart) -> Chart:
     """Draw within the house style, and leave the process's own style alone."""
 
     @wraps(chart)
     def drawn(summary: Summary, width: int = 800) -> Figure | None:
-        with mpl.rc_context(_STYLE):
+        with _style():
             return chart(summary, width)
 
     return drawn
@@ -237,7 +249,7 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
     rows = np.arange(shown.height)
     axes.barh(rows, slack, color=colours, height=0.64)
     _end_labels(axes, np.maximum(slack, 0.0), [
-        f"{math.floor(days * 10 + 1e-6) / 10:.1f}" + (f" by {mode}" if mode else "")
+        figures.days(days) + (f" by {mode}" if mode else "")
         for days, mode in zip(slack, shown["mode"], strict=True)], min(float(slack.min()), 0.0))
     axes.axvline(0, color=MUTED, linewidth=0.8)
     _names(axes, [f"{component}, {supplier}" for component, supplier in
@@ -285,7 +297,7 @@ def svg(figure: Figure, title: str) -> str:
     Text stays text; ``title`` is what a screen reader says.
     """
     buffer = io.StringIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": title}):
+    with _style({"svg.hashsalt": title}):
         FigureCanvasSVG(figure)
         figure.savefig(buffer, format="svg", dpi=72, metadata={
             "Date": None, "Creator": None, "Format": None, "Type": None})
@@ -310,7 +322,7 @@ def svg(figure: Figure, title: str) -> str:
 def png(figure: Figure, scale: float = 2.0) -> bytes:
     """The figure as a PNG on white, ``scale`` pixels for each of its own."""
     buffer = io.BytesIO()
-    with mpl.rc_context({**_STYLE, "savefig.facecolor": "white"}):
+    with _style({"savefig.facecolor": "white"}):
         FigureCanvasAgg(figure)
         figure.savefig(buffer, format="png", dpi=DPI * scale, metadata={"Software": None})
     return buffer.getvalue()

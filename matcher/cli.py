@@ -32,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Assign component demands to suppliers, prove how good the plan is, explain every yes "
          "and no.")
-out, err = Console(), Console(stderr=True)
+# Without a terminal there is no width to respect, and a cut-off figure is worth nothing.
+out, err = (Console(stderr=to_stderr, width=None if stream.isatty() else 120)
+            for to_stderr, stream in ((False, sys.stdout), (True, sys.stderr)))
 
 NetworkPath = Annotated[Path, typer.Argument(
     help="A folder of CSV or Parquet files, an .xlsx workbook or a .json file.",

@@ -8,16 +8,14 @@ from difflib import get_close_matches
 import numpy as np
 import polars as pl
 
-from matcher.arrays import Arrays, Floats, to_arrays
+from matcher.arrays import Arrays, to_arrays
+from matcher.assemble import is_used_up
 from matcher.candidates import Candidates, Rejections, screen
 from matcher.eligibility import REASONS
 from matcher.errors import InputError, Issue
 from matcher.network import Network
 from matcher.plan import Plan
 from matcher.tables import MODES
-
-# A pair whose resources are used to this share had no room for more.
-FULL = 1 - 1e-6
 
 WHY_SCHEMA: dict[str, pl.DataType] = {
     "demand": pl.String(),
@@ -152,7 +150,7 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
         "bid": network.bids["bid"].gather(best.bid),
         "best_mode": pl.Series(MODES).gather(best.mode),
         "best_cost": best.unit_cost,
-        "full": _fullest_use(arrays, plan)[best.bid] > FULL,
+        "full": is_used_up(arrays, plan.awards)[best.bid],
     })
     made = plan.awards.group_by("demand", "bid").agg(
         mode=pl.col("mode").sort_by("quantity").last(),
@@ -165,21 +163,6 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
         mode=pl.col("mode").fill_null(pl.col("best_mode")),
         landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
     ).drop("best_mode", "best_cost")
-
-
-def _fullest_use(arrays: Arrays, plan: Plan) -> Floats:
-    """For each bid, the share used of the fullest resource that it needs."""
-    usages, network = arrays.usages, arrays.network
-    made = network.bids.select("bid").join(
-        plan.awards.group_by("bid").agg(pl.col("quantity").sum()), on="bid", how="left",
-        maintain_order="left")["quantity"].fill_null(0.0).to_numpy()
-    load = np.bincount(usages.resource, weights=usages.use_per_unit * made[usages.bid],
-                       minlength=usages.capacity.size)
-    used = load / np.where(usages.capacity > 0, usages.capacity, 1.0)
-    used[usages.capacity <= 0] = 1.0
-    fullest = np.zeros(network.bids.height)
-    np.maximum.at(fullest, usages.bid, used[usages.resource])
-    return fullest
 
 
 def _reasoned(frame: pl.DataFrame) -> pl.DataFrame:

@@ -47,10 +47,10 @@ def share(value: float | None, decimals: int = 1) -> str:
 
 
 def days(value: float | None) -> str:
-    """Days, rounded down to a tenth: what is in hand is never overstated."""
+    """Days to a tenth, rounded down: what is in hand is never overstated."""
     if value is None or not math.isfinite(value):
         return NONE
-    return quantity(math.floor(value * 10 + 1e-6) / 10)
+    return _signed(f"{math.floor(value * 10 + 1e-6) / 10:.1f}")
 
 
 def day(value: date | None) -> str:
@@ -73,4 +73,6 @@ def _signed(text: str) -> str:
 def _significant(value: float, digits: int) -> str:
     if value == 0:
         return "0"
+    # Rounded first: 0.9997 has one digit more before the point once it is 1.00.
+    value = float(f"{value:.{digits - 1}e}")
     return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"

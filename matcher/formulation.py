@@ -115,8 +115,8 @@ class Formulation:
     def awards(self, x: Floats) -> tuple[Index, Floats]:
         """Candidates with an award in solution ``x``, and the quantities in units.
 
-        A quantity within rounding noise of a limit of the candidate, or of the whole demand, is
-        that limit.
+        A quantity within rounding noise of a limit of the candidate, of the whole demand or of a
+        whole number of units, is that.
         """
         share = x[:self.candidates.size].copy()
         counted = self.multiple >= 0
@@ -126,7 +126,7 @@ class Formulation:
         quantity = share[rows] * self.quantity[demand]
         noise = NOISE * self.quantity[demand]
         for limit in (self.candidates.lower[rows], self.candidates.upper[rows],
-                      self.quantity[demand]):
+                      self.quantity[demand], np.round(quantity)):
             quantity = np.where(np.abs(quantity - limit) <= noise, limit, quantity)
         return rows, quantity
 
@@ -311,6 +311,31 @@ def award_size(b: _Builder) -> None:
                [(each, b.x[rows], 1.0), (each, b.y[rows], -b.lower[rows])], 0.0, np.inf)
 
 
+def awards_forced(b: _Builder) -> None:
+    """(2) What the largest award forces: with m = max upper and k = ⌈1/m⌉, Σ y_a ≥ k − u_d/r.
+
+    With r = 1 − (k − 1)·m, the share left to a k-th award. It follows from the award sizes (fewer
+    than k awards leave at least r unmet, and each further one saved leaves m ≥ r more), but no
+    relaxation sees it: a 70 % share cap needs at least two suppliers.
+    """
+    c = b.candidates
+    largest = np.zeros(b.quantity.size)
+    np.maximum.at(largest, c.demand, b.upper)
+    decided = np.ones(b.quantity.size, dtype=np.bool_)
+    decided[c.demand[b.y < 0]] = False
+    with np.errstate(divide="ignore"):
+        fewest = np.ceil(1.0 / largest - NOISE)
+    demands = np.flatnonzero(decided & (fewest > 1) & np.isfinite(fewest))
+    rest = 1.0 - (fewest[demands] - 1.0) * largest[demands]
+    position = np.full(b.quantity.size, -1)
+    position[demands] = np.arange(demands.size)
+    rows = np.flatnonzero(position[c.demand] >= 0)
+    each = np.arange(demands.size)
+    b.add_rows(Block("awards_forced", demands.size, ((demands.astype(np.int32), b.keys.demand),)),
+               [(position[c.demand[rows]], b.y[rows], 1.0), (each, b.u[demands], 1.0 / rest)],
+               fewest[demands], np.inf)
+
+
 def order_multiple(b: _Builder) -> None:
     """(2) An award is a whole number of order multiples: x_a = step_a · k_a."""
     rows = np.flatnonzero(b.multiple >= 0)
@@ -429,6 +454,7 @@ def supplier_count_rules(b: _Builder) -> None:
 RULES: tuple[Callable[[_Builder], None], ...] = (
     demand_balance,
     award_size,
+    awards_forced,
     order_multiple,
     share_cap,
     one_tier_and_mode,

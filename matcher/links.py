@@ -78,11 +78,13 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
     points = np.column_stack([places.latitude, places.longitude])
     km[:, SEA] = sea_routes(points, start, end).sea_km
 
+    reachable = np.isfinite(km)
     connected = np.zeros(km.shape, dtype=np.bool_)
     connected[:, ROAD] = domestic
     connected[:, AIR] = ~domestic
-    connected[:, SEA] = ~domestic & np.isfinite(km[:, SEA])
+    connected[:, SEA] = ~domestic & reachable[:, SEA]
 
+    km[~reachable] = np.nan
     days = data.handling_days + km / data.speed_km_per_day
     per_container = (data.cost_usd_per_container + km * data.cost_usd_per_container_km) * arrays.usd
     per_kg = (data.cost_usd_per_kg + km * data.cost_usd_per_kg_km) * arrays.usd

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
-from matcher.arrays import to_arrays
-from matcher.assemble import awards_frame, suppliers_frame, unmet_frame
-from matcher.candidates import screen
 from matcher.check import Judgement, check
+from matcher.complete import complete
 from matcher.explain import why
 from matcher.landed_cost import TERMS
 from matcher.network import Network
-from matcher.plan import AWARD_SCHEMA, Costs, Plan
+from matcher.plan import Costs, Plan
 from matcher.reference.economies import ECONOMIES
 
 TERM_LABELS = dict(zip(TERMS, (
@@ -38,8 +35,6 @@ REASON_LABELS = {
 SME = ("micro", "small", "medium")
 # An award with fewer days in hand than this is shown as a risk: ships sail once a week.
 TIGHT_DAYS = 7.0
-# A quantity that differs from a candidate's limits by no more than this share still fits.
-TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +113,15 @@ class Summary:
 
 
 def summarize(network: Network, plan: Plan) -> Summary:
-    """Sum up a plan, made by `matcher.solve` or by hand."""
+    """Sum up a plan, made by `matcher.solve` or by hand.
+
+    Raises
+    ------
+    InputError
+        An award names something the network does not have.
+    """
     judgement = check(network, plan)
-    full = filled_in(network, plan)
+    full = complete(network, plan)
     awards = _awards(network, full)
     pairs = why(network, full)
     lost = _lost(network, pairs)
@@ -140,51 +141,6 @@ def summarize(network: Network, plan: Plan) -> Summary:
         reasons=_reasons(pairs, lost),
         savings=_savings(network, awards, lost),
     )
-
-
-def filled_in(network: Network, plan: Plan) -> Plan:
-    """The plan with supplier, mode, tier, costs and dates filled in where it leaves them out.
-
-    An award that names no mode or tier goes by the cheapest candidate that its quantity fits; one
-    that fits no candidate stays as it is. A plan that leaves nothing out is returned as given.
-    """
-    complete = plan.suppliers is not None and plan.unmet is not None
-    if complete and not any(plan.awards[name].null_count() for name in AWARD_SCHEMA):
-        return plan
-    arrays = to_arrays(network)
-    screening = screen(arrays)
-    c = screening.candidates
-    tier = c.tier - arrays.bids.tier_start[c.bid] + 1
-    candidates = awards_frame(arrays, c, np.arange(c.size), np.ones(c.size)).select(
-        "demand", "bid", "mode", "tier", "landed_cost_per_unit",
-    ).with_columns(candidate=np.arange(c.size), tier=tier.astype(np.int64), lower=c.lower,
-                   upper=c.upper)
-    given = plan.awards.with_row_index("award")
-    matches = given.select("award", "demand", "bid", "quantity", asked_mode="mode",
-                           asked_tier="tier").join(candidates, on=["demand", "bid"]).filter(
-        (pl.col("mode") == pl.col("asked_mode")).fill_null(True),
-        (pl.col("tier") == pl.col("asked_tier")).fill_null(True),
-        pl.col("quantity").is_between(pl.col("lower") * (1 - TOLERANCE),
-                                      pl.col("upper") * (1 + TOLERANCE)),
-    ).sort("award", "landed_cost_per_unit", "candidate").unique("award", keep="first").sort("award")
-    computed = awards_frame(arrays, c, matches["candidate"].to_numpy(),
-                            matches["quantity"].to_numpy())
-    known = given.join(
-        computed.with_columns(award=matches["award"]), on="award", how="left", suffix="_computed")
-    names = network.bids.select("bid", known_supplier="supplier", known_component="component")
-    awards = known.join(names, on="bid", how="left").sort("award").with_columns(
-        supplier=pl.coalesce("supplier", "known_supplier"),
-        component=pl.coalesce("component", "known_component"),
-    ).select(
-        pl.coalesce(name, f"{name}_computed").alias(name)
-        if f"{name}_computed" in known.columns else pl.col(name)
-        for name in AWARD_SCHEMA)
-    return replace(
-        plan, awards=awards,
-        suppliers=plan.suppliers if plan.suppliers is not None
-        else suppliers_frame(network.suppliers, awards.drop_nulls("supplier")),
-        unmet=plan.unmet if plan.unmet is not None
-        else unmet_frame(arrays, c, screening.rejections, awards))
 
 
 def _awards(network: Network, plan: Plan) -> pl.DataFrame:
@@ -301,16 +257,20 @@ def _savings(network: Network, awards: pl.DataFrame, lost: pl.DataFrame) -> pl.D
     room = network.demands.select("demand", "component", "share_cap", demanded="quantity").join(
         network.components.select("component", "unit", component_name="name"), on="component",
         how="left")
-    limits = network.bids.select("bid", "max_quantity")
+    capacity = network.usages.join(network.resources.select("resource", "capacity"),
+                                   on="resource").group_by("bid").agg(
+        capacity=(pl.col("capacity") / pl.col("use_per_unit")).min())
+    limits = network.bids.select("bid", "max_quantity").join(capacity, on="bid", how="left")
     return lost.filter(pl.col("outcome") == "beaten", pl.col("cost_difference") < 0).select(
         "demand", "bid", "supplier", "supplier_name", "reason", "text", "cost_difference",
         "landed_cost_per_unit",
     ).join(awarded, on="demand").join(room, on="demand").join(limits, on="bid").with_columns(
         quantity=pl.min_horizontal(
-            "awarded", "max_quantity", pl.col("share_cap") * pl.col("demanded")),
+            "awarded", "max_quantity", "capacity", pl.col("share_cap") * pl.col("demanded")),
         component_name=pl.coalesce("component_name", "component"),
     ).with_columns(amount=-pl.col("cost_difference") * pl.col("quantity")).sort(
         "amount", "demand", "bid", descending=[True, False, False]).unique(
-            "demand", keep="first", maintain_order=True).drop("share_cap", "max_quantity")
+            "demand", keep="first", maintain_order=True).drop(
+                "share_cap", "max_quantity", "capacity")
 
 

@@ -1,14 +1,15 @@
 """Public instances: read as networks, solved, and held against their published optima.
 
-The files are not part of the project. The folder that the environment variable MATCHER_INSTANCES
-names is used, else ``../shared/instances`` beside the checkout; without either, the tests on public
-files are skipped.
+The files are not part of the project. The folder ``instances`` of the folder that the environment
+variable MATCHER_SHARED names is used, else of ``../shared`` beside the checkout; without it the
+tests on public files are skipped.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,5 +32,177 @@ from matcher.errors import InputError
 from matcher.network import Network
 from matcher.solve import solve
 
-FOLDER = Path(os.environ.get(
-    "MATCHER_SHARED", Path(__file__).resolve().parents[2] / "shared" / "instances"))
+FOLDER = Path(os.environ.get("MATCHER_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+FOLDER = FOLDER / "instances"
+
+
+def _public(family: str, suppliers: int, demands: int) -> list[object]:
+    """The files of a family up to a size, as test parameters; one that skips if there are none."""
+    try:
+        found = instances(FOLDER / family)
+    except InputError:
+        reason = f"{FOLDER / family} is not there; set MATCHER_SHARED"
+        return [pytest.param(None, id=f"no {family}", marks=pytest.mark.skip(reason=reason))]
+    return [pytest.param(each, id=each.name) for each in found
+            if each.num_suppliers <= suppliers and each.num_demands <= demands]
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "file"
+    path.write_text(text, encoding="ascii")
+    return path
+
+
+def _assert_cost_is_price(network: Network, costs: np.ndarray) -> None:
+    """The landed cost of serving all of a demand is the file's cost, to the last digit but two."""
+    found = screen(to_arrays(network)).candidates
+    assert found.size == costs.size
+    served = found.unit_cost * to_arrays(network).demands.quantity[found.demand]
+    np.testing.assert_allclose(served, costs[found.supplier, found.demand], rtol=1e-14)
+    assert not found.terms[1:].any()
+
+
+@pytest.mark.parametrize("instance", _public("cflp_orlib", 50, 50))
+def test_facility_location_is_solved_to_its_proven_optimum(instance: Instance) -> None:
+    result = score(instance, time_limit_s=60.0)
+    assert result.judged_ok
+    assert result.sound
+    assert result.found == "optimal"
+    assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("instance", _public("gap", 20, 100))
+def test_assignment_is_solved_to_its_optimum_or_within_its_own_gap(instance: Instance) -> None:
+    # Files of up to 60 demands take a second; some of those with 100 take minutes.
+    is_quick = instance.num_demands <= 60
+    result = score(instance, time_limit_s=30.0 if is_quick else 4.0)
+    assert result.judged_ok
+    assert result.sound
+    if is_quick or result.found == "optimal":
+        assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
+    elif result.best is not None and result.gap is not None:
+        assert result.best * (1 - result.gap) <= instance.best_known * (1 + TOLERANCE)
+
+
+@pytest.mark.parametrize("instance", [
+    *_public("sscflp_diazfernandez", 10, 20), *_public("sscflp_holmberg", 10, 50)])
+def test_single_source_facility_location_is_sound(instance: Instance) -> None:
+    result = score(instance, time_limit_s=3.0)
+    assert result.judged_ok
+    assert result.sound
+    if result.found == "optimal":
+        assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("instance", [
+    param for family in READERS for param in _public(family, 10**6, 10**6)[:3]])
+def test_public_files_have_the_stated_size(instance: Instance) -> None:
+    network = instance.network()
+    assert network.suppliers.height == instance.num_suppliers
+    assert network.demands.height == instance.num_demands
+    assert network.bids.height == instance.num_suppliers * instance.num_demands
+    assert network.warnings == ()
+
+
+def test_assignment_file(tmp_path: Path) -> None:
+    cost = np.array([[4, 2, 7, 3], [5, 6, 1, 8], [3, 9, 4, 2]])
+    use = np.array([[3, 4, 2, 5], [2, 3, 4, 3], [4, 2, 3, 3]])
+    capacity = np.array([6, 5, 4])
+    text = "3 4\n" + "\n".join(" ".join(map(str, row)) for row in (*cost, *use, capacity))
+    network = read_gap(_write(tmp_path, text))
+    _assert_cost_is_price(network, cost)
+    feasible = [
+        sum(cost[s, d] for d, s in enumerate(chosen))
+        for chosen in product(range(3), repeat=4)
+        if all(sum(use[s, d] for d, t in enumerate(chosen) if t == s) <= capacity[s]
+               for s in range(3))]
+    plan = solve(network, gap_limit=0.0)
+    assert check(network, plan).ok
+    assert plan.result is not None
+    assert plan.result.found == "optimal"
+    assert plan.result.best == pytest.approx(min(feasible))
+
+
+# Two suppliers with 10 and 6 units, fixed costs 5 and 7; two demands of 8 units. Serving all of a
+# demand costs 8 or 16 (1 or 2 a unit).
+SPLIT = "2 2\n 10 5. 6 7.\n 8\n 8 16\n 8\n 16 8\n"
+SINGLE = "2 2\n 10 6\n 5. 7.\n 8 8\n 8 16\n 16 8\n"
+COST = np.array([[8, 16], [16, 8]])
+
+
+def test_facility_location_file_with_split_demands(tmp_path: Path) -> None:
+    network = read_cflp(_write(tmp_path, SPLIT))
+    _assert_cost_is_price(network, COST)
+    plan = solve(network, gap_limit=0.0)
+    assert plan.result is not None
+    assert plan.result.coverage is not None
+    assert plan.result.coverage.unmet == pytest.approx(0.0, abs=1e-9)
+    # All 16 units of capacity are needed, so both suppliers are used: 5 + 7. The first makes 8 for
+    # the first demand (8) and 2 for the second (4), the second the other 6 (6).
+    assert plan.result.best == pytest.approx(5 + 7 + 8 + 4 + 6)
+
+
+def test_facility_location_file_with_single_source(tmp_path: Path) -> None:
+    network = read_sscflp(_write(tmp_path, SINGLE))
+    _assert_cost_is_price(network, COST)
+    plan = solve(network, gap_limit=0.0)
+    assert plan.result is not None
+    assert plan.result.coverage is not None
+    assert plan.result.coverage.unmet == pytest.approx(1.0)
+    # A second demand fits nowhere: the first supplier has 2 units left, the other has only 6. The
+    # cheapest way to serve one is the first demand by the first supplier, 5 + 8.
+    assert plan.result.best == pytest.approx(13)
+
+
+def test_a_demand_of_nothing_is_assigned_and_takes_no_capacity(tmp_path: Path) -> None:
+    network = read_cflp(_write(tmp_path, "1 2\n 5 1\n 5\n 10\n 0\n 3\n"))
+    plan = solve(network, gap_limit=0.0)
+    assert plan.result is not None
+    assert plan.unmet is not None
+    assert plan.unmet.is_empty()
+    assert plan.result.best == pytest.approx(1 + 10 + 3)
+
+
+@pytest.mark.parametrize(("reader", "text", "problem"), [
+    (read_gap, "2 2\n1 2 3", "ends after 5 numbers, 1 too few"),
+    (read_gap, "1 1\n1 1 1 1", "has 1 numbers too many"),
+    (read_cflp, "1 x", "cannot be read as numbers"),
+    (read_sscflp, "0 4", "begins with 0 4"),
+    (read_sscflp, "", "ends after 0 numbers, 2 too few"),
+])
+def test_a_file_of_another_format_is_named(
+        tmp_path: Path, reader: Callable[[Path], Network], text: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        reader(_write(tmp_path, text))
+
+
+HEADER = "instance,file,m_suppliers,n_demands,lower_bound,best_known,proven_optimal,source\n"
+
+
+def test_a_folder_without_a_known_family_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no best\.csv of a known family"):
+        instances(tmp_path)
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "best.csv").write_text(HEADER)
+    with pytest.raises(InputError, match=r"no best\.csv of a known family"):
+        instances(tmp_path)
+
+
+@pytest.mark.parametrize(("row", "proven", "sound"), [
+    ("13,13,1", True, True),
+    ("12,14,0", False, True),  # lower_bound of an unproven one encloses the optimum, no more
+    ("14,14,1", True, False),  # a plan of 13 would beat a proven optimum of 14
+    ("11,12,0", False, False),  # a bound of 13 would beat a plan of 12
+])
+def test_impossible_values_are_seen(tmp_path: Path, row: str, proven: bool, sound: bool) -> None:
+    folder = tmp_path / "sscflp_yang"
+    folder.mkdir()
+    (folder / "best.csv").write_text(f"{HEADER}one,one,1,1,{row},by hand\n")
+    # One supplier with a fixed cost of 5, one demand of 8 units that costs 8: the optimum is 13.
+    (folder / "one").write_text("1 1\n10\n5\n8\n8\n")
+    (only,) = instances(tmp_path)
+    assert only.proven == proven
+    result = score(only)
+    assert result.best == pytest.approx(13)
+    assert result.judged_ok
+    assert result.sound == sound

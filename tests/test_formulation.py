@@ -6,11 +6,18 @@ demand is 100 units of one component.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 import pytest
 
 import matcher
-from matcher.formulation import RULES
+from matcher.arrays import to_arrays
+from matcher.candidates import screen
+from matcher.engines import engine
+from matcher.engines.base import Limits
+from matcher.formulation import RULES, formulate
 from matcher.network import Network
 from matcher.plan import Plan
 from tests.networks import Row, network
@@ -92,6 +99,26 @@ def test_award_size_tier_out_of_reach() -> None:
         {"bid": "B2", "from_quantity": 101.0, "price": 0.9}]), 100.0, B1=100)
 
 
+def test_awards_forced_by_a_share_cap_are_seen_without_whole_numbers() -> None:
+    # A cap of 70 % takes two awards, and tooling of 50 each: 70 × 1 + 30 × 2 + 2 × 50 = 230, which
+    # the linear relaxation sees too. Without the row it would pay for 1 + 30/70 awards only.
+    made = network(demands=demand(share_cap=0.7),
+                   bids=[bid | {"tooling_cost": 50.0} for bid in (CHEAP, DEAR)])
+    arrays = to_arrays(made)
+    program = formulate(arrays, screen(arrays).candidates).cost_program(0.0)
+    relaxed = replace(program, integer=np.zeros_like(program.integer))
+    assert engine("highs").solve(relaxed, Limits()).best == pytest.approx(230.0)
+    solved(made, 230.0, B1=70, B2=30)
+
+
+def test_awards_forced_may_be_saved_by_leaving_some_unmet() -> None:
+    # B1 alone can cover 70 % at most, and nobody else bids.
+    plan = solved(network(demands=demand(share_cap=0.7),
+                          bids=[CHEAP | {"tooling_cost": 50.0}]), 120.0, B1=70)
+    assert plan.unmet is not None
+    assert plan.unmet["share"].to_list() == pytest.approx([0.3])
+
+
 def test_order_multiple() -> None:
     # B1 comes in sixties, B2 in tens: 60 + 2 × 40 = 140.
     solved(network(bids=[CHEAP | {"order_multiple": 60.0}, DEAR | {"order_multiple": 10.0}]), 140.0,
@@ -111,26 +138,24 @@ def test_share_cap_counts_all_bids_of_a_supplier() -> None:
     solved(network(demands=demand(share_cap=0.6), bids=[CHEAP, second, DEAR]), 140.0, B1=60, B2=40)
 
 
-def test_one_tier_and_mode() -> None:
-    # Two lanes: road at 0 with 10 fixed. A bid of at most 60 may not take both modes for 100:
-    # one award of 60 by the cheaper, the rest from B2: 60 × (1 + 0.1) + 40 × 2 = 146.
-    solved(two_modes(split=False), 146.0, B1=60, B2=40)
-
-
-def test_a_bid_that_may_be_split_takes_two_modes() -> None:
-    # 60 by the mode at 0.1 and 40 by the one at 0.2: 66 + 48 = 114.
-    solved(two_modes(split=True), 114.0, B1=100)
-
-
-def two_modes(*, split: bool) -> Network:
-    """Two own lanes that cost 0.1 and 0.2 a kg, which is a unit; B1 gives 60 by each."""
+@pytest.mark.parametrize("split", [False, True])
+def test_one_tier_and_mode(split: bool) -> None:
+    # Two lanes at 0.1 and 0.2 a kg, which is a unit. B1 gives 60 in all, whether or not it may be
+    # split over the two: 60 × (1 + 0.1) + 40 × 2 = 146.
     ends = {"origin": "Q", "destination": "P", "days": 1.0}
-    return network(
+    solved(network(
         places=[{"place": "P"}, {"place": "Q", "latitude": 21.0}],
         suppliers=[{"supplier": "S1", "place": "Q"}, {"supplier": "S2"}],
         lanes=[ends | {"mode": "road", "cost_per_kg": 0.1},
                ends | {"mode": "rail", "cost_per_kg": 0.2}],
-        bids=[CHEAP | {"max_quantity": 60.0, "split": split}, DEAR])
+        bids=[CHEAP | {"max_quantity": 60.0, "split": split}, DEAR]), 146.0, B1=60, B2=40)
+
+
+def test_one_tier_and_mode_forbids_two_tiers() -> None:
+    # At most 60 units below the tier at 60, and the tier holds for all units of the award: 100 at
+    # 0.9, not 60 at 0.9 and 40 at 1.
+    solved(network(bids=[CHEAP, DEAR], tiers=[
+        {"bid": "B1", "from_quantity": 60.0, "price": 0.9}]), 90.0, B1=100)
 
 
 def test_capacity_is_shared_and_use_differs_by_bid() -> None:
@@ -235,6 +260,28 @@ def test_a_mandatory_rule_that_cannot_hold_leaves_no_plan() -> None:
     plan = matcher.solve(made)
     assert plan.result is not None
     assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
+
+
+def test_the_weighted_objective_leaves_no_demand_out_to_save_money() -> None:
+    # The machine of S1 has 100 hours: for D1 to D5 (20 hours each, 1 instead of 1,000 from S2), or
+    # for D6, which nobody else makes. Covering D6 costs 5 × 999 more; coverage comes first.
+    five = [f"C{i}" for i in range(1, 6)]
+    made = network(
+        components=[{"component": name} for name in (*five, "C6")],
+        demands=[{"demand": f"D{name[1]}", "component": name} for name in (*five, "C6")],
+        bids=[*({"bid": f"A{name}", "supplier": "S1", "component": name, "price": 0.01}
+                for name in (*five, "C6")),
+              *({"bid": f"B{name}", "supplier": "S2", "component": name, "price": 10.0}
+                for name in five)],
+        resources=[{"resource": "R", "supplier": "S1", "capacity": 100.0}],
+        usages=[{"bid": f"A{name}", "resource": "R", "use_per_unit": 1.0 if name == "C6" else 0.2}
+                for name in (*five, "C6")])
+    arrays = to_arrays(made)
+    formulation = formulate(arrays, screen(arrays).candidates)
+    outcome = engine("highs").solve(formulation.weighted_program(), Limits(gap=0.0))
+    assert outcome.x is not None
+    unmet = outcome.x[formulation.u:formulation.u + formulation.num_demands]
+    assert unmet == pytest.approx(0.0, abs=1e-6)
 
 
 def test_every_rule_has_a_test_of_its_name() -> None:

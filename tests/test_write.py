@@ -33,9 +33,9 @@ TEXT = st.text(
 FREE = [
     (table.name, column)
     for table in TABLES for column in table.columns
-    if column.name not in table.key and not (table.name == "network" and column.kind == "date")
+    if column.name not in table.key
     and column.kind in ("text", "number", "flag")
-    and column.name not in ("of", "min", "max", "moq", "share_cap", "max_quantity",
+    and column.name not in ("of", "min", "max", "moq", "share_cap", "single_source", "max_quantity",
                             "order_multiple")
 ]
 

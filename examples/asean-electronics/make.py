@@ -113,7 +113,7 @@ def _stated(sample: Sample) -> None:
     for currency, value in RATES.items():
         sample.add("rates", currency=currency, value=value)
     sample.add("rules", rule="car-parts-supplier-base", kind="supplier_count", scope="lead_firm",
-               of=CARS, min="", max=38)
+               of=CARS, min="", max=40)
     for part in COMPONENTS:
         sample.add("components", component=part.component, name=part.name, hs=part.hs,
                    unit="piece", weight_kg=round3(part.grams * 1.08 / 1000),
@@ -293,7 +293,7 @@ def _bid(sample: Sample, bid: str, supplier: Supplier, part: Component,
                  * sample.between(0.5, 1.6), 1),
         on_time_rate=round(sample.between((0.82, 0.84, 0.88, 0.91)[size], 0.99), 3),
         payment_days=sample.pick((0, 14, 30, 45, 60, 90), (2, 1, 4, 2, 2, 1)),
-        modes="sea" if incoterm in ("FOB", "CIF") else "",
+        modes=_modes(part, incoterm, bool(home)),
         split="true" if sample.chance(0.1) else "false",
         profile="true" if profile else "false",
     )
@@ -325,6 +325,17 @@ def _terms(sample: Sample, economy: Economy, home: list[Row],
     return term, port if term == "CIF" else ""
 
 
+def _modes(part: Component, incoterm: str, at_home: bool) -> str:
+    """The modes of a bid: where the maker pays the freight, the maker's choice; else open."""
+    if incoterm in ("FOB", "CIF"):
+        return "sea"
+    if incoterm not in ("CIP", "DAP", "DDP"):
+        return ""
+    # Makers from abroad fly what is worth more than 60 dollars a kg.
+    dear = part.price_usd / part.grams * 1000 > 60
+    return "air" if dear and not at_home else "road;sea"
+
+
 def _resources(sample: Sample, supplier: Supplier, made: list[tuple[str, float, float]]) -> None:
     """Machine hours that the supplier's bids share; one machine, or two for larger makers."""
     machines = 2 if supplier.size >= 2 and len(made) > 2 else 1
@@ -345,7 +356,7 @@ ROADS = {
     "bac-ninh-vsip": {"CN": 1.5, "LA": 1.0, "KH": 2.0, "TH": 2.5},
     "rayong-eastern-seaboard": {"LA": 1.0, "KH": 1.0, "MY": 1.0, "SG": 2.0, "VN": 2.5},
 }
-KM_PER_DAY, DETOUR, USD_PER_KM, USD_FIXED = 550.0, 1.3, 1.05, 180.0
+KM_PER_DAY, DETOUR, USD_PER_KM, USD_FIXED = 550.0, 1.3, 0.8, 120.0
 
 
 def _lanes(sample: Sample) -> None:
@@ -360,7 +371,7 @@ def _lanes(sample: Sample) -> None:
             sample.add("lanes", origin=origin.place, destination=destination, mode="road",
                        days=round(0.5 + km / KM_PER_DAY + borders[origin.economy], 1),
                        cost_per_container=step(USD_FIXED + USD_PER_KM * km, 5), cost_per_kg="",
-                       fixed_cost=60)
+                       fixed_cost=40)
     # The rail link from the border at Nanning, and a weekly box out of Batam by Singapore.
     sample.add("lanes", origin="nanning", destination="bac-ninh-vsip", mode="rail", days=3,
                cost_per_container=390, cost_per_kg="", fixed_cost=0)

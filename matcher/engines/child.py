@@ -345,6 +345,24 @@ class _Memory:
         return total
 
 
+# The child needs the engines, not the package's public face, whose imports take longer than many
+# a solve: so it begins with an empty package of that name, in the place of the real one.
+_BARE_PACKAGE = """
+import runpy, sys, types
+folder, module, *sys.argv[1:] = sys.argv[1:]
+package = types.ModuleType("matcher")
+package.__path__ = [folder]
+sys.modules["matcher"] = package
+runpy.run_module(f"matcher.engines.{module}", run_name="__main__")
+"""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package as the main one of a child process."""
+    package = str(Path(__file__).parents[1])
+    return [sys.executable, "-c", _BARE_PACKAGE, package, module, *arguments]
+
+
 def environment() -> dict[str, str]:
     """Environment of a child that is to find the modules that this process finds."""
     path = [entry or str(Path.cwd()) for entry in sys.path]
@@ -355,7 +373,7 @@ def _spawn(name: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the child with the module path of this process, in a session of its own."""
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "matcher.engines.native", name],
+            command("native", name),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True, env=environment(),
         )

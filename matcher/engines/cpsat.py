@@ -31,7 +31,10 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     parameters.max_time_in_seconds = request.remaining_s
     parameters.relative_gap_limit = limits.gap
     parameters.num_workers = max(1, limits.threads)
+    # Interleaving makes parallel search repeatable; a batch a thread keeps both threads busy, where
+    # the library's larger batches go on long after the proof.
     parameters.interleave_search = limits.threads > 1
+    parameters.interleave_batch_size = max(1, limits.threads)
     parameters.random_seed = limits.seed % 2**31
     invalid = model.validate()
     if invalid:

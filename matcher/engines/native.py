@@ -1,6 +1,6 @@
 """The child process: reads one request, solves it with one native library, and answers.
 
-Run as ``python -m matcher.engines.native NAME``. The answers leave through a copy of the standard
+Started by `matcher.engines.child` with the engine's name. The answers leave through a copy of the standard
 output, which itself leads nowhere from then on, so that no solver's banner gets between them. A
 request to stop arrives on the standard input; when that closes, or the parent is another process,
 the parent is gone and this one ends itself, even in the midst of a native call.
@@ -53,8 +53,10 @@ class Channel:
     for it in its callback.
     """
 
-    def __init__(self, stream: IO[bytes], program: Program, native: Native) -> None:
-        self.stop = threading.Event()
+    def __init__(
+        self, stream: IO[bytes], program: Program, native: Native, stop: threading.Event
+    ) -> None:
+        self.stop = stop
         self.is_rough = False
         """Whether continuous columns are only about right, and always to be solved again."""
         self._program = program
@@ -139,13 +141,14 @@ def main(name: str) -> None:
     answers, requests = _take_over_pipes()
     family, _, option = name.partition(":")
     request: Request = read(requests)
+    stop = threading.Event()
+    _heed(requests, stop, request.parent)
     try:
         native = import_module(f"matcher.engines.{family}")
     except ImportError as error:
         write(answers, ("unavailable", f"engine '{name}' cannot be loaded: {error}"))
         return
-    channel = Channel(answers, request.program, native)
-    _heed(requests, channel, request.parent)
+    channel = Channel(answers, request.program, native, stop)
     channel.send("ready", None)
     try:
         verdict = native.solve(request, channel, option)
@@ -179,13 +182,15 @@ def repeat_until_done(ask: Callable[[], None], channel: Channel) -> Callable[[],
     return done.set
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """On Linux, let the kernel end this process when its parent's thread ends.
 
     For libraries that keep Python's lock while they solve, so that no thread here can look.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # gone before the kernel was told
+        end_with_children()
 
 
 def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
@@ -198,14 +203,14 @@ def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return answers, requests
 
 
-def _heed(requests: IO[bytes], channel: Channel, parent: int) -> None:
+def _heed(requests: IO[bytes], stop: threading.Event, parent: int) -> None:
     """Listen for a stop, and end this process when the parent is gone."""
 
     def listen() -> None:
         try:
             while True:
                 if read(requests) == "stop":
-                    channel.stop.set()
+                    stop.set()
         except (EOFError, OSError):
             end_with_children()
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from matcher.engines.child import environment
+from matcher.engines.child import command, environment
 from matcher.engines.native import Channel, die_with_parent, end_with_children, repeat_until_done
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError, EngineUnavailable
@@ -52,7 +52,7 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     columns, problem = _problem(pulp, program, names, rows, request.start)
     started = time.perf_counter()
     if not isinstance(solver, pulp.LpSolver_CMD):
-        die_with_parent()
+        die_with_parent(request.parent)
     done = repeat_until_done(end_with_children, channel)  # there is no asking
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.chdir(folder)  # solvers leave files where they run
@@ -115,7 +115,7 @@ def write_model(program: Program, path: str | Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise EngineError(f"cannot write '{path}': the name has to end in {' or '.join(SUFFIXES)}")
     run = subprocess.run(
-        [sys.executable, "-m", "matcher.engines.pulp", str(path.absolute())],
+        command("pulp", str(path.absolute())),
         input=pickle.dumps(program, protocol=5), capture_output=True, env=environment(),
         check=False,
     )

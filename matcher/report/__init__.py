@@ -8,24 +8,16 @@ from pathlib import Path
 from matcher.errors import InputError, Issue
 from matcher.network import Network
 from matcher.plan import Plan
-from matcher.report.html import html
-from matcher.report.markdown import markdown
-from matcher.report.xlsx import xlsx
+from matcher.report.html import to_html
+from matcher.report.markdown import to_markdown
+from matcher.report.xlsx import to_xlsx
 from matcher.summary import Summary, summarize
 
-__all__ = ["html", "markdown", "report", "xlsx"]
+__all__ = ["report", "to_html", "to_markdown", "to_xlsx"]
 
 
-def _markdown(summary: Summary) -> bytes:
-    return markdown(summary).encode()
-
-
-def _html(summary: Summary) -> bytes:
-    return html(summary).encode()
-
-
-_OF_SUFFIX: dict[str, Callable[[Summary], bytes]] = {
-    ".md": _markdown, ".xlsx": xlsx, ".html": _html}
+_OF_SUFFIX: dict[str, Callable[[Summary], str | bytes]] = {
+    ".md": to_markdown, ".xlsx": to_xlsx, ".html": to_html}
 
 
 def report(network: Network, plan: Plan, path: str | Path) -> None:
@@ -41,7 +33,8 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
     Raises
     ------
     InputError
-        The suffix is none of these, or the file cannot be written.
+        The suffix is none of these, the file cannot be written, or an award names something that
+        the network does not have.
     """
     path = Path(path)
     write = _OF_SUFFIX.get(path.suffix.lower())
@@ -51,7 +44,7 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
             "is not a format of a report", f"end the name in {', '.join(_OF_SUFFIX)}")])
     content = write(summarize(network, plan))
     try:
-        path.write_bytes(content)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise InputError([Issue("unwritable", str(path), None, None, None,
                                 error.strerror or str(error),

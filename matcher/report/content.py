@@ -64,7 +64,8 @@ class Table:
 
     def texts(self, limit: int) -> list[list[str]]:
         """The rows on such a page as people read them."""
-        rows = self.frame.head(self.on_page(limit)).select(column.key for column in self.columns).iter_rows()
+        keys = [column.key for column in self.columns]
+        rows = self.frame.head(self.on_page(limit)).select(keys).iter_rows()
         return [[written(value, column.kind) for value, column in
                  zip(row, self.columns, strict=True)] for row in rows]
 

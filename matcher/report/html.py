@@ -32,7 +32,7 @@ _NAMES = {
 }
 
 
-def html(summary: Summary) -> str:
+def to_html(summary: Summary) -> str:
     """The report as the text of one self-contained HTML page.
 
     It runs under ``default-src 'none'; style-src 'unsafe-inline'``: charts are inline SVG, and

@@ -13,7 +13,7 @@ LIMIT = 100
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
-def markdown(summary: Summary) -> str:
+def to_markdown(summary: Summary) -> str:
     """The report as Markdown text."""
     lines = [f"# {_safe(summary.network.name)}", "", f"**{_safe(summary.plan.verdict)}**", "",
              f"Judge: {_safe(summary.judgement.verdict)}", "", proof(summary), ""]

@@ -34,7 +34,7 @@ _WIDTHS: dict[Kind, int] = {
 _WIDEST = 60
 
 
-def xlsx(summary: Summary) -> bytes:
+def to_xlsx(summary: Summary) -> bytes:
     """The report as the bytes of an XLSX workbook."""
     buffer = io.BytesIO()
     # A name from an input is never a formula, a link or a number, whatever it looks like.

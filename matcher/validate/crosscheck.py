@@ -14,6 +14,7 @@ from matcher.reference.trade_costs import trade_costs
 from matcher.validate.findings import Findings, Nearest, plain, quoted
 from matcher.validate.raw import TOLERANCE, Tables
 
+
 def check(tables: Tables, findings: Findings) -> None:
     """Run every cross-check."""
     for one in CHECKS:
