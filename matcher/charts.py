@@ -50,6 +50,8 @@ DPI = 96
 NAME_SIZE, LABEL_SIZE = 9.0, 8.5  # points
 # A chart narrower than this is laid out for a telephone: fewer marks, titles broken in two.
 NARROW = 520
+# More lines make neither a map that can be read nor a page that opens quickly.
+MOST_LINES = 250
 # Okabe and Ito's palette: told apart with any colour vision (https://jfly.uni-koeln.de/color).
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#8c8c8c")
@@ -184,13 +186,15 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
         "landed_cost", "place", "destination", "mode", descending=[True, False, False, False])
     if flows.is_empty():
         return None
+    every, flows = flows.height, flows.head(MOST_LINES)
     x0, y0 = flows["longitude"].to_numpy(), flows["latitude"].to_numpy()
     x1, y1 = flows["to_longitude"].to_numpy(), flows["to_latitude"].to_numpy()
     west, east, south, north = _frame(np.r_[x0, x1], np.r_[y0, y1])
     # Degrees of longitude are drawn shorter by the cosine of the middle latitude.
     squeeze = float(np.cos(np.radians((south + north) / 2)))
+    lines = "" if every <= MOST_LINES else f"; the {MOST_LINES} largest of {every:,} lines"
     title = (f"Where the awards travel, {summary.currency} landed\nSquares are demand places; the "
-             f"widest line carries {figures.short_money(float(flows['landed_cost'][0]))}")
+             f"widest line carries {figures.short_money(float(flows['landed_cost'][0]))}{lines}")
     modes = [mode for mode in MODE_COLOURS if mode in flows["mode"]]
     head, foot, margin = _title_height(title, width), _key_height(len(modes), width), 8
     tall = (width - 2 * margin) * (north - south) / ((east - west) * squeeze)
@@ -212,9 +216,9 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     value = flows["landed_cost"].to_numpy()
     thick = 0.8 + 6.0 * np.sqrt(value / value.max())
     bends = [0.10 + 0.05 * list(MODE_COLOURS).index(mode) for mode in flows["mode"]]
-    lines = [_arc(*ends) for ends in zip(x0, y0, x1, y1, bends, strict=True)]
+    arcs = [_arc(*ends) for ends in zip(x0, y0, x1, y1, bends, strict=True)]
     colours = [MODE_COLOURS[mode] for mode in flows["mode"]]
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=thick.tolist(), alpha=0.55,
+    axes.add_collection(LineCollection(arcs, colors=colours, linewidths=thick.tolist(), alpha=0.55,
                                        capstyle="round", zorder=2))
     targets = _ends(flows, "destination", "to_name", "to_longitude", "to_latitude")
     origins = _ends(flows, "place", "from_name", "longitude", "latitude").join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,11 @@ import typer
 from rich.console import Console
 
 import matcher
+from matcher.adapters.scms import scms_network
+from matcher.adapters.scms_history import compare, scms_history
 from matcher.errors import EngineCrashed, EngineError, InputError, Issue, MatcherError
 from matcher.plan import Plan
+from matcher.recipe import PRESETS, recipe_for
 from matcher.show import (
     ProgressLine,
     show_issues,
@@ -160,6 +164,57 @@ def template(
     matcher.template(output, example=example)
     out.print(f"The template is in {output}; 'matcher solve {output}' when it is filled in",
               highlight=False, soft_wrap=True)
+
+
+@app.command()
+def generate(
+    output: Annotated[Path, typer.Option(
+        "--output", "-o", help="A folder, or a file that ends in .xlsx or .json.")],
+    preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}.")] = "small",
+    candidates: Annotated[int | None, typer.Option(
+        help="About so many candidates, instead of a preset.", show_default="preset")] = None,
+    seed: Seed = 0,
+    separable: Annotated[bool, typer.Option(
+        help="One component family a supplier, so that the network falls into pieces.")] = False,
+    parquet: Annotated[bool, typer.Option(help="A folder of Parquet files, for big ones.")] = False,
+) -> None:
+    """Make a seeded synthetic network."""
+    if preset not in PRESETS:
+        raise InputError([Issue("bad_option", "command line", None, "--preset", preset,
+                                "is not a preset", f"choose one of {', '.join(PRESETS)}")])
+    recipe = PRESETS[preset] if candidates is None else recipe_for(candidates)
+    network = matcher.generate(replace(recipe, connected=not separable), seed=seed)
+    matcher.write(network, output, format="parquet" if parquet else None)
+    show_network(out, network)
+    out.print(f"The network is in {output}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def scms(
+    file: Annotated[Path, typer.Argument(
+        help="The USAID SCMS delivery history, as CSV.", show_default=False)],
+    output: Annotated[Path, typer.Option(
+        "--output", "-o", help="Folder for network, plan and reports.")] = Path("scms"),
+    year: Annotated[list[int] | None, typer.Option(
+        help="Lines due in this year; may be given again.", show_default="2010")] = None,
+    time_limit: TimeLimit = 60.0,
+    gap: Gap = 1e-4,
+) -> None:
+    """Plan what the SCMS project bought, and compare the plan with what it really paid."""
+    years = tuple(year or (2010,))
+    network = scms_network(file, years=years)
+    show_network(out, network)
+    plan = _solve(network, time_limit, gap, "highs", threads=2, seed=0, memory=None)
+    show_plan(out, network, plan)
+    _exit_without_plan(plan)
+    comparison = compare(network, plan.awards, scms_history(file, years=years))
+    matcher.write(network, output / "network")
+    plan.write(output / "plan.json")
+    matcher.report(network, plan, output / "report.html")
+    comparison.write(output / "comparison.md")
+    out.print(f"[bold green]{comparison.verdict}[/]", highlight=False)
+    out.print(f"Network, plan, report and comparison are in {output}", highlight=False,
+              soft_wrap=True)
 
 
 @app.command()

@@ -89,6 +89,11 @@ class Summary:
     savings: pl.DataFrame
 
     @property
+    def has_plan(self) -> bool:
+        """Whether there is a plan at all: a search may find that none exists, or find none."""
+        return self.plan.result is None or self.plan.result.costs is not None
+
+    @property
     def sme_share(self) -> float | None:
         """Share of the landed cost that goes to micro, small and medium suppliers."""
         total = float(self.by_size_class["landed_cost"].sum())

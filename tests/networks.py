@@ -43,7 +43,8 @@ def frame(table: str, rows: list[Row]) -> pl.DataFrame:
 
 def network(**tables: list[Row]) -> Network:
     """A network of the given rows; suppliers that are not given are those that bid."""
-    rows = {name: [{}] for name in ALWAYS} | tables
+    rows: dict[str, list[Row]] = {name: [{}] for name in ALWAYS}
+    rows |= tables
     names = sorted({row["supplier"] for row in rows["bids"]})
     rows.setdefault("suppliers", [{"supplier": name} for name in names])
     return network_from_tables({name: frame(name, table) for name, table in rows.items() if table})

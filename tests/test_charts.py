@@ -116,6 +116,13 @@ def test_the_key_of_the_map_has_the_modes_used_and_no_other(summary: Summary) ->
         assert (f">{mode}<" in text) == (mode in summary.awards["mode"].to_list())
 
 
+def test_a_map_of_many_lines_says_that_it_shows_the_largest(
+        summary: Summary, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "largest of" not in _svg(summary, "flow_map", 800)
+    monkeypatch.setattr(charts, "MOST_LINES", 1)
+    assert "the 1 largest of 2 lines" in _svg(summary, "flow_map", 800)
+
+
 def test_labels_of_a_map_do_not_cover_each_other() -> None:
     # Thirty places within a tenth of a degree: there is room for few names.
     crowd = network(

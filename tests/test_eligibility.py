@@ -22,7 +22,7 @@ DEGREE_KM = 6371.0088 * pi / 180
 Rejection = tuple[str, float]
 
 
-def rejections(made: Network) -> list[Rejection]:
+def rejections(made: Network) -> list[tuple[str, Any]]:
     """Reason and distance of every gate failed, in the order of demand, bid and gate."""
     found = screen(to_arrays(made)).rejections
     return [(list(REASONS)[code], pytest.approx(distance)) for code, distance in zip(
@@ -155,6 +155,17 @@ def test_a_lane_of_ones_own_connects() -> None:
                   lanes=[{"origin": "Q", "destination": "P", "mode": "rail", "days": 3.0,
                           "cost_per_kg": 0.1}])
     assert passes(made)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_place_that_no_ship_reaches() -> None:
+    made = network(
+        places=[PLACES[0], {"place": "Astana", "economy": "KZ", "latitude": 51.2,
+                            "longitude": 71.4}],
+        suppliers=[{"supplier": "S", "place": "Astana"}],
+        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB"}])
+    found = screen(to_arrays(made)).candidates
+    assert [MODES[mode] for mode in found.mode] == ["air"]
 
 
 @pytest.mark.parametrize(("incoterm", "named_place", "expected"), [

@@ -75,6 +75,17 @@ def test_coverage_comes_before_cost_and_goes_by_priority() -> None:
     assert plan.result.coverage.unmet == pytest.approx(2.0)
 
 
+def test_what_cannot_be_covered_does_not_stop_the_search_for_the_cheapest() -> None:
+    # Nobody makes C2, whose priority is small beside the other's. D goes to B2: 100 + 5 tooling.
+    made = network(
+        components=[{"component": "C"}, {"component": "C2"}],
+        demands=[{"demand": "D", "priority": 1e9},
+                 {"demand": "D2", "component": "C2", "priority": 0.5}],
+        bids=[DEAR | {"bid": "B1", "price": 9.0}, THIRD | {"bid": "B2", "price": 1.0,
+                                                          "tooling_cost": 5.0}])
+    solved(made, 105.0, B2=100)
+
+
 def test_award_size_moq() -> None:
     # B1 gives at most 70 and B2 no less than 40: 60 and 40 cost 60 + 80 = 140. Without the MOQ,
     # 70 and 30 would cost 130.
@@ -252,6 +263,12 @@ def test_supplier_count_rules_at_least() -> None:
         demands=[{"demand": "D1"}, {"demand": "D2"}], bids=[CHEAP, DEAR],
         rules=[{"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}])
     solved(made, 201.0, B1=199, B2=1)
+
+
+def test_supplier_count_rules_of_a_fraction_are_not_cut_in_silence() -> None:
+    with pytest.raises(matcher.InputError):
+        network(bids=[CHEAP, DEAR], rules=[
+            {"rule": "half", "kind": "supplier_count", "scope": "network", "min": 1.5}])
 
 
 def test_a_mandatory_rule_that_cannot_hold_leaves_no_plan() -> None:

@@ -13,6 +13,9 @@ from matcher.adapters.scms_lines import read_lines
 from matcher.network import Network
 
 
+LARGEST_MOVES = 20
+
+
 def scms_history(path: str | Path, *, years: Collection[int] = (2010,),
                  countries: Collection[str] | None = None) -> pl.DataFrame:
     """What was really bought: one row for each demand of the network of the same choice.
@@ -79,6 +82,53 @@ class Comparison:
         """The saving as a share of what was paid; 0 if nothing can be compared."""
         return self.saving / self.bought_cost if self.bought_cost else 0.0
 
+    @property
+    def verdict(self) -> str:
+        """The comparison in a sentence."""
+        if not self.num_compared:
+            return "No order line can be compared: none is covered in full with a known freight."
+        direction = "less" if self.saving >= 0 else "more"
+        return (f"With hindsight of the year's prices, the {self.num_compared} lines that can be "
+                f"compared cost {abs(self.saving):,.0f} US dollars ({abs(self.saving_share):.1%}) "
+                f"{direction} than the {self.bought_cost:,.0f} that were paid; "
+                f"{self.num_same_supplier} stay with the site that made them.")
+
+    def write(self, path: str | Path) -> None:
+        """Write the comparison as Markdown, with every line as CSV beside it."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.with_suffix(".csv")
+        self.lines.write_csv(lines)
+        figures = (
+            ("Lines compared", f"{self.num_compared}"),
+            ("Paid for them", f"{self.bought_cost:,.0f} USD"),
+            ("Planned for them", f"{self.planned_cost:,.0f} USD"),
+            ("Saved by another site", f"{self.saving_elsewhere:,.0f} USD"),
+            ("Saved at the same site (its usual price and freight)",
+             f"{self.saving - self.saving_elsewhere:,.0f} USD"),
+            ("Lines not covered in full", f"{self.num_unmet}"),
+            ("Lines whose freight was not recorded", f"{self.num_freight_unknown}"),
+            ("Lines delivered late at the time", f"{self.num_bought_late}"),
+        )
+        moves = self.lines.drop_nulls("saving").filter(
+            pl.col("planned_from") != pl.col("bought_from")).sort(
+                "saving", "demand", descending=[True, False]).head(LARGEST_MOVES)
+        text = ["# The plan beside what was really bought", "", self.verdict, "",
+                "| figure | value |", "|---|---:|",
+                *(f"| {name} | {value} |" for name, value in figures), "",
+                "The plan knows the year's median prices beforehand, which the buyers did not: "
+                "this is what hindsight is worth at most.", "",
+                f"## The {moves.height} largest moves", "",
+                "| line | item | to | bought from | planned from | paid, USD | planned, USD |",
+                "|---|---|---|---|---|---:|---:|"]
+        for row in moves.iter_rows(named=True):
+            cells = [str(row[name]).replace("|", "\\|") for name in (
+                "demand", "component", "country", "bought_from", "planned_from")]
+            text.append(f"| {' | '.join(cells)} | {row['bought_cost']:,.0f} | "
+                        f"{row['planned_cost']:,.0f} |")
+        text += ["", f"Every line is in {lines.name}."]
+        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+
 
 def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) -> Comparison:
     """Set a plan beside what was really bought.
@@ -89,7 +139,7 @@ def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) 
         The network that was planned.
     plan_awards
         ``demand``, ``supplier``, ``quantity``, ``landed_cost_per_unit`` (network currency) and
-        ``arrival`` (date); one row an award.
+        ``arrival_date``; one row an award, as in `matcher.plan.Plan`.
     history
         From `scms_history`, with the same choice of lines.
 
@@ -111,7 +161,7 @@ def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) 
         planned_from=pl.col("supplier").cast(pl.String).unique().sort().str.join(";"),
         planned_quantity=pl.col("quantity").sum(),
         planned_cost=(pl.col("quantity") * pl.col("landed_cost_per_unit")).sum(),
-        planned_arrival=pl.col("arrival").max())
+        planned_arrival=pl.col("arrival_date").max())
     demands = network.demands.select("demand", "due")
     both = history.join(demands, on="demand").join(planned, on="demand", how="left").select(
         "demand", "component", "country", "quantity", "due",

@@ -13,8 +13,9 @@ from matcher.summary import REASON_LABELS, SME, TERM_LABELS, TIGHT_DAYS, Summary
 
 Kind = Literal["text", "count", "money", "unit_cost", "quantity", "share", "days", "date"]
 
-# Bids to negotiate that a page shows; the workbook holds them all.
+# Rows of these tables that a page shows; the workbook holds them all.
 SHOWN_SAVINGS = 12
+SHOWN_UNMET = SHOWN_FAULTS = 50
 # Losing bids shown for each demand; the workbook holds them all.
 SHOWN_LOSERS = 3
 # Below this share of the plan's cost, all that could be negotiated is called little.
@@ -96,9 +97,9 @@ def written(value: object, kind: Kind) -> str:
 
 def sections(summary: Summary) -> tuple[Section, ...]:
     """The body of a report; sections with nothing to say are left out."""
-    parts = (_negotiable(summary), _unmet(summary), _cost(summary), _shares(summary),
-             _travel(summary), _delivery(summary), _awards(summary), _suppliers(summary),
-             _why_not(summary), _faults(summary), _basis(summary))
+    parts = (_faults(summary), _negotiable(summary), _unmet(summary), _cost(summary),
+             _shares(summary), _travel(summary), _delivery(summary), _awards(summary),
+             _suppliers(summary), _why_not(summary), _basis(summary))
     return tuple(part for part in parts if part is not None)
 
 
@@ -107,10 +108,12 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
     costs, result, currency = summary.costs, summary.plan.result, summary.currency
     demands = summary.network.demands.height
     unmet = summary.unmet.height
-    found: list[tuple[str, str, str]] = [(
-        f"Total cost, {currency}", figures.money(costs.total),
-        f"landed {figures.money(costs.landed)}, tooling and lanes {figures.money(costs.fixed)}, "
-        f"onboarding {figures.money(costs.onboarding)}")]
+    found: list[tuple[str, str, str]] = []
+    if summary.has_plan:
+        found.append((
+            f"Total cost, {currency}", figures.money(costs.total),
+            f"landed {figures.money(costs.landed)}, tooling and lanes "
+            f"{figures.money(costs.fixed)}, onboarding {figures.money(costs.onboarding)}"))
     if result is not None and result.bound is not None:
         found.append((f"Proven bound, {currency}", figures.money(result.bound),
                       "no plan that covers as much costs less"))
@@ -126,6 +129,11 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
         found.append(("SME share", figures.share(summary.sme_share),
                       f"of the landed cost, to {figures.count(small, 'supplier')}"))
     return tuple(found)
+
+
+def judged(summary: Summary) -> str:
+    """What the judge says, in a sentence."""
+    return summary.judgement.verdict if summary.has_plan else "There is no plan to judge."
 
 
 def proof(summary: Summary) -> str:
@@ -186,13 +194,14 @@ def _unmet(summary: Summary) -> Section | None:
     none = summary.unmet.filter(pl.col("share") > 1 - 1e-9).height
     return Section("unmet", "What is not covered", (
         f"{figures.count(summary.unmet.height, 'demand')} of {summary.network.demands.height:,} "
-        f"{'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} get nothing "
-        "at all.",), (Table(
+        f"{'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} "
+        f"{'gets' if none == 1 else 'get'} nothing at all.",), (Table(
             "unmet", "Unmet demand, with the reason", (
                 Column("demand", "Demand"), Column("component_name", "Component"),
                 Column("lead_firm_name", "Lead firm"), Column("quantity", "Unmet", "quantity"),
                 Column("unit", "Unit"), Column("share", "Share", "share"),
-                Column("due", "Due", "date"), Column("reason", "Reason")), summary.unmet),))
+                Column("due", "Due", "date"), Column("reason", "Reason")), summary.unmet,
+            SHOWN_UNMET),))
 
 
 def _cost(summary: Summary) -> Section | None:
@@ -317,7 +326,7 @@ def lost_columns(summary: Summary) -> tuple[Column, ...]:
 
 def _faults(summary: Summary) -> Section | None:
     findings = summary.judgement.findings
-    if not findings:
+    if not findings or not summary.has_plan:
         return None
     frame = pl.DataFrame(
         [(f.code, f.about, f.message, _plain(f.claimed), _plain(f.actual)) for f in findings],
@@ -326,7 +335,7 @@ def _faults(summary: Summary) -> Section | None:
     return Section("faults", "What the judge found wrong", (summary.judgement.verdict,), (Table(
         "faults", "Faults of the plan", (
             Column("code", "Code"), Column("about", "About"), Column("message", "Fault"),
-            Column("claimed", "Stated"), Column("actual", "Recomputed")), frame),))
+            Column("claimed", "Stated"), Column("actual", "Recomputed")), frame, SHOWN_FAULTS),))
 
 
 def _plain(value: float | str | None) -> str | None:

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from matcher.charts import CHARTS, svg
-from matcher.report.content import Table, key_figures, proof, sections
+from matcher.report.content import Table, judged, key_figures, proof, sections
 from matcher.summary import Summary
 
 # Rows of a table; more make a page that no browser scrolls with pleasure.
@@ -42,6 +42,7 @@ def to_html(summary: Summary) -> str:
     charts = {name: _drawings(summary, name) for part in parts for name in part.charts}
     return _template().render(
         summary=summary, parts=parts, charts=charts, proof=proof(summary),
+        judged=judged(summary),
         key_figures=key_figures(summary), limit=LIMIT, folded=FOLDED, number=_is_number)
 
 

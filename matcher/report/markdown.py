@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from matcher.report.content import Table, key_figures, proof, sections
+from matcher.report.content import Table, judged, key_figures, proof, sections
 from matcher.summary import Summary
 
 # Rows of a table; a page for reading, not for keeping.
@@ -16,7 +16,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 def to_markdown(summary: Summary) -> str:
     """The report as Markdown text."""
     lines = [f"# {_safe(summary.network.name)}", "", f"**{_safe(summary.plan.verdict)}**", "",
-             f"Judge: {_safe(summary.judgement.verdict)}", "", proof(summary), ""]
+             f"Judge: {_safe(judged(summary))}", "", proof(summary), ""]
     lines += [f"- {label}: {figure} ({_safe(remark)})"
               for label, figure, remark in key_figures(summary)]
     for section in sections(summary):

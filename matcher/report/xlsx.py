@@ -14,6 +14,7 @@ from matcher.report.content import (
     Kind,
     Section,
     Table,
+    judged,
     key_figures,
     lost_columns,
     proof,
@@ -134,13 +135,14 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 8, 22)
     sheet.write_string(0, 0, summary.network.name, sheets.title)
-    for row, text in enumerate((summary.plan.verdict, f"Judge: {summary.judgement.verdict}",
+    for row, text in enumerate((summary.plan.verdict, f"Judge: {judged(summary)}",
                                 proof(summary)), start=1):
         sheet.write_string(row, 0, text)
     money, costs, result = sheets.cell["money"], summary.costs, summary.plan.result
     row = 5
-    figures_of_money = [("Landed cost", costs.landed), ("Tooling and lanes", costs.fixed),
-                        ("Onboarding", costs.onboarding), ("Total cost", costs.total)]
+    figures_of_money = [] if not summary.has_plan else [
+        ("Landed cost", costs.landed), ("Tooling and lanes", costs.fixed),
+        ("Onboarding", costs.onboarding), ("Total cost", costs.total)]
     if result is not None and result.bound is not None:
         figures_of_money.append(("Proven bound", result.bound))
     for label, value in figures_of_money:
@@ -151,7 +153,9 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
         sheet.write_string(row, 0, "Gap")
         sheet.write_number(row, 1, result.gap, sheets.book.add_format({"num_format": "0.0000%"}))
         row += 1
-    for label, figure, remark in key_figures(summary)[-3:]:
+    for label, figure, remark in key_figures(summary):
+        if summary.currency in label or label == "Gap":
+            continue  # stands above as a number
         sheet.write_string(row, 0, label)
         sheet.write_string(row, 1, figure)
         sheet.write_string(row, 2, remark)
