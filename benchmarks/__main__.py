@@ -32,23 +32,37 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     one = commands.add_parser("gates", help="gate and cost demand–bid pairs on one core")
-    one.add_argument("--pairs", type=_num_pairs, default=PAIRS,
-                     help="how many (default %(default)s)")
+    one.add_argument(
+        "--pairs", type=_num_pairs, default=PAIRS, help="how many (default %(default)s)"
+    )
     one.set_defaults(run=_gates)
 
     other = commands.add_parser("families", help="public instances against best known values")
-    other.add_argument("folder", type=Path,
-                       help="a folder of a family, or one that holds such folders")
+    other.add_argument(
+        "folder", type=Path, help="a folder of a family, or one that holds such folders"
+    )
     other.add_argument("--engine", default="highs", help="default %(default)s")
-    other.add_argument("--time-limit", type=float, default=60.0, metavar="S",
-                       help="seconds for each instance (default %(default)s)")
-    other.add_argument("--gap", type=float, default=1e-6,
-                       help="relative gap to stop at (default %(default)s)")
+    other.add_argument(
+        "--time-limit",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds for each instance (default %(default)s)",
+    )
+    other.add_argument(
+        "--gap", type=float, default=1e-6, help="relative gap to stop at (default %(default)s)"
+    )
     other.add_argument("--threads", type=int, default=2, help="default %(default)s")
     other.set_defaults(run=_families)
     for each in (one, other):
-        each.add_argument("--seeds", type=int, nargs="+", default=[0], metavar="SEED",
-                          help="run once for each (default 0)")
+        each.add_argument(
+            "--seeds",
+            type=int,
+            nargs="+",
+            default=[0],
+            metavar="SEED",
+            help="run once for each (default 0)",
+        )
         each.add_argument("--json", action="store_true", help="one JSON list, for machines")
     return parser
 
@@ -57,7 +71,8 @@ def _num_pairs(text: str) -> int:
     if text.isdecimal() and FEWEST_PAIRS <= int(text) <= MOST_PAIRS:
         return int(text)
     raise argparse.ArgumentTypeError(
-        f"'{text}' is not a whole number from {FEWEST_PAIRS:,} to {MOST_PAIRS:,}")
+        f"'{text}' is not a whole number from {FEWEST_PAIRS:,} to {MOST_PAIRS:,}"
+    )
 
 
 def _gates(options: argparse.Namespace) -> int:
@@ -71,9 +86,13 @@ def _gates(options: argparse.Namespace) -> int:
 
 def _gates_row(run: Gates) -> dict[str, str]:
     return {
-        "seed": str(run.seed), "pairs": f"{run.pairs:,}", "bids": f"{run.bids:,}",
-        "candidates": f"{run.candidates:,}", "arrays, s": f"{run.arrays_s:.2f}",
-        "pairs, s": f"{run.pairs_s:.2f}", "gates and cost, s": f"{run.gates_s:.2f}",
+        "seed": str(run.seed),
+        "pairs": f"{run.pairs:,}",
+        "bids": f"{run.bids:,}",
+        "candidates": f"{run.candidates:,}",
+        "arrays, s": f"{run.arrays_s:.2f}",
+        "pairs, s": f"{run.pairs_s:.2f}",
+        "gates and cost, s": f"{run.gates_s:.2f}",
         "peak, MiB": f"{run.peak_bytes / 2**20:,.0f}",
         "one core": "yes" if run.is_pinned else "not pinned",
         "target": "reached" if run.is_reached else "missed",
@@ -83,13 +102,21 @@ def _gates_row(run: Gates) -> dict[str, str]:
 def _families(options: argparse.Namespace) -> int:
     done = []
     for seed in options.seeds:
-        for each in scores(options.folder, engine=options.engine,
-                           time_limit_s=options.time_limit, gap_limit=options.gap,
-                           threads=options.threads, seed=seed):
+        for each in scores(
+            options.folder,
+            engine=options.engine,
+            time_limit_s=options.time_limit,
+            gap_limit=options.gap,
+            threads=options.threads,
+            seed=seed,
+        ):
             done.append(each)
             if not options.json:
-                print(f"{each.family} {each.instance}: {_percent(each.gap_to_best_known)} "
-                      f"in {each.seconds:.1f} s", file=sys.stderr)
+                print(
+                    f"{each.family} {each.instance}: {_percent(each.gap_to_best_known)} "
+                    f"in {each.seconds:.1f} s",
+                    file=sys.stderr,
+                )
     if options.json:
         print(json.dumps([each.to_dict() for each in done], indent=1))
     else:
@@ -99,10 +126,14 @@ def _families(options: argparse.Namespace) -> int:
 
 def _score_row(each: Score) -> dict[str, str]:
     return {
-        "family": each.family, "instance": each.instance,
+        "family": each.family,
+        "instance": each.instance,
         "best known": f"{each.best_known:,.2f}{'' if each.proven else ' (not proven)'}",
-        "best": _money(each.best), "bound": _money(each.bound), "gap": _percent(each.gap),
-        "to best known": _percent(each.gap_to_best_known), "seconds": f"{each.seconds:.1f}",
+        "best": _money(each.best),
+        "bound": _money(each.bound),
+        "gap": _percent(each.gap),
+        "to best known": _percent(each.gap_to_best_known),
+        "seconds": f"{each.seconds:.1f}",
         "found": each.found,
         "judged": ("ok" if each.judged_ok else "WRONG") if each.sound else "IMPOSSIBLE VALUE",
     }

@@ -29,9 +29,14 @@ from matcher.solve import solve
 Floats = NDArray[np.float64]
 
 BEST: dict[str, pl.DataType] = {
-    "instance": pl.String(), "file": pl.String(), "m_suppliers": pl.Int64(),
-    "n_demands": pl.Int64(), "lower_bound": pl.Float64(), "best_known": pl.Float64(),
-    "proven_optimal": pl.Int64(), "source": pl.String(),
+    "instance": pl.String(),
+    "file": pl.String(),
+    "m_suppliers": pl.Int64(),
+    "n_demands": pl.Int64(),
+    "lower_bound": pl.Float64(),
+    "best_known": pl.Float64(),
+    "proven_optimal": pl.Int64(),
+    "source": pl.String(),
 }
 # Published values are rounded, and so are the sums of plans.
 TOLERANCE = 1e-6
@@ -99,8 +104,9 @@ def best(folder: Path) -> pl.DataFrame:
     """The ``best.csv`` of a family's folder."""
     path = folder / "best.csv"
     if not path.is_file():
-        raise _wrong(path, "is not there",
-                     f"give a folder of instances with a best.csv: {','.join(BEST)}")
+        raise _wrong(
+            path, "is not there", f"give a folder of instances with a best.csv: {','.join(BEST)}"
+        )
     frame = pl.read_csv(path, infer_schema=False)
     missing = [name for name in BEST if name not in frame.columns]
     if missing:
@@ -121,27 +127,54 @@ def instances(folder: Path) -> list[Instance]:
     InputError
         There is no folder of a known family.
     """
-    folders = [folder] if (folder / "best.csv").is_file() else sorted(
-        path.parent for path in folder.glob("*/best.csv"))
+    folders = (
+        [folder]
+        if (folder / "best.csv").is_file()
+        else sorted(path.parent for path in folder.glob("*/best.csv"))
+    )
     known = [path for path in folders if path.resolve().name in READERS]
     if not known:
-        raise _wrong(folder, "has no best.csv of a known family",
-                     f"give a folder named {', '.join(READERS)}, or one that holds such folders")
+        raise _wrong(
+            folder,
+            "has no best.csv of a known family",
+            f"give a folder named {', '.join(READERS)}, or one that holds such folders",
+        )
     return [
-        Instance(path.resolve().name, row["instance"], path / row["file"], row["m_suppliers"],
-                 row["n_demands"], row["lower_bound"], row["best_known"],
-                 bool(row["proven_optimal"]))
-        for path in known for row in best(path).iter_rows(named=True)
+        Instance(
+            path.resolve().name,
+            row["instance"],
+            path / row["file"],
+            row["m_suppliers"],
+            row["n_demands"],
+            row["lower_bound"],
+            row["best_known"],
+            bool(row["proven_optimal"]),
+        )
+        for path in known
+        for row in best(path).iter_rows(named=True)
     ]
 
 
-def score(instance: Instance, *, engine: str = "highs", time_limit_s: float = 60.0,
-          gap_limit: float = 1e-6, threads: int = 2, seed: int = 0) -> Score:
+def score(
+    instance: Instance,
+    *,
+    engine: str = "highs",
+    time_limit_s: float = 60.0,
+    gap_limit: float = 1e-6,
+    threads: int = 2,
+    seed: int = 0,
+) -> Score:
     """Solve an instance, have the plan judged, and compare it with what is known."""
     network = instance.network()
     began = time.monotonic()
-    plan = solve(network, time_limit_s=time_limit_s, gap_limit=gap_limit, engine=engine,
-                 threads=threads, seed=seed)
+    plan = solve(
+        network,
+        time_limit_s=time_limit_s,
+        gap_limit=gap_limit,
+        engine=engine,
+        threads=threads,
+        seed=seed,
+    )
     seconds = time.monotonic() - began
     result, judged = plan.result, check(network, plan).ok
     assert result is not None
@@ -149,14 +182,26 @@ def score(instance: Instance, *, engine: str = "highs", time_limit_s: float = 60
     covers = plan.unmet is not None and plan.unmet.is_empty()
     value = result.best if covers else None
     bound = result.bound if covers else None
-    sound = ((value is None or value >= instance.lower_bound * (1 - TOLERANCE))
-             and (bound is None or bound <= instance.best_known * (1 + TOLERANCE)))
+    sound = (value is None or value >= instance.lower_bound * (1 - TOLERANCE)) and (
+        bound is None or bound <= instance.best_known * (1 + TOLERANCE)
+    )
     return Score(
-        family=instance.family, instance=instance.name, best_known=instance.best_known,
-        proven=instance.proven, best=value, bound=bound, gap=result.gap if covers else None,
-        gap_to_best_known=None if value is None else (
-            (value - instance.best_known) / max(abs(instance.best_known), 1e-10)),
-        seconds=seconds, found=result.found, stopped=result.stopped, judged_ok=judged, sound=sound)
+        family=instance.family,
+        instance=instance.name,
+        best_known=instance.best_known,
+        proven=instance.proven,
+        best=value,
+        bound=bound,
+        gap=result.gap if covers else None,
+        gap_to_best_known=None
+        if value is None
+        else ((value - instance.best_known) / max(abs(instance.best_known), 1e-10)),
+        seconds=seconds,
+        found=result.found,
+        stopped=result.stopped,
+        judged_ok=judged,
+        sound=sound,
+    )
 
 
 def read_gap(path: Path) -> Network:
@@ -179,8 +224,15 @@ def read_cflp(path: Path) -> Network:
     suppliers, demands = numbers.take(m, 2), numbers.take(n, 1 + m)
     numbers.end()
     quantity = demands[:, 0]
-    return _network(path.name, quantity, demands[:, 1:].T, np.tile(quantity, (m, 1)),
-                    suppliers[:, 0], suppliers[:, 1], single=False)
+    return _network(
+        path.name,
+        quantity,
+        demands[:, 1:].T,
+        np.tile(quantity, (m, 1)),
+        suppliers[:, 0],
+        suppliers[:, 1],
+        single=False,
+    )
 
 
 def read_sscflp(path: Path) -> Network:
@@ -193,8 +245,9 @@ def read_sscflp(path: Path) -> Network:
     capacity, fixed, quantity = numbers.take(m), numbers.take(m), numbers.take(n)
     cost = numbers.take(n, m).T
     numbers.end()
-    return _network(path.name, quantity, cost, np.tile(quantity, (m, 1)), capacity, fixed,
-                    single=True)
+    return _network(
+        path.name, quantity, cost, np.tile(quantity, (m, 1)), capacity, fixed, single=True
+    )
 
 
 READERS: dict[str, Callable[[Path], Network]] = {
@@ -222,26 +275,34 @@ class _Numbers:
         try:
             self._numbers = np.array(path.read_text(encoding="ascii").split(), dtype=np.float64)
         except (OSError, ValueError) as error:
-            raise _wrong(path, f"cannot be read as numbers: {error}",
-                         "check the file and the folder's name, which tells the format") from None
+            raise _wrong(
+                path,
+                f"cannot be read as numbers: {error}",
+                "check the file and the folder's name, which tells the format",
+            ) from None
         self._next = 0
 
     def sizes(self) -> tuple[int, int]:
         """Number of suppliers and of demands."""
         m, n = self.take(2)
         if m < 1 or n < 1 or m != int(m) or n != int(n):
-            raise _wrong(self._path, f"begins with {m:g} {n:g}",
-                         "the numbers of suppliers and demands come first")
+            raise _wrong(
+                self._path,
+                f"begins with {m:g} {n:g}",
+                "the numbers of suppliers and demands come first",
+            )
         return int(m), int(n)
 
     def take(self, *shape: int) -> Floats:
         """The next numbers, in this shape."""
         size = int(np.prod(shape))
-        taken = self._numbers[self._next:self._next + size]
+        taken = self._numbers[self._next : self._next + size]
         if taken.size < size:
-            raise _wrong(self._path, f"ends after {self._numbers.size:,} numbers, "
-                         f"{size - taken.size:,} too few",
-                         "check the file and the folder's name, which tells the format")
+            raise _wrong(
+                self._path,
+                f"ends after {self._numbers.size:,} numbers, {size - taken.size:,} too few",
+                "check the file and the folder's name, which tells the format",
+            )
         self._next += size
         return taken.reshape(shape)
 
@@ -249,12 +310,23 @@ class _Numbers:
         """Nothing may be left."""
         left = self._numbers.size - self._next
         if left:
-            raise _wrong(self._path, f"has {left:,} numbers too many",
-                         "check the file and the folder's name, which tells the format")
+            raise _wrong(
+                self._path,
+                f"has {left:,} numbers too many",
+                "check the file and the folder's name, which tells the format",
+            )
 
 
-def _network(name: str, quantity: Floats, cost: Floats, use: Floats, capacity: Floats,
-             fixed: Floats, *, single: bool) -> Network:
+def _network(
+    name: str,
+    quantity: Floats,
+    cost: Floats,
+    use: Floats,
+    capacity: Floats,
+    fixed: Floats,
+    *,
+    single: bool,
+) -> Network:
     """A network with one bid for each supplier and demand.
 
     Parameters
@@ -269,33 +341,68 @@ def _network(name: str, quantity: Floats, cost: Floats, use: Floats, capacity: F
     row, column = np.repeat(np.arange(m), n), np.tile(np.arange(n), m)
     bid = supplier.gather(row) + "-" + demand.gather(column)
     per_unit = use.ravel() / quantity[column]
-    return network_from_tables({
-        "network": pl.DataFrame({"name": [name], "currency": ["USD"], "start": [START],
-                                 "carrying_rate": [0.0], "insurance_rate": [0.0]}),
-        "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
-        "places": pl.DataFrame({"place": ["site"], "economy": ["SG"], "latitude": [1.29],
-                                "longitude": [103.85]}),
-        "components": pl.DataFrame({"component": ["goods"], "weight_kg": [1.0],
-                                    "volume_m3": [0.001]}),
-        "demands": pl.DataFrame({
-            "demand": demand, "lead_firm": ["firm"] * n, "component": ["goods"] * n,
-            "quantity": quantity, "place": ["site"] * n, "due": [DUE] * n,
-            "single_source": [single] * n}),
-        "suppliers": pl.DataFrame({
-            "supplier": supplier, "place": ["site"] * m, "size_class": ["medium"] * m,
-            "onboarding_cost": fixed}),
-        "resources": pl.DataFrame({"resource": supplier, "supplier": supplier,
-                                   "capacity": capacity}),
-        "bids": pl.DataFrame({
-            "bid": bid, "supplier": supplier.gather(row), "demand": demand.gather(column),
-            "price": cost.ravel() / quantity[column],
-        }).with_columns(
-            component=pl.lit("goods"), currency=pl.lit("USD"), incoterm=pl.lit("DDP"),
-            lead_time_days=pl.lit(0.0)),
-        "usages": pl.DataFrame({
-            "bid": bid, "resource": supplier.gather(row), "use_per_unit": per_unit,
-        }).filter(pl.col("use_per_unit") > 0),
-    })
+    return network_from_tables(
+        {
+            "network": pl.DataFrame(
+                {
+                    "name": [name],
+                    "currency": ["USD"],
+                    "start": [START],
+                    "carrying_rate": [0.0],
+                    "insurance_rate": [0.0],
+                }
+            ),
+            "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
+            "places": pl.DataFrame(
+                {"place": ["site"], "economy": ["SG"], "latitude": [1.29], "longitude": [103.85]}
+            ),
+            "components": pl.DataFrame(
+                {"component": ["goods"], "weight_kg": [1.0], "volume_m3": [0.001]}
+            ),
+            "demands": pl.DataFrame(
+                {
+                    "demand": demand,
+                    "lead_firm": ["firm"] * n,
+                    "component": ["goods"] * n,
+                    "quantity": quantity,
+                    "place": ["site"] * n,
+                    "due": [DUE] * n,
+                    "single_source": [single] * n,
+                }
+            ),
+            "suppliers": pl.DataFrame(
+                {
+                    "supplier": supplier,
+                    "place": ["site"] * m,
+                    "size_class": ["medium"] * m,
+                    "onboarding_cost": fixed,
+                }
+            ),
+            "resources": pl.DataFrame(
+                {"resource": supplier, "supplier": supplier, "capacity": capacity}
+            ),
+            "bids": pl.DataFrame(
+                {
+                    "bid": bid,
+                    "supplier": supplier.gather(row),
+                    "demand": demand.gather(column),
+                    "price": cost.ravel() / quantity[column],
+                }
+            ).with_columns(
+                component=pl.lit("goods"),
+                currency=pl.lit("USD"),
+                incoterm=pl.lit("DDP"),
+                lead_time_days=pl.lit(0.0),
+            ),
+            "usages": pl.DataFrame(
+                {
+                    "bid": bid,
+                    "resource": supplier.gather(row),
+                    "use_per_unit": per_unit,
+                }
+            ).filter(pl.col("use_per_unit") > 0),
+        }
+    )
 
 
 def _keys(prefix: str, size: int) -> pl.Series:

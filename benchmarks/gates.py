@@ -30,9 +30,17 @@ PAIRS, FEWEST_PAIRS, MOST_PAIRS = 1_000_000, 1_000, 5_000_000
 BIDS_PER_DEMAND = 50.0
 TARGET_SECONDS, TARGET_BYTES = 2.0, 2**30
 
-_ONE_THREAD = dict.fromkeys((
-    "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
+_ONE_THREAD = dict.fromkeys(
+    (
+        "POLARS_MAX_THREADS",
+        "NUMBA_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +88,20 @@ class Gates:
 def gates(*, pairs: int = PAIRS, seed: int = 0) -> Gates:
     """Measure the gating and costing of about ``pairs`` demand–bid pairs."""
     # Numbers of bids are random: half a per cent more makes sure that there are enough.
-    recipe = recipe_for(pairs, demands=round(pairs * 1.005 / BIDS_PER_DEMAND),
-                        bids_per_demand=BIDS_PER_DEMAND)
+    recipe = recipe_for(
+        pairs, demands=round(pairs * 1.005 / BIDS_PER_DEMAND), bids_per_demand=BIDS_PER_DEMAND
+    )
     with tempfile.TemporaryDirectory() as folder:
         large, small = Path(folder) / "large", Path(folder) / "small"
         _store(recipe, seed, large)
         _store(recipe_for(400), seed, small)
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.gates", str(seed), str(large), str(small)],
-            env=os.environ | _ONE_THREAD, cwd=Path(__file__).resolve().parents[1],
-            stdout=subprocess.PIPE, check=True)
+            env=os.environ | _ONE_THREAD,
+            cwd=Path(__file__).resolve().parents[1],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
     return Gates(**json.loads(done.stdout))
 
 
@@ -103,7 +115,8 @@ def _store(recipe: Recipe, seed: int, folder: Path) -> None:
 def _load(folder: Path) -> Network:
     # The tables were checked when they were made.
     frames: dict[str, Any] = {
-        table.name: pl.read_parquet(folder / f"{table.name}.parquet") for table in TABLES}
+        table.name: pl.read_parquet(folder / f"{table.name}.parquet") for table in TABLES
+    }
     return Network(**frames)
 
 
@@ -123,10 +136,18 @@ def _measure(seed: int, large: Path, small: Path) -> Gates:
     ended = time.perf_counter()
     pairs_s = paired - made
     # Screening makes the pairs itself, so their time is taken off.
-    return Gates(seed=seed, pairs=screening.pairs.size, bids=network.bids.height,
-                 candidates=screening.candidates.size, arrays_s=made - began, pairs_s=pairs_s,
-                 gates_s=ended - paired - pairs_s, loaded_bytes=loaded,
-                 peak_bytes=_peak_bytes(), is_pinned=is_pinned)
+    return Gates(
+        seed=seed,
+        pairs=screening.pairs.size,
+        bids=network.bids.height,
+        candidates=screening.candidates.size,
+        arrays_s=made - began,
+        pairs_s=pairs_s,
+        gates_s=ended - paired - pairs_s,
+        loaded_bytes=loaded,
+        peak_bytes=_peak_bytes(),
+        is_pinned=is_pinned,
+    )
 
 
 def _peak_bytes() -> int:
@@ -147,7 +168,14 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps({
-        key: value for key, value in _measure(
-            int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])).to_dict().items()
-        if key != "is_reached"}))
+    print(
+        json.dumps(
+            {
+                key: value
+                for key, value in _measure(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+                .to_dict()
+                .items()
+                if key != "is_reached"
+            }
+        )
+    )

@@ -78,24 +78,30 @@ def _contents() -> str:
         f"| [{table.name}](#{table.name}) | {'yes' if table.required else ''} | {table.meaning} |\n"
         for table in TABLES
     )
-    return (f"| table | required | meaning |\n|---|---|---|\n{rows}\n"
-            "Money without a stated currency is in the network's currency.\n")
+    return (
+        f"| table | required | meaning |\n|---|---|---|\n{rows}\n"
+        "Money without a stated currency is in the network's currency.\n"
+    )
 
 
 def _table(table: Table) -> str:
     rows = "".join(_row(column) for column in table.columns)
     key = ", ".join(f"`{name}`" for name in table.key)
-    return (f"### {table.name}\n\n{table.meaning} "
-            f"{'Required.' if table.required else 'Optional.'} Key: {key}.\n\n"
-            "| column | kind | unit | limits | if empty | meaning |\n|---|---|---|---|---|---|\n"
-            f"{rows}")
+    return (
+        f"### {table.name}\n\n{table.meaning} "
+        f"{'Required.' if table.required else 'Optional.'} Key: {key}.\n\n"
+        "| column | kind | unit | limits | if empty | meaning |\n|---|---|---|---|---|---|\n"
+        f"{rows}"
+    )
 
 
 def _row(column: Column) -> str:
     kind = f"{column.kind} → [{column.ref}](#{column.ref})" if column.ref else column.kind
     bounds = ", ".join(f"`{choice}`" for choice in column.choices) or limits(column)
-    return (f"| `{column.name}` | {kind} | {column.unit} | {bounds} | {_default(column)} | "
-            f"{column.meaning} |\n")
+    return (
+        f"| `{column.name}` | {kind} | {column.unit} | {bounds} | {_default(column)} | "
+        f"{column.meaning} |\n"
+    )
 
 
 def _default(column: Column) -> str:

@@ -17,9 +17,9 @@ from matcher.generate import generate
 from matcher.network import Network
 from matcher.plan import Plan, read_plan
 from matcher.read import network_from_tables, read
-from matcher.write import template, write
 from matcher.report import report
 from matcher.solve import solve
+from matcher.write import template, write
 
 __all__ = [
     "Explanation",

@@ -257,7 +257,8 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
     else:
         listed = frame["modes"].fill_null(";".join(MODES))
         modes = np.column_stack(
-            [listed.str.contains(mode, literal=True).to_numpy() for mode in MODES])
+            [listed.str.contains(mode, literal=True).to_numpy() for mode in MODES]
+        )
     bid_keys = frame["bid"]
     extra_bid = index_of(network.tiers["bid"], bid_keys)
     bid = np.concatenate([np.arange(frame.height, dtype=np.int32), extra_bid])
@@ -315,11 +316,14 @@ def _places(network: Network) -> Places:
 
 def _economies(network: Network, economies: tuple[str, ...], usd: float) -> Economies:
     columns = network.trade_costs.columns
-    shipped = trade_costs().select(columns).filter(
-        ~pl.col("economy").is_in(network.trade_costs["economy"].to_list()))
+    shipped = (
+        trade_costs()
+        .select(columns)
+        .filter(~pl.col("economy").is_in(network.trade_costs["economy"].to_list()))
+    )
     table = pl.DataFrame({"economy": economies}, schema={"economy": pl.String}).join(
-        pl.concat([network.trade_costs, shipped]), on="economy", how="left",
-        maintain_order="left")
+        pl.concat([network.trade_costs, shipped]), on="economy", how="left", maintain_order="left"
+    )
     # An economy without trade costs only holds places that nothing is shipped between.
     return Economies(
         export_days=_floats(table["export_days"], np.inf),
@@ -332,7 +336,7 @@ def _economies(network: Network, economies: tuple[str, ...], usd: float) -> Econ
 
 def _capability(network: Network) -> Capability:
     known, _ = standards(network.standards)
-    keys = pl.Series(known.keys)
+    keys = pl.Series(known.standards)
     asked, held = network.requirements, network.certificates
     components, suppliers = network.components["component"], network.suppliers["supplier"]
     return Capability(

@@ -117,8 +117,9 @@ def screen(arrays: Arrays) -> Screening:
     return Screening(pairs, links, _concat(passed), _concat(failed))
 
 
-def _screen(arrays: Arrays, links: Links, duties: DutyRates,
-            pairs: Pairs) -> tuple[Candidates, Rejections]:
+def _screen(
+    arrays: Arrays, links: Links, duties: DutyRates, pairs: Pairs
+) -> tuple[Candidates, Rejections]:
     usable = usable_modes(arrays, pairs, links)
     options = options_of(arrays, pairs, usable)
     priced = price(arrays, links, duties, options)
@@ -131,7 +132,7 @@ def _screen(arrays: Arrays, links: Links, duties: DutyRates,
         "lane": lane_gate(pairs, links, usable),
     }
     option_gates = {
-        "quantity": quantity_gate(options),
+        "quantity": quantity_gate(arrays, options),
         "delivery": delivery_gate(priced.slack),
         "ceiling": ceiling_gate(arrays, options, priced.unit_cost),
     }
@@ -155,26 +156,51 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
     days = delivery(arrays, links, options)
     terms = landed_cost(arrays, links, duties, options, days.pipeline)
     return Candidates(
-        demand=options.demand, supplier=arrays.bids.supplier[options.bid], bid=options.bid,
-        link=options.link, mode=options.mode, tier=options.tier, lower=options.lower,
-        upper=options.upper, unit_cost=terms.sum(axis=0), terms=terms,
-        fixed_cost=fixed_cost(arrays, links, options), ship=days.ship, arrive=days.arrive,
-        slack=days.slack)
+        demand=options.demand,
+        supplier=arrays.bids.supplier[options.bid],
+        bid=options.bid,
+        link=options.link,
+        mode=options.mode,
+        tier=options.tier,
+        lower=options.lower,
+        upper=options.upper,
+        unit_cost=terms.sum(axis=0),
+        terms=terms,
+        fixed_cost=fixed_cost(arrays, links, options),
+        ship=days.ship,
+        arrive=days.arrive,
+        slack=days.slack,
+    )
 
 
-def _rejections(arrays: Arrays, pairs: Pairs, rejected: NDArray[np.int64], options: Options,
-                pair_gates: dict[str, Floats], option_gates: dict[str, Floats]) -> Rejections:
+def _rejections(
+    arrays: Arrays,
+    pairs: Pairs,
+    rejected: NDArray[np.int64],
+    options: Options,
+    pair_gates: dict[str, Floats],
+    option_gates: dict[str, Floats],
+) -> Rejections:
     parts: list[Rejections] = []
 
-    def add(reason: str, pair: NDArray[np.int64], mode: Ints | None, distance: Floats,
-            standard: Ints | None = None) -> None:
+    def add(
+        reason: str,
+        pair: NDArray[np.int64],
+        mode: Ints | None,
+        distance: Floats,
+        standard: Ints | None = None,
+    ) -> None:
         none = np.full(pair.size, -1, dtype=np.int32)
-        parts.append(Rejections(
-            demand=pairs.demand[pair], bid=pairs.bid[pair],
-            mode=none if mode is None else mode,
-            reason=np.full(pair.size, REASON[reason], dtype=np.int8),
-            distance=np.asarray(distance, dtype=np.float64),
-            standard=none if standard is None else standard))
+        parts.append(
+            Rejections(
+                demand=pairs.demand[pair],
+                bid=pairs.bid[pair],
+                mode=none if mode is None else mode,
+                reason=np.full(pair.size, REASON[reason], dtype=np.int8),
+                distance=np.asarray(distance, dtype=np.float64),
+                standard=none if standard is None else standard,
+            )
+        )
 
     for reason, shortfall in pair_gates.items():
         pair = rejected[shortfall[rejected] > 0]
@@ -196,8 +222,13 @@ def _rejections(arrays: Arrays, pairs: Pairs, rejected: NDArray[np.int64], optio
     return Rejections(*(getattr(found, f.name)[order] for f in fields(Rejections)))
 
 
-def _nearest(arrays: Arrays, rejected: NDArray[np.int64], num_pairs: int, options: Options,
-             option_gates: dict[str, Floats]) -> NDArray[np.int64]:
+def _nearest(
+    arrays: Arrays,
+    rejected: NDArray[np.int64],
+    num_pairs: int,
+    options: Options,
+    option_gates: dict[str, Floats],
+) -> NDArray[np.int64]:
     """For each rejected pair the option that fails the fewest gates, then by the least."""
     is_rejected = np.zeros(num_pairs, dtype=np.bool_)
     is_rejected[rejected] = True
@@ -206,8 +237,9 @@ def _nearest(arrays: Arrays, rejected: NDArray[np.int64], num_pairs: int, option
     scale = {
         "quantity": arrays.demands.quantity[demand],
         "delivery": np.maximum(arrays.demands.due_days[demand], 1).astype(np.float64),
-        "ceiling": np.where(np.isfinite(arrays.demands.ceiling[demand]),
-                            arrays.demands.ceiling[demand], 1.0),
+        "ceiling": np.where(
+            np.isfinite(arrays.demands.ceiling[demand]), arrays.demands.ceiling[demand], 1.0
+        ),
     }
     fails = np.zeros(rows.size)
     relative = np.zeros(rows.size)
@@ -222,5 +254,6 @@ def _nearest(arrays: Arrays, rejected: NDArray[np.int64], num_pairs: int, option
 
 def _concat(parts: list[T]) -> T:
     kind = type(parts[0])
-    return kind(*(np.concatenate([getattr(part, f.name) for part in parts], axis=-1)
-                  for f in fields(kind)))
+    return kind(
+        *(np.concatenate([getattr(part, f.name) for part in parts], axis=-1) for f in fields(kind))
+    )

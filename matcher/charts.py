@@ -54,22 +54,51 @@ NARROW = 520
 MOST_LINES = 250
 # Okabe and Ito's palette: told apart with any colour vision (https://jfly.uni-koeln.de/color).
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
-    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442", "#8c8c8c")
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+    "#f0e442",
+    "#8c8c8c",
+)
 INK, MUTED, LINE, LAND = "#1f2328", "#59636e", "#d1d9e0", "#eceff2"
 _THEME = {INK: "--chart-ink", MUTED: "--chart-muted", LINE: "--chart-line", LAND: "--chart-land"}
 # Any: matplotlib types its own keys as literals of its present release.
 _STYLE: Any = {
-    "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK, "text.parse_math": False,
-    "axes.edgecolor": LINE, "axes.labelcolor": MUTED, "axes.facecolor": "none",
-    "xtick.color": MUTED, "ytick.color": INK, "xtick.labelsize": 8, "ytick.labelsize": 9,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False,
-    "axes.spines.bottom": False, "xtick.major.size": 0, "ytick.major.size": 0,
-    "figure.facecolor": "none", "savefig.facecolor": "none", "svg.fonttype": "none",
-    "axes.grid": False, "grid.color": LINE, "grid.linewidth": 0.6, "axes.axisbelow": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.facecolor": "none",
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.spines.bottom": False,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "axes.grid": False,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
 }
 # Where a name may stand beside its place, in points, the best first.
-_AROUND = ((6, 0, "left", "center"), (-6, 0, "right", "center"), (0, 6, "center", "bottom"),
-           (0, -6, "center", "top"))
+_AROUND = (
+    (6, 0, "left", "center"),
+    (-6, 0, "right", "center"),
+    (0, 6, "center", "bottom"),
+    (0, -6, "center", "top"),
+)
 _FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 MODE_COLOURS = {"sea": BLUE, "road": GREEN, "rail": PURPLE, "air": ORANGE}
 SIZE_COLOURS = {"micro": ORANGE, "small": GREEN, "medium": BLUE, "large": GREY}
@@ -109,18 +138,29 @@ def _styled(chart: Chart) -> Chart:
 def cost_beyond_price(summary: Summary, width: int = 800) -> Figure | None:
     """What is added to the price until arrival, in % of the price, for the largest components."""
     awards = summary.awards.drop_nulls([f"{term}_per_unit" for term in TERMS])
-    sums = awards.group_by("component").agg(
-        pl.col("component_name").first(), pl.col("landed_cost").sum(),
-        *((pl.col(f"{term}_per_unit") * pl.col("quantity")).sum().alias(term) for term in TERMS),
-    ).filter(pl.col("price") > 0).sort(
-        "landed_cost", "component", descending=[True, False])
+    sums = (
+        awards.group_by("component")
+        .agg(
+            pl.col("component_name").first(),
+            pl.col("landed_cost").sum(),
+            *(
+                (pl.col(f"{term}_per_unit") * pl.col("quantity")).sum().alias(term)
+                for term in TERMS
+            ),
+        )
+        .filter(pl.col("price") > 0)
+        .sort("landed_cost", "component", descending=[True, False])
+    )
     if sums.is_empty():
         return None
     shown = sums.head(12 if width < NARROW else 18)
     figure, axes = _bars_figure(
-        width, shown.height,
+        width,
+        shown.height,
         f"What arrival adds to the price, % of the price\n{_largest(shown.height, sums.height)} "
-        "components by landed cost; what the price already holds is not added again", len(ADDED))
+        "components by landed cost; what the price already holds is not added again",
+        len(ADDED),
+    )
     price = shown["price"].to_numpy()
     right, left = np.zeros(shown.height), np.zeros(shown.height)
     rows = np.arange(shown.height)
@@ -132,8 +172,13 @@ def cost_beyond_price(summary: Summary, width: int = 800) -> Figure | None:
         right, left = right + plus, left + minus
     net = sum((shown[term].to_numpy() for term in TERMS[1:]), np.zeros(shown.height)) / price * 100
     wide = width >= NARROW
-    _end_labels(axes, right, [f"{value:+.1f}%".replace("-", "−") for value in net],
-                float(left.min()), aside=62 if wide else 0)
+    _end_labels(
+        axes,
+        right,
+        [f"{value:+.1f}%".replace("-", "−") for value in net],
+        float(left.min()),
+        aside=62 if wide else 0,
+    )
     if wide:
         for row, cost in enumerate(shown["landed_cost"]):
             _aside(axes, row, figures.short_money(cost))
@@ -152,22 +197,36 @@ def award_shares(summary: Summary, width: int = 800) -> Figure | None:
         return None
     shown = summary.by_economy.head(14)
     figure, axes = _bars_figure(
-        width, shown.height,
+        width,
+        shown.height,
         f"Where the money goes, {summary.currency} landed\n"
         f"{_largest(shown.height, summary.by_economy.height)} economies, by supplier size class; "
-        f"SMEs get {figures.share(summary.sme_share)} of all", len(SIZE_COLOURS))
+        f"SMEs get {figures.share(summary.sme_share)} of all",
+        len(SIZE_COLOURS),
+    )
     parts = summary.awards.group_by("economy_name", "size_class").agg(pl.col("landed_cost").sum())
     start = np.zeros(shown.height)
     rows = np.arange(shown.height)
     for size, colour in SIZE_COLOURS.items():
-        of = shown.select("label").join(
-            parts.filter(pl.col("size_class") == size), left_on="label", right_on="economy_name",
-            how="left", maintain_order="left")["landed_cost"].fill_null(0.0).to_numpy()
+        of = (
+            shown.select("label")
+            .join(
+                parts.filter(pl.col("size_class") == size),
+                left_on="label",
+                right_on="economy_name",
+                how="left",
+                maintain_order="left",
+            )["landed_cost"]
+            .fill_null(0.0)
+            .to_numpy()
+        )
         axes.barh(rows, of, left=start, color=colour, height=0.64)
         start = start + of
-    labels = [f"{figures.short_money(value)} · {figures.share(value / total, 0)}" + (
-        f" · {figures.count(number, 'supplier')}" if width >= NARROW else "")
-        for value, number in shown.select("landed_cost", "suppliers").iter_rows()]
+    labels = [
+        f"{figures.short_money(value)} · {figures.share(value / total, 0)}"
+        + (f" · {figures.count(number, 'supplier')}" if width >= NARROW else "")
+        for value, number in shown.select("landed_cost", "suppliers").iter_rows()
+    ]
     _end_labels(axes, start, labels)
     _names(axes, shown["label"].to_list())
     _key(figure, list(SIZE_COLOURS.items()), width)
@@ -178,12 +237,24 @@ def award_shares(summary: Summary, width: int = 800) -> Figure | None:
 def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     """Awards as lines from the supplier's place to the demand's, as wide as their landed cost."""
     places = summary.network.places.select("place", "latitude", "longitude", name="name")
-    flows = summary.awards.drop_nulls(["place", "destination", "mode", "landed_cost"]).group_by(
-        "place", "destination", "mode").agg(pl.col("landed_cost").sum()).join(
-        places.rename({"name": "from_name"}), on="place").join(
-        places.rename({"place": "destination", "name": "to_name", "latitude": "to_latitude",
-                       "longitude": "to_longitude"}), on="destination").sort(
-        "landed_cost", "place", "destination", "mode", descending=[True, False, False, False])
+    flows = (
+        summary.awards.drop_nulls(["place", "destination", "mode", "landed_cost"])
+        .group_by("place", "destination", "mode")
+        .agg(pl.col("landed_cost").sum())
+        .join(places.rename({"name": "from_name"}), on="place")
+        .join(
+            places.rename(
+                {
+                    "place": "destination",
+                    "name": "to_name",
+                    "latitude": "to_latitude",
+                    "longitude": "to_longitude",
+                }
+            ),
+            on="destination",
+        )
+        .sort("landed_cost", "place", "destination", "mode", descending=[True, False, False, False])
+    )
     if flows.is_empty():
         return None
     every, flows = flows.height, flows.head(MOST_LINES)
@@ -193,8 +264,10 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     # Degrees of longitude are drawn shorter by the cosine of the middle latitude.
     squeeze = float(np.cos(np.radians((south + north) / 2)))
     lines = "" if every <= MOST_LINES else f"; the {MOST_LINES} largest of {every:,} lines"
-    title = (f"Where the awards travel, {summary.currency} landed\nSquares are demand places; the "
-             f"widest line carries {figures.short_money(float(flows['landed_cost'][0]))}{lines}")
+    title = (
+        f"Where the awards travel, {summary.currency} landed\nSquares are demand places; the "
+        f"widest line carries {figures.short_money(float(flows['landed_cost'][0]))}{lines}"
+    )
     modes = [mode for mode in MODE_COLOURS if mode in flows["mode"]]
     head, foot, margin = _title_height(title, width), _key_height(len(modes), width), 8
     tall = (width - 2 * margin) * (north - south) / ((east - west) * squeeze)
@@ -211,24 +284,44 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     axes.set_ylim(south, north)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.add_collection(PolyCollection(_land(west, east, south, north), facecolors=LAND,
-                                       edgecolors=LINE, linewidths=0.6, zorder=0))
+    axes.add_collection(
+        PolyCollection(
+            _land(west, east, south, north),
+            facecolors=LAND,
+            edgecolors=LINE,
+            linewidths=0.6,
+            zorder=0,
+        )
+    )
     value = flows["landed_cost"].to_numpy()
     thick = 0.8 + 6.0 * np.sqrt(value / value.max())
     bends = [0.10 + 0.05 * list(MODE_COLOURS).index(mode) for mode in flows["mode"]]
     arcs = [_arc(*ends) for ends in zip(x0, y0, x1, y1, bends, strict=True)]
     colours = [MODE_COLOURS[mode] for mode in flows["mode"]]
-    axes.add_collection(LineCollection(arcs, colors=colours, linewidths=thick.tolist(), alpha=0.55,
-                                       capstyle="round", zorder=2))
+    axes.add_collection(
+        LineCollection(
+            arcs, colors=colours, linewidths=thick.tolist(), alpha=0.55, capstyle="round", zorder=2
+        )
+    )
     targets = _ends(flows, "destination", "to_name", "to_longitude", "to_latitude")
     origins = _ends(flows, "place", "from_name", "longitude", "latitude").join(
-        targets.select("place"), on="place", how="anti", maintain_order="left")
-    axes.scatter(origins["longitude"], origins["latitude"], s=14, color=INK, zorder=3,
-                 linewidths=0)
-    axes.scatter(targets["longitude"], targets["latitude"], s=58, marker="s", color=INK, zorder=4,
-                 linewidths=0)
-    labels = [(name, x, y, strong) for frame, strong in ((targets, True), (origins, False))
-              for name, x, y in frame.select("name", "longitude", "latitude").iter_rows()]
+        targets.select("place"), on="place", how="anti", maintain_order="left"
+    )
+    axes.scatter(origins["longitude"], origins["latitude"], s=14, color=INK, zorder=3, linewidths=0)
+    axes.scatter(
+        targets["longitude"],
+        targets["latitude"],
+        s=58,
+        marker="s",
+        color=INK,
+        zorder=4,
+        linewidths=0,
+    )
+    labels = [
+        (name, x, y, strong)
+        for frame, strong in ((targets, True), (origins, False))
+        for name, x, y in frame.select("name", "longitude", "latitude").iter_rows()
+    ]
     _place_labels(figure, axes, labels, 10 if width < NARROW else 28, width)
     _key(figure, [(mode, MODE_COLOURS[mode]) for mode in modes], width)
     return figure
@@ -242,22 +335,36 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
         return None
     shown = awards.head(12 if width < NARROW else 18)
     tight = summary.tight.height
-    risk = (f"{figures.count(tight, 'award')} under a week" if tight
-            else "none is under a week")
+    risk = f"{figures.count(tight, 'award')} under a week" if tight else "none is under a week"
     figure, axes = _bars_figure(
-        width, shown.height,
+        width,
+        shown.height,
         f"Days in hand before the due date\n{_largest(shown.height, awards.height, 'tightest')} "
-        f"awards, safety days already set aside; {risk}", 2, names=0.46 if width < NARROW else 0.4)
+        f"awards, safety days already set aside; {risk}",
+        2,
+        names=0.46 if width < NARROW else 0.4,
+    )
     slack = shown["slack_days"].to_numpy()
     colours = [VERMILION if days < TIGHT_DAYS else BLUE for days in slack]
     rows = np.arange(shown.height)
     axes.barh(rows, slack, color=colours, height=0.64)
-    _end_labels(axes, np.maximum(slack, 0.0), [
-        figures.days(days) + (f" by {mode}" if mode else "")
-        for days, mode in zip(slack, shown["mode"], strict=True)], min(float(slack.min()), 0.0))
+    _end_labels(
+        axes,
+        np.maximum(slack, 0.0),
+        [
+            figures.days(days) + (f" by {mode}" if mode else "")
+            for days, mode in zip(slack, shown["mode"], strict=True)
+        ],
+        min(float(slack.min()), 0.0),
+    )
     axes.axvline(0, color=MUTED, linewidth=0.8)
-    _names(axes, [f"{component}, {supplier}" for component, supplier in
-                  shown.select("component_name", "supplier_name").iter_rows()])
+    _names(
+        axes,
+        [
+            f"{component}, {supplier}"
+            for component, supplier in shown.select("component_name", "supplier_name").iter_rows()
+        ],
+    )
     _key(figure, [("under a week", VERMILION), ("a week or more", BLUE)], width)
     return figure
 
@@ -266,21 +373,32 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
 def rejection_reasons(summary: Summary, width: int = 800) -> Figure | None:
     """Pairs of demand and bid that a gate rejected, by gate; alone or together with others."""
     shown = summary.reasons.filter(pl.col("outcome") == "rejected").sort(
-        "pairs", "reason", descending=[True, False])
+        "pairs", "reason", descending=[True, False]
+    )
     if shown.is_empty():
         return None
     pairs = summary.lost.filter(pl.col("outcome") == "rejected").height
     figure, axes = _bars_figure(
-        width, shown.height,
+        width,
+        shown.height,
         f"Why bids were rejected\n{pairs:,} pairs of demand and bid fail a gate; one that "
-        "fails several counts at each", 2)
+        "fails several counts at each",
+        2,
+    )
     rows, alone = np.arange(shown.height), shown["alone"].to_numpy()
     every = shown["pairs"].to_numpy()
     axes.barh(rows, alone, color=ORANGE, height=0.64)
     axes.barh(rows, every - alone, left=alone, color=GREY, height=0.64)
-    _end_labels(axes, every.astype(np.float64), [
-        f"{number:,}, of these {only:,} by this alone" if width >= NARROW
-        else f"{number:,} ({only:,})" for number, only in zip(every, alone, strict=True)])
+    _end_labels(
+        axes,
+        every.astype(np.float64),
+        [
+            f"{number:,}, of these {only:,} by this alone"
+            if width >= NARROW
+            else f"{number:,} ({only:,})"
+            for number, only in zip(every, alone, strict=True)
+        ],
+    )
     _names(axes, shown["label"].to_list())
     _key(figure, [("fails by this alone", ORANGE), ("fails other gates too", GREY)], width)
     return figure
@@ -303,10 +421,14 @@ def svg(figure: Figure, title: str) -> str:
     buffer = io.StringIO()
     with _style({"svg.hashsalt": title}):
         FigureCanvasSVG(figure)
-        figure.savefig(buffer, format="svg", dpi=72, metadata={
-            "Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            buffer,
+            format="svg",
+            dpi=72,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
     text = buffer.getvalue()
-    text = text[text.index("<svg"):]
+    text = text[text.index("<svg") :]
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     # Every chart of a page would bring the same ids; only those that are pointed at are kept.
     pointed = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
@@ -316,11 +438,13 @@ def svg(figure: Figure, title: str) -> str:
         text = re.sub(rf"(fill|stroke): {colour}", rf"\1: var({name}, {colour})", text)
     text = text.replace("'DejaVu Sans'", _FONTS)
     width, height = figure.get_size_inches() * 72
-    opening = ('<svg xmlns="http://www.w3.org/2000/svg" '
-               'xmlns:xlink="http://www.w3.org/1999/xlink" '
-               f'viewBox="0 0 {width:g} {height:g}" width="100%" role="img" '
-               f'aria-label="{escape(title)}" stroke-linejoin="round">')
-    return opening + text[text.index(">") + 1:].strip()
+    opening = (
+        '<svg xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {width:g} {height:g}" width="100%" role="img" '
+        f'aria-label="{escape(title)}" stroke-linejoin="round">'
+    )
+    return opening + text[text.index(">") + 1 :].strip()
 
 
 def png(figure: Figure, scale: float = 2.0) -> bytes:
@@ -336,8 +460,9 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
 
 
-def _bars_figure(width: int, rows: int, title: str, entries: int,
-                 names: float | None = None) -> tuple[Figure, Axes]:
+def _bars_figure(
+    width: int, rows: int, title: str, entries: int, names: float | None = None
+) -> tuple[Figure, Axes]:
     """A figure for horizontal bars: title above, a key of so many entries below, a line a row.
 
     ``names`` is the share of the width that the names of the rows get.
@@ -358,10 +483,23 @@ def _title(figure: Figure, text: str) -> None:
     width, height = figure.get_size_inches() * DPI
     wide = width >= NARROW
     title, subtitle = text.split("\n")
-    figure.text(8 / width, 1 - 8 / height, title, va="top", fontsize=11.5 if wide else 10.5,
-                fontweight="bold")
-    figure.text(8 / width, 1 - 29 / height, _broken(subtitle, width), va="top",
-                fontsize=9 if wide else 8.5, color=MUTED, linespacing=1.3)
+    figure.text(
+        8 / width,
+        1 - 8 / height,
+        title,
+        va="top",
+        fontsize=11.5 if wide else 10.5,
+        fontweight="bold",
+    )
+    figure.text(
+        8 / width,
+        1 - 29 / height,
+        _broken(subtitle, width),
+        va="top",
+        fontsize=9 if wide else 8.5,
+        color=MUTED,
+        linespacing=1.3,
+    )
 
 
 def _title_height(text: str, width: float) -> float:
@@ -386,8 +524,9 @@ def _names(axes: Axes, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), [_fitted(name, room) for name in names])
 
 
-def _end_labels(axes: Axes, ends: Floats, labels: list[str], start: float = 0.0,
-                aside: float = 0.0) -> None:
+def _end_labels(
+    axes: Axes, ends: Floats, labels: list[str], start: float = 0.0, aside: float = 0.0
+) -> None:
     """A label at the end of each bar, and an axis just long enough for the longest of them.
 
     ``aside`` keeps so many pixels free to the right.
@@ -400,14 +539,24 @@ def _end_labels(axes: Axes, ends: Floats, labels: list[str], start: float = 0.0,
     longest = float(reach.max()) or 1.0
     axes.set_xlim(start, start + longest * (pixels + aside) / pixels)
     for row, (end, label) in enumerate(zip(ends, labels, strict=True)):
-        axes.annotate(label, (end, row), (4, 0), textcoords="offset points", va="center",
-                      fontsize=LABEL_SIZE)
+        axes.annotate(
+            label, (end, row), (4, 0), textcoords="offset points", va="center", fontsize=LABEL_SIZE
+        )
 
 
 def _aside(axes: Axes, row: float, text: str) -> None:
     """A muted text at the right edge of a row."""
-    axes.text(1.0, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center",
-              fontsize=LABEL_SIZE, color=MUTED, clip_on=False)
+    axes.text(
+        1.0,
+        row,
+        text,
+        transform=axes.get_yaxis_transform(),
+        ha="right",
+        va="center",
+        fontsize=LABEL_SIZE,
+        color=MUTED,
+        clip_on=False,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -436,9 +585,16 @@ def _key(figure: Figure, entries: list[tuple[str, str]], width: int) -> None:
     """What the colours mean, in a line below the chart."""
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in entries],
-        loc="lower left", bbox_to_anchor=(0.0, 0.0), ncols=2 if width < NARROW else len(entries),
-        frameon=False, fontsize=8.5, handlelength=0.9, handleheight=0.9, columnspacing=0.9,
-        borderaxespad=0.2)
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.0),
+        ncols=2 if width < NARROW else len(entries),
+        frameon=False,
+        fontsize=8.5,
+        handlelength=0.9,
+        handleheight=0.9,
+        columnspacing=0.9,
+        borderaxespad=0.2,
+    )
 
 
 def _key_height(entries: int, width: int) -> float:
@@ -451,8 +607,12 @@ def _frame(x: Floats, y: Floats) -> tuple[float, float, float, float]:
     pad = span * 0.08
     grow_x = max(0.0, span * 0.5 - float(np.ptp(x))) / 2 + pad
     grow_y = max(0.0, span * 0.5 - float(np.ptp(y))) / 2 + pad
-    return (float(x.min()) - grow_x, float(x.max()) + grow_x,
-            max(float(y.min()) - grow_y, -89.0), min(float(y.max()) + grow_y, 89.0))
+    return (
+        float(x.min()) - grow_x,
+        float(x.max()) + grow_x,
+        max(float(y.min()) - grow_y, -89.0),
+        min(float(y.max()) + grow_y, 89.0),
+    )
 
 
 def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
@@ -464,8 +624,12 @@ def _widened(low: float, high: float, factor: float) -> tuple[float, float]:
 def _land(west: float, east: float, south: float, north: float) -> list[Floats]:
     """Outlines of land within a view, cut a little outside its edges."""
     pad = 0.02 * (east - west)
-    cuts = ((0, 1.0, west - pad), (0, -1.0, -east - pad), (1, 1.0, south - pad),
-            (1, -1.0, -north - pad))
+    cuts = (
+        (0, 1.0, west - pad),
+        (0, -1.0, -east - pad),
+        (1, 1.0, south - pad),
+        (1, -1.0, -north - pad),
+    )
     rings = []
     for ring in outlines():
         for axis, sign, limit in cuts:
@@ -499,22 +663,33 @@ def _arc(x0: float, y0: float, x1: float, y1: float, bend: float) -> Floats:
     t = np.linspace(0.0, 1.0, 17)
     middle = np.array([(x0 + x1) / 2 - bend * (y1 - y0), (y0 + y1) / 2 + bend * (x1 - x0)])
     ends = np.array([[x0, y0], [x1, y1]])
-    curve: Floats = (np.outer((1 - t) ** 2, ends[0]) + np.outer(2 * t * (1 - t), middle)
-                     + np.outer(t**2, ends[1]))
+    curve: Floats = (
+        np.outer((1 - t) ** 2, ends[0])
+        + np.outer(2 * t * (1 - t), middle)
+        + np.outer(t**2, ends[1])
+    )
     return curve
 
 
-def _ends(flows: pl.DataFrame, place: str, name: str, longitude: str,
-          latitude: str) -> pl.DataFrame:
+def _ends(
+    flows: pl.DataFrame, place: str, name: str, longitude: str, latitude: str
+) -> pl.DataFrame:
     """The places at one end of the flows, the ones with most money first."""
-    return flows.group_by(place=pl.col(place)).agg(
-        name=pl.coalesce(name, place).first(), longitude=pl.col(longitude).first(),
-        latitude=pl.col(latitude).first(), landed_cost=pl.col("landed_cost").sum(),
-    ).sort("landed_cost", "place", descending=[True, False])
+    return (
+        flows.group_by(place=pl.col(place))
+        .agg(
+            name=pl.coalesce(name, place).first(),
+            longitude=pl.col(longitude).first(),
+            latitude=pl.col(latitude).first(),
+            landed_cost=pl.col("landed_cost").sum(),
+        )
+        .sort("landed_cost", "place", descending=[True, False])
+    )
 
 
-def _place_labels(figure: Figure, axes: Axes, labels: list[tuple[str, float, float, bool]],
-                  most: int, width: int) -> None:
+def _place_labels(
+    figure: Figure, axes: Axes, labels: list[tuple[str, float, float, bool]], most: int, width: int
+) -> None:
     """Name places, the most important first, wherever a name covers nothing named before."""
     canvas: Any = FigureCanvasAgg(figure)
     renderer = canvas.get_renderer()
@@ -530,12 +705,23 @@ def _place_labels(figure: Figure, axes: Axes, labels: list[tuple[str, float, flo
             break
         for dx, dy, ha, va in _AROUND:
             text = axes.annotate(
-                _cut(name, 24), (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va,
+                _cut(name, 24),
+                (x, y),
+                (dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
                 fontsize=(9.5 if strong else 8) - (0.5 if width < NARROW else 0),
-                fontweight="bold" if strong else "normal", zorder=5)
+                fontweight="bold" if strong else "normal",
+                zorder=5,
+            )
             box = text.get_window_extent(renderer)
-            fits = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and (
-                box.y1 <= frame.y1)
+            fits = (
+                frame.x0 <= box.x0
+                and box.x1 <= frame.x1
+                and frame.y0 <= box.y0
+                and (box.y1 <= frame.y1)
+            )
             if fits and not any(box.overlaps(other) for other in taken):
                 taken.append(box.padded(1))
                 written += 1

@@ -16,6 +16,7 @@ import matcher
 from matcher.adapters.scms import scms_network
 from matcher.adapters.scms_history import compare, scms_history
 from matcher.errors import EngineCrashed, EngineError, InputError, Issue, MatcherError
+from matcher.figures import count
 from matcher.plan import Plan
 from matcher.recipe import PRESETS, recipe_for
 from matcher.show import (
@@ -29,32 +30,52 @@ from matcher.show import (
 
 DONE, WRONG_INPUT, NO_PLAN, BROKEN_RULE = 0, 2, 3, 4
 DEMO = Path("examples") / "asean-electronics"
-DO_NOT_TRUST = "Do not trust a plan from this data until it is fixed: {}"
+DO_NOT_TRUST = "Do not trust a plan from this data until it is fixed: {}."
 
 app = typer.Typer(
-    name="matcher", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    name="matcher",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Assign component demands to suppliers, prove how good the plan is, explain every yes "
-         "and no.")
+    "and no.",
+)
 # Without a terminal there is no width to respect, and a cut-off figure is worth nothing.
-out, err = (Console(stderr=to_stderr, width=None if stream.isatty() else 120)
-            for to_stderr, stream in ((False, sys.stdout), (True, sys.stderr)))
+out, err = (
+    Console(stderr=to_stderr, width=None if stream.isatty() else 120)
+    for to_stderr, stream in ((False, sys.stdout), (True, sys.stderr))
+)
 
-NetworkPath = Annotated[Path, typer.Argument(
-    help="A folder of CSV or Parquet files, an .xlsx workbook or a .json file.",
-    show_default=False)]
-PlanPath = Annotated[Path, typer.Argument(
-    help="A plan as JSON, or a .csv of awards (demand, bid, quantity).", show_default=False)]
+NetworkPath = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder of CSV or Parquet files, an .xlsx workbook or a .json file.",
+        show_default=False,
+    ),
+]
+PlanPath = Annotated[
+    Path,
+    typer.Argument(
+        help="A plan as JSON, or a .csv of awards (demand, bid, quantity).", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-TimeLimit = Annotated[float, typer.Option(
-    min=0.1, help="Seconds after which the best plan so far is kept.")]
-Gap = Annotated[float, typer.Option(
-    min=0.0, max=1.0, help="Stop at this relative gap; 0.005 is 0.5 %.")]
+TimeLimit = Annotated[
+    float, typer.Option(min=0.1, help="Seconds after which the best plan so far is kept.")
+]
+Gap = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Stop at this relative gap; 0.005 is 0.5 %.")
+]
 Engine = Annotated[str, typer.Option(help="highs, cpsat, scip or pulp:SOLVER.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the solver.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the solver.")]
-Memory = Annotated[float | None, typer.Option(
-    min=0.05, help="GiB at which the solver, not this program, is ended.", show_default="none")]
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        min=0.05, help="GiB at which the solver, not this program, is ended.", show_default="none"
+    ),
+]
 
 
 @app.command()
@@ -62,8 +83,14 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
     """Read a network and say everything that is wrong with it."""
     read = matcher.read(network)
     if as_json:
-        _print_json({"ok": True, "name": read.name, "input_hash": read.input_hash,
-                     "warnings": [issue.to_dict() for issue in read.warnings]})
+        _print_json(
+            {
+                "ok": True,
+                "name": read.name,
+                "input_hash": read.input_hash,
+                "warnings": [issue.to_dict() for issue in read.warnings],
+            }
+        )
         return
     show_network(out, read)
     out.print("[bold green]The data can be trusted with a plan.[/]")
@@ -72,8 +99,10 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
 @app.command()
 def solve(
     network: NetworkPath,
-    output: Annotated[Path | None, typer.Option(
-        "--output", "-o", help="Write the plan here, as JSON.", show_default="none")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the plan here, as JSON.", show_default="none"),
+    ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
     engine: Engine = "highs",
@@ -85,7 +114,7 @@ def solve(
     """Find the award plan that covers most demand at the least landed cost."""
     read = matcher.read(network)
     if read.warnings and not as_json:
-        show_issues(err, read.warnings, f"{len(read.warnings)} things are worth a look:")
+        show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')}, worth a look:")
     plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, quiet=as_json)
     if output is not None:
         plan.write(output)
@@ -112,21 +141,35 @@ def check(network: NetworkPath, plan: PlanPath, as_json: AsJson = False) -> None
 
 @app.command()
 def explain(
-    network: NetworkPath, plan: PlanPath,
+    network: NetworkPath,
+    plan: PlanPath,
     demand: Annotated[str | None, typer.Option(help="Why this demand went where it went.")] = None,
-    supplier: Annotated[str | None, typer.Option(
-        help="Why this supplier is in the plan, or not.")] = None,
+    supplier: Annotated[
+        str | None, typer.Option(help="Why this supplier is in the plan, or not.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say why, and why not: for a demand or for a supplier."""
     if (demand is None) == (supplier is None):
-        raise InputError([Issue(
-            "bad_option", "command line", None, None, None,
-            "needs one of --demand and --supplier", "name the one you ask about")])
+        raise InputError(
+            [
+                Issue(
+                    "bad_option",
+                    "command line",
+                    None,
+                    None,
+                    None,
+                    "needs one of --demand and --supplier",
+                    "name the one you ask about",
+                )
+            ]
+        )
     read, made = matcher.read(network), matcher.read_plan(plan)
-    made = _judged(read, made)
-    answer = (matcher.explain_demand(read, made, demand) if demand is not None
-              else matcher.explain_supplier(read, made, str(supplier)))
+    answer = (
+        matcher.explain_demand(read, made, demand)
+        if demand is not None
+        else matcher.explain_supplier(read, made, str(supplier))
+    )
     if as_json:
         _print_json({"headline": answer.headline, "rows": answer.rows.to_dicts()})
     else:
@@ -135,13 +178,15 @@ def explain(
 
 @app.command()
 def report(
-    network: NetworkPath, plan: PlanPath,
-    output: Annotated[Path, typer.Option(
-        "--output", "-o", help="Ends in .html, .xlsx or .md.")] = Path("report.html"),
+    network: NetworkPath,
+    plan: PlanPath,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Ends in .html, .xlsx or .md.")
+    ] = Path("report.html"),
 ) -> None:
     """Write a report of a plan: one HTML page with charts, a workbook, or Markdown."""
     read = matcher.read(network)
-    matcher.report(read, _judged(read, matcher.read_plan(plan)), output)
+    matcher.report(read, matcher.read_plan(plan), output)
     out.print(f"The report is in {output}", highlight=False, soft_wrap=True)
 
 
@@ -162,26 +207,48 @@ def template(
 ) -> None:
     """Write an empty network to fill in, with notes, units and drop-downs."""
     matcher.template(output, example=example)
-    out.print(f"The template is in {output}; 'matcher solve {output}' when it is filled in",
-              highlight=False, soft_wrap=True)
+    out.print(
+        f"The template is in {output}; 'matcher solve {output}' when it is filled in",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
 def generate(
-    output: Annotated[Path, typer.Option(
-        "--output", "-o", help="A folder, or a file that ends in .xlsx or .json.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="A folder, or a file that ends in .xlsx or .json."),
+    ],
     preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}.")] = "small",
-    candidates: Annotated[int | None, typer.Option(
-        help="About so many candidates, instead of a preset.", show_default="preset")] = None,
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="About so many candidates, instead of a preset.", show_default="preset"),
+    ] = None,
     seed: Seed = 0,
-    separable: Annotated[bool, typer.Option(
-        help="One component family a supplier, so that the network falls into pieces.")] = False,
+    separable: Annotated[
+        bool,
+        typer.Option(
+            help="One component family a supplier, so that the network falls into pieces."
+        ),
+    ] = False,
     parquet: Annotated[bool, typer.Option(help="A folder of Parquet files, for big ones.")] = False,
 ) -> None:
     """Make a seeded synthetic network."""
     if preset not in PRESETS:
-        raise InputError([Issue("bad_option", "command line", None, "--preset", preset,
-                                "is not a preset", f"choose one of {', '.join(PRESETS)}")])
+        raise InputError(
+            [
+                Issue(
+                    "bad_option",
+                    "command line",
+                    None,
+                    "--preset",
+                    preset,
+                    "is not a preset",
+                    f"choose one of {', '.join(PRESETS)}",
+                )
+            ]
+        )
     recipe = PRESETS[preset] if candidates is None else recipe_for(candidates)
     network = matcher.generate(replace(recipe, connected=not separable), seed=seed)
     matcher.write(network, output, format="parquet" if parquet else None)
@@ -191,12 +258,16 @@ def generate(
 
 @app.command()
 def scms(
-    file: Annotated[Path, typer.Argument(
-        help="The USAID SCMS delivery history, as CSV.", show_default=False)],
-    output: Annotated[Path, typer.Option(
-        "--output", "-o", help="Folder for network, plan and reports.")] = Path("scms"),
-    year: Annotated[list[int] | None, typer.Option(
-        help="Lines due in this year; may be given again.", show_default="2010")] = None,
+    file: Annotated[
+        Path, typer.Argument(help="The USAID SCMS delivery history, as CSV.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for network, plan and reports.")
+    ] = Path("scms"),
+    year: Annotated[
+        list[int] | None,
+        typer.Option(help="Lines due in this year; may be given again.", show_default="2010"),
+    ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
 ) -> None:
@@ -213,22 +284,36 @@ def scms(
     matcher.report(network, plan, output / "report.html")
     comparison.write(output / "comparison.md")
     out.print(f"[bold green]{comparison.verdict}[/]", highlight=False)
-    out.print(f"Network, plan, report and comparison are in {output}", highlight=False,
-              soft_wrap=True)
+    out.print(
+        f"Network, plan, report and comparison are in {output}", highlight=False, soft_wrap=True
+    )
 
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option(
-        "--output", "-o", help="Folder for the plan and the report.")] = Path("demo"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the plan and the report.")
+    ] = Path("demo"),
 ) -> None:
     """Solve the shipped sample and show what you get."""
-    folder = next((base / DEMO for base in (Path(), Path(__file__).parents[1])
-                   if (base / DEMO).is_dir()), None)
+    folder = next(
+        (base / DEMO for base in (Path(), Path(__file__).parents[1]) if (base / DEMO).is_dir()),
+        None,
+    )
     if folder is None:
-        raise InputError([Issue(
-            "no_such_path", str(DEMO), None, None, None, "the sample is not here",
-            "run this in a checkout of the project, or 'matcher template network.xlsx'")])
+        raise InputError(
+            [
+                Issue(
+                    "no_such_path",
+                    str(DEMO),
+                    None,
+                    None,
+                    None,
+                    "the sample is not here",
+                    "run this in a checkout of the project, or 'matcher template network.xlsx'",
+                )
+            ]
+        )
     read = matcher.read(folder)
     show_network(out, read)
     plan = _solve(read, time_limit=60.0, gap=0.005, engine="highs", threads=2, seed=0, memory=None)
@@ -238,25 +323,39 @@ def demo(
     output.mkdir(parents=True, exist_ok=True)
     plan.write(output / "plan.json")
     matcher.report(read, plan, output / "report.html")
-    out.print(f"The plan is in {output / 'plan.json'}, the report with charts in "
-              f"[bold]{output / 'report.html'}[/]", highlight=False, soft_wrap=True)
+    out.print(
+        f"The plan is in {output / 'plan.json'}, the report with charts in "
+        f"[bold]{output / 'report.html'}[/]",
+        highlight=False,
+        soft_wrap=True,
+    )
     _exit_without_plan(plan)
     if not judgement.ok:
         raise typer.Exit(BROKEN_RULE)
 
 
-def _solve(network: matcher.Network, time_limit: float, gap: float, engine: str, threads: int,
-           seed: int, memory: float | None, *, quiet: bool = False) -> Plan:
+def _solve(
+    network: matcher.Network,
+    time_limit: float,
+    gap: float,
+    engine: str,
+    threads: int,
+    seed: int,
+    memory: float | None,
+    *,
+    quiet: bool = False,
+) -> Plan:
     with ProgressLine(Console(quiet=True) if quiet else err) as progress:
         return matcher.solve(
-            network, time_limit_s=time_limit, gap_limit=gap, engine=engine, threads=threads,
-            seed=seed, memory_limit_bytes=None if memory is None else int(memory * 2**30),
-            on_progress=progress)
-
-
-def _judged(network: matcher.Network, plan: Plan) -> Plan:
-    """A plan that can be explained: with every figure that its author left out."""
-    return matcher.complete(network, plan)
+            network,
+            time_limit_s=time_limit,
+            gap_limit=gap,
+            engine=engine,
+            threads=threads,
+            seed=seed,
+            memory_limit_bytes=None if memory is None else int(memory * 2**30),
+            on_progress=progress,
+        )
 
 
 def _exit_without_plan(plan: Plan) -> None:
@@ -276,8 +375,7 @@ def main() -> None:
         if "--json" in sys.argv:
             _print_json({"ok": False, "issues": [issue.to_dict() for issue in error.issues]})
         else:
-            many = f"{len(error.issues)} issues." if len(error.issues) > 1 else "one issue."
-            show_issues(err, error.issues, DO_NOT_TRUST.format(many))
+            show_issues(err, error.issues, DO_NOT_TRUST.format(count(len(error.issues), "issue")))
         sys.exit(WRONG_INPUT)
     except EngineError as error:
         err.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
@@ -286,8 +384,12 @@ def main() -> None:
         err.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
         sys.exit(WRONG_INPUT)
     except OSError as error:
-        err.print(f"[red]✗[/] {error.filename or 'file'}: {error.strerror or error}; "
-                  "check the path and that it may be written", highlight=False, soft_wrap=True)
+        err.print(
+            f"[red]✗[/] {error.filename or 'file'}: {error.strerror or error}; "
+            "check the path and that it may be written",
+            highlight=False,
+            soft_wrap=True,
+        )
         sys.exit(WRONG_INPUT)
     except KeyboardInterrupt:
         err.print("[red]✗[/] stopped before there was a plan")

@@ -30,20 +30,42 @@ def complete(network: Network, plan: Plan) -> Plan:
     findings: list[Finding] = []
     understood = understand(arrays, plan.awards, findings)
     if findings:
-        raise InputError([
-            Issue(finding.code, "plan", None, finding.about,
-                  None if finding.claimed is None else str(finding.claimed), finding.message,
-                  "'matcher check' lists all that is wrong with the plan")
-            for finding in findings])
-    if plan.suppliers is not None and plan.unmet is not None and not any(
-            plan.awards.null_count().row(0)):
+        raise InputError(
+            [
+                Issue(
+                    finding.code,
+                    "plan",
+                    None,
+                    finding.about,
+                    None if finding.claimed is None else str(finding.claimed),
+                    finding.message,
+                    "'matcher check' lists all that is wrong with the plan",
+                )
+                for finding in findings
+            ]
+        )
+    if (
+        plan.suppliers is not None
+        and plan.unmet is not None
+        and not any(plan.awards.null_count().row(0))
+    ):
         return plan
     priced = price(arrays, understood.links, duty_rates(arrays), understood.options)
     computed = awards_frame(arrays, priced, np.arange(priced.size), understood.quantity)
-    awards = pl.DataFrame([
-        plan.awards[name].fill_null(computed[name]) for name in plan.awards.columns])
+    awards = pl.DataFrame(
+        [plan.awards[name].fill_null(computed[name]) for name in plan.awards.columns]
+    )
     screening = screen(arrays)
     return replace(
-        plan, awards=awards, currency=plan.currency or network.currency,
-        suppliers=suppliers_frame(network.suppliers, awards),
-        unmet=unmet_frame(arrays, screening.candidates, screening.rejections, awards))
+        plan,
+        awards=awards,
+        currency=plan.currency or network.currency,
+        suppliers=(
+            suppliers_frame(network.suppliers, awards) if plan.suppliers is None else plan.suppliers
+        ),
+        unmet=(
+            unmet_frame(arrays, screening.candidates, screening.rejections, awards)
+            if plan.unmet is None
+            else plan.unmet
+        ),
+    )

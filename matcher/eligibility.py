@@ -14,7 +14,7 @@ import numpy as np
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.links import Links
-from matcher.options import Options, Pairs
+from matcher.options import Options, Pairs, largest_award
 from matcher.reference.incoterms import incoterms
 from matcher.reference.routes import great_circle_km
 
@@ -40,19 +40,26 @@ TOLERANCE = 1e-9
 def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
     """`terms`: km between the place a C or D term names and the demand's place.
 
-    A named place in the demand's economy passes: the way on from there is part of the import
-    cost, which covers inland transport.
+    Another place of the demand's economy passes where the buyer pays the import cost, which covers
+    the way inland: with a C term from another economy. Two places count as 1 km apart at least.
     """
-    places, named = arrays.places, arrays.bids.named_place[pairs.bid]
+    places, bids, terms = arrays.places, arrays.bids, incoterms()
+    incoterm, named = bids.incoterm[pairs.bid], bids.named_place[pairs.bid]
     target = arrays.demands.place[pairs.demand]
-    bound = incoterms().names_destination[arrays.bids.incoterm[pairs.bid]] & (named >= 0)
-    bound &= places.economy[named] != places.economy[target]
+    economy = places.economy[target]
+    crosses = places.economy[arrays.suppliers.place[bids.supplier[pairs.bid]]] != economy
+    inland_paid = crosses & ~terms.imports[incoterm] & (places.economy[named] == economy)
+    bound = terms.names_destination[incoterm] & (named >= 0) & (named != target) & ~inland_paid
     shortfall = np.zeros(pairs.size)
     rows = np.flatnonzero(bound)
     if rows.size:
         a, b = named[rows], target[rows]
-        shortfall[rows] = great_circle_km(places.latitude[a], places.longitude[a],
-                                          places.latitude[b], places.longitude[b])
+        shortfall[rows] = np.maximum(
+            1.0,
+            great_circle_km(
+                places.latitude[a], places.longitude[a], places.latitude[b], places.longitude[b]
+            ),
+        )
     return shortfall
 
 
@@ -64,8 +71,9 @@ def quality_gate(arrays: Arrays, pairs: Pairs) -> Floats:
 
 def on_time_gate(arrays: Arrays, pairs: Pairs) -> Floats:
     """`on_time`: share of on-time-in-full deliveries below the demand's limit."""
-    shortfall: Floats = (arrays.demands.min_on_time_rate[pairs.demand]
-                         - arrays.bids.on_time_rate[pairs.bid])
+    shortfall: Floats = (
+        arrays.demands.min_on_time_rate[pairs.demand] - arrays.bids.on_time_rate[pairs.bid]
+    )
     return shortfall
 
 
@@ -88,11 +96,11 @@ def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
     return shortfall
 
 
-def quantity_gate(options: Options) -> Floats:
+def quantity_gate(arrays: Arrays, options: Options) -> Floats:
     """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
-    excess = options.lower - options.upper
-    return np.where(excess > TOLERANCE * np.maximum(1.0, options.upper), excess,
-                    np.where(options.upper > 0, 0.0, np.maximum(options.lower, 1.0)))
+    passes = (options.lower <= options.upper * (1 + TOLERANCE)) & (options.upper > 0)
+    smallest = np.maximum(options.lower, arrays.bids.order_multiple[options.bid])
+    return np.where(passes, 0.0, smallest - largest_award(arrays, options))
 
 
 def delivery_gate(slack_days: Floats) -> Floats:
@@ -130,17 +138,35 @@ def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
 def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[Any, ...]:
     capability, demands = arrays.capability, arrays.demands
     return (
-        demands.component[pairs.demand], demands.lead_firm[pairs.demand],
-        demands.due_days[pairs.demand], arrays.bids.supplier[pairs.bid],
-        capability.asked_start, capability.asked, capability.asked_by, capability.held_start,
-        capability.held, capability.held_scope, capability.held_from, capability.held_to,
+        demands.component[pairs.demand],
+        demands.lead_firm[pairs.demand],
+        demands.due_days[pairs.demand],
+        arrays.bids.supplier[pairs.bid],
+        capability.asked_start,
+        capability.asked,
+        capability.asked_by,
+        capability.held_start,
+        capability.held,
+        capability.held_scope,
+        capability.held_from,
+        capability.held_to,
         capability.standards.meets,
     )
 
 
 @numba.njit(cache=True)
-def _days_missed(component: int, due: int, supplier: int, asked: int, held_start: Ints, held: Ints,
-                 scope: Ints, valid_from: Ints, valid_to: Ints, meets: Bools) -> int:
+def _days_missed(
+    component: int,
+    due: int,
+    supplier: int,
+    asked: int,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> int:
     """0 if met; the fewest days by which a certificate misses the due date; -1 if there is none."""
     nearest = -1
     for i in range(held_start[supplier], held_start[supplier + 1]):
@@ -155,34 +181,86 @@ def _days_missed(component: int, due: int, supplier: int, asked: int, held_start
 
 
 @numba.njit(cache=True)
-def _lacking(component: Ints, firm: Ints, due: Ints, supplier: Ints, asked_start: Ints,
-             asked: Ints, asked_by: Ints, held_start: Ints, held: Ints, scope: Ints,
-             valid_from: Ints, valid_to: Ints, meets: Bools) -> Ints:
+def _lacking(
+    component: Ints,
+    firm: Ints,
+    due: Ints,
+    supplier: Ints,
+    asked_start: Ints,
+    asked: Ints,
+    asked_by: Ints,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> Ints:
     count = np.zeros(component.size, dtype=np.int32)
     for p in range(component.size):
+        previous = -1
         for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
-            if asked_by[r] >= 0 and asked_by[r] != firm[p]:
+            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
                 continue
-            if _days_missed(component[p], due[p], supplier[p], asked[r], held_start, held, scope,
-                            valid_from, valid_to, meets) != 0:
+            previous = asked[r]  # asked by all and by one lead firm, it is still one standard
+            if (
+                _days_missed(
+                    component[p],
+                    due[p],
+                    supplier[p],
+                    asked[r],
+                    held_start,
+                    held,
+                    scope,
+                    valid_from,
+                    valid_to,
+                    meets,
+                )
+                != 0
+            ):
                 count[p] += 1
     return count
 
 
 @numba.njit(cache=True)
-def _lacks(size: int, component: Ints, firm: Ints, due: Ints, supplier: Ints, asked_start: Ints,
-           asked: Ints, asked_by: Ints, held_start: Ints, held: Ints, scope: Ints,
-           valid_from: Ints, valid_to: Ints, meets: Bools) -> tuple[Ints, Ints, Ints]:
+def _lacks(
+    size: int,
+    component: Ints,
+    firm: Ints,
+    due: Ints,
+    supplier: Ints,
+    asked_start: Ints,
+    asked: Ints,
+    asked_by: Ints,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> tuple[Ints, Ints, Ints]:
     row = np.empty(size, dtype=np.int32)
     standard = np.empty(size, dtype=np.int32)
     days = np.empty(size, dtype=np.int32)
     k = 0
     for p in range(component.size):
+        previous = -1
         for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
-            if asked_by[r] >= 0 and asked_by[r] != firm[p]:
+            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
                 continue
-            missed = _days_missed(component[p], due[p], supplier[p], asked[r], held_start, held,
-                                  scope, valid_from, valid_to, meets)
+            previous = asked[r]
+            missed = _days_missed(
+                component[p],
+                due[p],
+                supplier[p],
+                asked[r],
+                held_start,
+                held,
+                scope,
+                valid_from,
+                valid_to,
+                meets,
+            )
             if missed != 0:
                 row[k], standard[k], days[k] = p, asked[r], max(missed, 0)
                 k += 1

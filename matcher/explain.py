@@ -9,13 +9,18 @@ import numpy as np
 import polars as pl
 
 from matcher.arrays import Arrays, to_arrays
-from matcher.assemble import is_used_up
+from matcher.assemble import COVERED, is_used_up
 from matcher.candidates import Candidates, Rejections, screen
+from matcher.complete import complete
 from matcher.eligibility import REASONS
 from matcher.errors import InputError, Issue
+from matcher.figures import count
 from matcher.network import Network
 from matcher.plan import Plan
 from matcher.tables import MODES
+
+# Landed costs per unit this close are the same: half of the last digit shown.
+SAME_COST = 5e-5
 
 WHY_SCHEMA: dict[str, pl.DataType] = {
     "demand": pl.String(),
@@ -56,18 +61,26 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper one per
     unit, and lost to award sizes, supplier counts, or once-only costs).
     """
+    plan = complete(network, plan)
     arrays = to_arrays(network)
     screening = screen(arrays)
     awarded = plan.awards.group_by("demand").agg(
         average=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
-        / pl.col("quantity").sum())
-    admissible = _admissible(arrays, screening.candidates, plan).join(
-        awarded, on="demand", how="left").with_columns(
-            cost_difference=pl.col("landed_cost_per_unit") - pl.col("average"))
+        / pl.col("quantity").sum()
+    )
+    is_open = pl.Series([] if plan.unmet is None else plan.unmet["demand"], dtype=pl.String)
+    admissible = (
+        _admissible(arrays, screening.candidates, plan)
+        .join(awarded, on="demand", how="left")
+        .with_columns(
+            cost_difference=pl.col("landed_cost_per_unit") - pl.col("average"),
+            is_open=pl.col("demand").is_in(is_open.implode()),
+        )
+    )
     rejected = _rejected(arrays, screening.rejections)
-    return pl.concat([
-        _reasoned(admissible).select(*WHY_SCHEMA), rejected.select(*WHY_SCHEMA)]).sort(
-            "demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
+    return pl.concat(
+        [_reasoned(admissible).select(*WHY_SCHEMA), rejected.select(*WHY_SCHEMA)]
+    ).sort("demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
 
 
 def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
@@ -89,10 +102,13 @@ def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
         head = f"{demand} is not awarded"
     else:
         names = ", ".join(made["supplier"].unique(maintain_order=True))
-        head = f"{demand}: {share:.0%} is awarded, to {names}"
+        covered = "all" if share > 1 - COVERED else f"{min(share, 0.999):.1%}"
+        head = f"{demand}: {covered} of it is awarded, to {names}"
     return Explanation(
-        f"{head}; of {bids} bids, {rejected} fail a gate and "
-        f"{bids - rejected - made['bid'].n_unique()} are beaten.", _ranked(rows))
+        f"{head}; of {count(bids, 'bid')}, {rejected} fail a gate and "
+        f"{bids - rejected - made['bid'].n_unique()} are beaten.",
+        _ranked(rows),
+    )
 
 
 def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation:
@@ -109,15 +125,23 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
     if rows.is_empty():
         bids = network.bids.filter(pl.col("supplier") == supplier).height
         return Explanation(
-            f"{supplier} has {bids} bids, and no demand is for what they offer "
-            "(capability).", rows)
-    counts = rows.filter(pl.col("outcome") != "awarded").group_by("reason").agg(
-        pl.struct("demand", "bid").n_unique().alias("pairs")).sort(
-            "pairs", "reason", descending=[True, False])
+            f"{supplier} has {count(bids, 'bid')}, and no demand is for what it offers "
+            "(capability).",
+            rows,
+        )
+    counts = (
+        rows.filter(pl.col("outcome") != "awarded")
+        .group_by("reason")
+        .agg(pl.struct("demand", "bid").n_unique().alias("pairs"))
+        .sort("pairs", "reason", descending=[True, False])
+    )
     lost = ", ".join(f"{reason} {pairs}" for reason, pairs in counts.iter_rows()) or "nothing"
     return Explanation(
-        f"{supplier} gets {made.height} awards of {rows.select('demand', 'bid').n_unique()} pairs "
-        f"with a demand; what decided the others: {lost}.", _ranked(rows))
+        f"{supplier} gets {count(made.height, 'award')}; "
+        f"{count(rows.select('demand', 'bid').n_unique(), 'pair')} of a demand and a bid came "
+        f"into question. What decided the others: {lost}.",
+        _ranked(rows),
+    )
 
 
 def _known(network: Network, table: str, column: str, key: str) -> None:
@@ -125,9 +149,19 @@ def _known(network: Network, table: str, column: str, key: str) -> None:
     if key in keys:
         return
     near = get_close_matches(key, keys.to_list(), 1)
-    raise InputError([Issue(
-        "unknown_key", table, None, column, key, f"is not a {column} of this network",
-        f"did you mean '{near[0]}'?" if near else f"the table {table} lists them")])
+    raise InputError(
+        [
+            Issue(
+                "unknown_key",
+                table,
+                None,
+                column,
+                key,
+                f"is not a {column} of this network",
+                f"did you mean '{near[0]}'?" if near else f"the table {table} lists them",
+            )
+        ]
+    )
 
 
 def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
@@ -141,74 +175,104 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
     # Candidates are sorted by demand and bid; the cheapest of a pair speaks for it.
     order = np.lexsort((c.unit_cost, c.bid, c.demand))
     first = np.ones(c.size, dtype=np.bool_)
-    first[1:] = ((c.demand[order][1:] != c.demand[order][:-1])
-                 | (c.bid[order][1:] != c.bid[order][:-1]))
+    first[1:] = (c.demand[order][1:] != c.demand[order][:-1]) | (
+        c.bid[order][1:] != c.bid[order][:-1]
+    )
     best = c.take(order[first])
-    frame = pl.DataFrame({
-        "demand": network.demands["demand"].gather(best.demand),
-        "supplier": network.suppliers["supplier"].gather(best.supplier),
-        "bid": network.bids["bid"].gather(best.bid),
-        "best_mode": pl.Series(MODES).gather(best.mode),
-        "best_cost": best.unit_cost,
-        "full": is_used_up(arrays, plan.awards)[best.bid],
-    })
+    frame = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(best.demand),
+            "supplier": network.suppliers["supplier"].gather(best.supplier),
+            "bid": network.bids["bid"].gather(best.bid),
+            "best_mode": pl.Series(MODES).gather(best.mode),
+            "best_cost": best.unit_cost,
+            "full": is_used_up(arrays, plan.awards)[best.bid],
+        }
+    )
     made = plan.awards.group_by("demand", "bid").agg(
         mode=pl.col("mode").sort_by("quantity").last(),
         landed_cost_per_unit=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
         / pl.col("quantity").sum(),
-        quantity=pl.col("quantity").sum())
-    return frame.join(made, on=["demand", "bid"], how="left").with_columns(
-        outcome=pl.when(pl.col("quantity").is_null()).then(pl.lit("beaten")).otherwise(
-            pl.lit("awarded")),
-        mode=pl.col("mode").fill_null(pl.col("best_mode")),
-        landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
-    ).drop("best_mode", "best_cost")
+        quantity=pl.col("quantity").sum(),
+    )
+    return (
+        frame.join(made, on=["demand", "bid"], how="left")
+        .with_columns(
+            outcome=pl.when(pl.col("quantity").is_null())
+            .then(pl.lit("beaten"))
+            .otherwise(pl.lit("awarded")),
+            mode=pl.col("mode").fill_null(pl.col("best_mode")),
+            landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
+        )
+        .drop("best_mode", "best_cost")
+    )
 
 
 def _reasoned(frame: pl.DataFrame) -> pl.DataFrame:
     """Reason and sentence for pairs that passed every gate."""
     difference, beaten = pl.col("cost_difference"), pl.col("outcome") == "beaten"
     money = difference.abs().round(4).cast(pl.String)
-    dearer = difference > 1e-9
-    reason = (pl.when(~beaten).then(None).when(dearer.fill_null(False)).then(pl.lit("cost"))
-              .when(pl.col("full")).then(pl.lit("capacity")).otherwise(pl.lit("rules")))
+    # Where part of the demand is open, no cost keeps a bid out: something else does.
+    lost_on_cost = (beaten & ~pl.col("is_open") & (difference > SAME_COST)).fill_null(False)
+    reason = (
+        pl.when(~beaten)
+        .then(None)
+        .when(lost_on_cost)
+        .then(pl.lit("cost"))
+        .when(pl.col("full"))
+        .then(pl.lit("capacity"))
+        .otherwise(pl.lit("rules"))
+    )
     text = (
-        pl.when(~beaten).then(
-            pl.format("awarded {} units by {}", pl.col("quantity").round(3), "mode"))
-        .when(dearer.fill_null(False)).then(
-            pl.format("costs {} more per unit on arrival than what was awarded", money))
-        .when(pl.col("full")).then(pl.lit("its capacity is used up by other awards"))
-        .when(difference.is_null()).then(
-            pl.lit("passes every gate, but award sizes or rules leave no room for an award"))
-        .otherwise(pl.format(
-            "costs {} less per unit, but award size, number of suppliers, tooling or "
-            "onboarding make the whole plan dearer", money)))
+        pl.when(~beaten)
+        .then(pl.format("awarded {} units by {}", pl.col("quantity").round(3), "mode"))
+        .when(lost_on_cost)
+        .then(pl.format("costs {} more per unit on arrival than what was awarded", money))
+        .when(pl.col("full"))
+        .then(pl.lit("its capacity is used up by other awards"))
+        .when(pl.col("is_open"))
+        .then(pl.lit("passes every gate, but award sizes or rules leave no room for an award"))
+        .when(difference.abs() <= SAME_COST)
+        .then(pl.lit("costs the same per unit as what was awarded"))
+        .otherwise(
+            pl.format(
+                "costs {} less per unit, but award size, number of suppliers, tooling or "
+                "onboarding make the whole plan dearer",
+                money,
+            )
+        )
+    )
     return frame.with_columns(
-        reason=reason, text=text, distance=pl.when(beaten & dearer).then(difference),
-        unit=pl.when(beaten & dearer).then(pl.lit(REASONS["ceiling"])),
-        standard=pl.lit(None, dtype=pl.String))
+        reason=reason,
+        text=text,
+        distance=pl.when(lost_on_cost).then(difference),
+        unit=pl.when(lost_on_cost).then(pl.lit(REASONS["ceiling"])),
+        standard=pl.lit(None, dtype=pl.String),
+    )
 
 
 def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
     network, supplier = arrays.network, arrays.bids.supplier[r.bid]
     reasons, units = list(REASONS), list(REASONS.values())
     modes = pl.Series([*MODES, None], dtype=pl.String)
-    standards = pl.Series([*arrays.capability.standards.keys, None], dtype=pl.String)
-    frame = pl.DataFrame({
-        "demand": network.demands["demand"].gather(r.demand),
-        "supplier": network.suppliers["supplier"].gather(supplier),
-        "bid": network.bids["bid"].gather(r.bid),
-        "outcome": pl.repeat("rejected", r.demand.size, eager=True),
-        "mode": modes.gather(np.where(r.mode < 0, len(MODES), r.mode)),
-        "reason": pl.Series(reasons, dtype=pl.String).gather(r.reason.astype(np.int64)),
-        "distance": r.distance,
-        "unit": pl.Series(units, dtype=pl.String).gather(r.reason.astype(np.int64)),
-        "standard": standards.gather(
-            np.where(r.standard < 0, standards.len() - 1, r.standard)),
-    }).with_columns(
+    standards = pl.Series([*arrays.capability.standards.standards, None], dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(r.demand),
+            "supplier": network.suppliers["supplier"].gather(supplier),
+            "bid": network.bids["bid"].gather(r.bid),
+            "outcome": pl.repeat("rejected", r.demand.size, eager=True),
+            "mode": modes.gather(np.where(r.mode < 0, len(MODES), r.mode)),
+            "reason": pl.Series(reasons, dtype=pl.String).gather(r.reason.astype(np.int64)),
+            "distance": r.distance,
+            "unit": pl.Series(units, dtype=pl.String).gather(r.reason.astype(np.int64)),
+            "standard": standards.gather(np.where(r.standard < 0, standards.len() - 1, r.standard)),
+        }
+    ).with_columns(
         landed_cost_per_unit=pl.lit(None, dtype=pl.Float64),
         cost_difference=pl.lit(None, dtype=pl.Float64),
-        quantity=pl.lit(None, dtype=pl.Float64))
+        quantity=pl.lit(None, dtype=pl.Float64),
+    )
     figure = pl.col("distance").round(4).cast(pl.String)
     sentence = {
         "terms": pl.format("its price holds to a place {} km away, in another economy", figure),
@@ -216,8 +280,10 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
         "on_time": pl.format("its on-time rate is {} below the limit", figure),
         "standard": pl.format("lacks {}", pl.col("standard")),
         "certificate_date": pl.format(
-            "its {} certificate misses the due date by {} days", pl.col("standard"),
-            pl.col("distance").cast(pl.Int64)),
+            "its {} certificate misses the due date by {} days",
+            pl.col("standard"),
+            pl.col("distance").cast(pl.Int64),
+        ),
         "lane": pl.format("no mode it bids for connects the two places, {} km apart", figure),
         "quantity": pl.format("its smallest award is {} units above what may be given", figure),
         "delivery": pl.format("arrives {} days too late by {}", figure, pl.col("mode")),

@@ -19,8 +19,18 @@ from matcher.options import Options
 from matcher.reference.incoterms import incoterms
 from matcher.reference.modes import AIR_KG_PER_M3
 
-TERMS = ("price", "origin_charges", "export", "freight", "insurance", "duty", "import",
-         "carrying", "quality", "payment_terms")
+TERMS = (
+    "price",
+    "origin_charges",
+    "export",
+    "freight",
+    "insurance",
+    "duty",
+    "import",
+    "carrying",
+    "quality",
+    "payment_terms",
+)
 
 DAYS_PER_YEAR = 365.0
 # Cover of 110 % of the price is the least that the C terms ask for (Incoterms 2020, CIF A5).
@@ -54,7 +64,8 @@ def duty_rates(arrays: Arrays) -> DutyRates:
     ).sort("length", "named")
     # Broad rows first, so that what is written later is the more specific.
     for hs, origin, destination, value in frame.select(
-            "hs", "origin", "destination", "rate").iter_rows():
+        "hs", "origin", "destination", "rate"
+    ).iter_rows():
         if destination not in index or (origin is not None and origin not in index):
             continue
         rows = np.flatnonzero(np.char.startswith(codes, hs or ""))
@@ -64,8 +75,9 @@ def duty_rates(arrays: Arrays) -> DutyRates:
     return DutyRates(code=code.astype(np.int32), rate=rate)
 
 
-def landed_cost(arrays: Arrays, links: Links, duties: DutyRates, options: Options,
-                pipeline_days: Floats) -> Floats:
+def landed_cost(
+    arrays: Arrays, links: Links, duties: DutyRates, options: Options, pipeline_days: Floats
+) -> Floats:
     """Landed cost per unit of each option, shape (terms, options), in the order of `TERMS`.
 
     Parameters
@@ -81,13 +93,15 @@ def landed_cost(arrays: Arrays, links: Links, duties: DutyRates, options: Option
     - origin charges, export, freight, insurance, import: (1 − h) × the charge; export and import
       are the economy's cost per container ÷ units per container, 0 within one economy
     - freight = cost per container ÷ units per container + cost per kg × chargeable kg
-    - insurance = rate × 1.1 × (price + origin + export + freight, as far as not held)
+    - insurance = rate × 1.1 × (price + origin + export + freight, as far as not held); 0 within
+      one place
     - duty = rate × customs value × (1 − h); the customs value is what the goods have cost up to
       the border of the importing economy (CIF), or without freight and insurance where the
       economy values FOB
     - carrying = price × carrying rate × pipeline days ÷ 365
     - quality = ppm ÷ 10⁶ × cost of a defect
-    - payment terms = − price × carrying rate × payment days ÷ 365
+    - payment terms = − price × carrying rate × payment days ÷ 365, from the factory gate on, so
+      that with carrying it makes the capital that is really tied up
     """
     bids, components, economies = arrays.bids, arrays.components, arrays.economies
     network, terms = arrays.network, incoterms()
@@ -100,45 +114,63 @@ def landed_cost(arrays: Arrays, links: Links, duties: DutyRates, options: Option
     price = arrays.tiers.price[options.tier]
 
     origin_charges = _unless(terms.origin[incoterm], bids.origin_charges[bid])
-    export = _unless(terms.export[incoterm] | ~crosses, economies.export_cost[origin]
-                     * container_share)
+    export = _unless(
+        terms.export[incoterm] | ~crosses, economies.export_cost[origin] * container_share
+    )
     weight = components.weight_kg[component]
     chargeable = np.where(
         options.mode == AIR,
-        np.maximum(weight, components.volume_m3[component] * AIR_KG_PER_M3), weight)
-    full_freight = (links.cost_per_container[options.link, options.mode] * container_share
-                    + links.cost_per_kg[options.link, options.mode] * chargeable)
+        np.maximum(weight, components.volume_m3[component] * AIR_KG_PER_M3),
+        weight,
+    )
+    full_freight = (
+        links.cost_per_container[options.link, options.mode] * container_share
+        + links.cost_per_kg[options.link, options.mode] * chargeable
+    )
     freight_held = terms.freight[incoterm]
     freight = _unless(freight_held, full_freight)
     insurance_held = terms.insurance[incoterm]
     shipped_value = price + origin_charges + export + freight
-    insurance = _unless(insurance_held, network.insurance_rate * INSURED_SHARE * shipped_value)
+    stays = arrays.suppliers.place[bids.supplier[bid]] == arrays.demands.place[demand]
+    insurance = _unless(
+        insurance_held | stays, network.insurance_rate * INSURED_SHARE * shipped_value
+    )
 
     cif_value = shipped_value + insurance
     # Where customs value FOB, main carriage and insurance are taken out whoever paid them.
     fob_value = price + origin_charges + export
     fob_value -= np.where(freight_held, full_freight, 0.0)
-    fob_value -= np.where(insurance_held,
-                          network.insurance_rate * INSURED_SHARE * price, 0.0)
-    customs_value = np.where(economies.fob_valuation[destination], np.maximum(fob_value, 0.0),
-                             cif_value)
+    fob_value -= np.where(insurance_held, network.insurance_rate * INSURED_SHARE * price, 0.0)
+    customs_value = np.where(
+        economies.fob_valuation[destination], np.maximum(fob_value, 0.0), cif_value
+    )
     rate = duties.rate[duties.code[component], origin, destination]
     duty = _unless(terms.duty[incoterm], rate * customs_value)
-    imports = _unless(terms.imports[incoterm] | ~crosses, economies.import_cost[destination]
-                      * container_share)
+    imports = _unless(
+        terms.imports[incoterm] | ~crosses, economies.import_cost[destination] * container_share
+    )
     capital = price * (network.carrying_rate / DAYS_PER_YEAR)
-    return np.stack([
-        price, origin_charges, export, freight, insurance, duty, imports,
-        capital * pipeline_days,
-        bids.ppm[bid] * 1e-6 * components.defect_cost[component],
-        -capital * bids.payment_days[bid],
-    ])
+    return np.stack(
+        [
+            price,
+            origin_charges,
+            export,
+            freight,
+            insurance,
+            duty,
+            imports,
+            capital * pipeline_days,
+            bids.ppm[bid] * 1e-6 * components.defect_cost[component],
+            -capital * bids.payment_days[bid],
+        ]
+    )
 
 
 def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
     """Cost of having an award at all, in the network's currency: tooling and the lane's own."""
-    cost: Floats = (arrays.bids.tooling_cost[options.bid]
-                    + links.fixed_cost[options.link, options.mode])
+    cost: Floats = (
+        arrays.bids.tooling_cost[options.bid] + links.fixed_cost[options.link, options.mode]
+    )
     return cost
 
 

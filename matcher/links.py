@@ -72,8 +72,9 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
     domestic = places.economy[start] == places.economy[end]
 
     data = modes()
-    direct = great_circle_km(places.latitude[start], places.longitude[start],
-                             places.latitude[end], places.longitude[end])
+    direct = great_circle_km(
+        places.latitude[start], places.longitude[start], places.latitude[end], places.longitude[end]
+    )
     km = direct[:, None] * data.detour[None, :]
     points = np.column_stack([places.latitude, places.longitude])
     km[:, SEA] = sea_routes(points, start, end).sea_km
@@ -93,13 +94,27 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
         figure[same_place] = 0.0
     fixed = np.zeros(km.shape)
     _own_lanes(arrays, code, connected, days, per_container, per_kg, fixed)
-    return Links(num_places=num_places, code=code, connected=connected, days=days,
-                 cost_per_container=per_container, cost_per_kg=per_kg, fixed_cost=fixed,
-                 direct_km=direct)
+    return Links(
+        num_places=num_places,
+        code=code,
+        connected=connected,
+        days=days,
+        cost_per_container=per_container,
+        cost_per_kg=per_kg,
+        fixed_cost=fixed,
+        direct_km=direct,
+    )
 
 
-def _own_lanes(arrays: Arrays, code: Ints, connected: Bools, days: Floats, per_container: Floats,
-               per_kg: Floats, fixed: Floats) -> None:
+def _own_lanes(
+    arrays: Arrays,
+    code: Ints,
+    connected: Bools,
+    days: Floats,
+    per_container: Floats,
+    per_kg: Floats,
+    fixed: Floats,
+) -> None:
     """Write the network's lanes over the computed figures; what a lane leaves open stays."""
     lanes = arrays.network.lanes
     if lanes.is_empty():
@@ -113,7 +128,8 @@ def _own_lanes(arrays: Arrays, code: Ints, connected: Bools, days: Floats, per_c
     mode = np.array([MODES.index(name) for name in lanes["mode"].to_list()], dtype=np.int32)[used]
     own_days, own_container, own_kg = (
         lanes[column].fill_null(np.nan).to_numpy()[used]
-        for column in ("days", "cost_per_container", "cost_per_kg"))
+        for column in ("days", "cost_per_container", "cost_per_kg")
+    )
     connected[row, mode] = True
     days[row, mode] = np.where(np.isnan(own_days), days[row, mode], own_days)
     priced = ~(np.isnan(own_container) & np.isnan(own_kg))
@@ -122,9 +138,17 @@ def _own_lanes(arrays: Arrays, code: Ints, connected: Bools, days: Floats, per_c
     fixed[row, mode] = lanes["fixed_cost"].to_numpy()[used]
     unknown = ~np.isfinite(days[row, mode]) | ~np.isfinite(per_container[row, mode])
     if unknown.any():
-        raise InputError([
-            Issue("lane_without_distance", "lanes", None, None,
-                  " → ".join(lanes.row(int(used[i]))[:2]),
-                  f"no {MODES[mode[i]]} distance can be computed between these places",
-                  "state days and cost_per_container or cost_per_kg for the lane")
-            for i in np.flatnonzero(unknown)])
+        raise InputError(
+            [
+                Issue(
+                    "lane_without_distance",
+                    "lanes",
+                    None,
+                    None,
+                    " → ".join(lanes.row(int(used[i]))[:2]),
+                    f"no {MODES[mode[i]]} distance can be computed between these places",
+                    "state days and cost_per_container or cost_per_kg for the lane",
+                )
+                for i in np.flatnonzero(unknown)
+            ]
+        )

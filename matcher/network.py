@@ -12,7 +12,7 @@ from matcher.errors import Issue
 from matcher.tables import BY_NAME
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Network:
     """One complete problem, as columns.
 
@@ -46,6 +46,15 @@ class Network:
     trade_costs: pl.DataFrame
     rules: pl.DataFrame
     warnings: tuple[Issue, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all tables are equal; warnings do not count."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        return all(self.table(name).equals(other.table(name)) for name in BY_NAME)
+
+    def __hash__(self) -> int:
+        return hash(self.input_hash)
 
     @property
     def name(self) -> str:

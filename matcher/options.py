@@ -100,6 +100,19 @@ def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> Options:
     return sized(arrays, pairs, pair.astype(np.int32), mode.astype(np.int32), tier)
 
 
+def largest_award(arrays: Arrays, options: Options) -> Floats:
+    """Largest award of each option before order multiples: min(tier to, largest award, share cap
+    × quantity), in units."""
+    return _largest(arrays, options.demand, options.bid, options.tier)
+
+
+def _largest(arrays: Arrays, demand: Ints, bid: Ints, tier: Ints) -> Floats:
+    return np.minimum(
+        np.minimum(arrays.tiers.upper[tier], arrays.bids.max_quantity[bid]),
+        arrays.demands.share_cap[demand] * arrays.demands.quantity[demand],
+    )
+
+
 def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> Options:
     """Options with the smallest and largest award each allows.
 
@@ -110,8 +123,7 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> O
     demand, bid = pairs.demand[pair], pairs.bid[pair]
     quantity = demands.quantity[demand]
     lower = np.maximum(bids.moq[bid], tiers.lower[tier])
-    upper = np.minimum(np.minimum(tiers.upper[tier], bids.max_quantity[bid]),
-                       demands.share_cap[demand] * quantity)
+    upper = _largest(arrays, demand, bid, tier)
     single = demands.single_source[demand]
     # Single source: the only admissible award is the whole quantity, so a smaller upper limit
     # leaves the option empty (lower > upper) and the quantity gate rejects it.
@@ -123,6 +135,13 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> O
         # The slack keeps 3 × 0.1 from counting as more than 0.3.
         lower[stepped] = np.ceil(lower[stepped] / step - 1e-9) * step
         upper[stepped] = np.floor(upper[stepped] / step + 1e-9) * step
-    return Options(pair=pair, demand=demand, bid=bid, link=pairs.link[pair], mode=mode, tier=tier,
-                   lower=lower, upper=upper)
-
+    return Options(
+        pair=pair,
+        demand=demand,
+        bid=bid,
+        link=pairs.link[pair],
+        mode=mode,
+        tier=tier,
+        lower=lower,
+        upper=upper,
+    )

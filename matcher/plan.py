@@ -6,12 +6,20 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+)
 
 from matcher.errors import InputError, Issue
+from matcher.figures import count
 from matcher.landed_cost import TERMS
 from matcher.outcome import Found, Stopped
 
@@ -48,20 +56,20 @@ UNMET_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-class Coverage(BaseModel):
-    """How much of the demand is left unmet: Σ priority × unmet share, the first objective."""
+class _Claim(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Coverage(_Claim):
+    """How much of the demand is left unmet: Σ priority × unmet share, the first objective."""
 
     unmet: float = Field(ge=0)
     bound: float = Field(ge=0)
     proven: bool
 
 
-class Costs(BaseModel):
+class Costs(_Claim):
     """Totals in the plan's currency; ``total`` is their sum and the plan's ``best``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     landed: float
     fixed: float
@@ -69,14 +77,12 @@ class Costs(BaseModel):
     total: float
 
 
-class Result(BaseModel):
+class Result(_Claim):
     """What was found, why the search stopped, and what is proven.
 
     ``best`` is the cost of this plan, ``bound`` a proven lower bound on the cost of any plan that
     covers at least as much, ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     found: Found
     stopped: Stopped
@@ -88,10 +94,8 @@ class Result(BaseModel):
     detail: str = ""
 
 
-class Run(BaseModel):
+class Run(_Claim):
     """How the plan was made: all that is needed to make it again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: str
     engine_version: str
@@ -104,23 +108,29 @@ class Run(BaseModel):
     seconds: float
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+def _encodable(text: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("half of a surrogate pair is no character")
+    return text
 
 
-_PYTHON_TYPES: dict[pl.DataType, type] = {
-    pl.String(): str, pl.Int64(): int, pl.Float64(): float, pl.Date(): date,
+_JSON_TYPES: dict[pl.DataType, Any] = {
+    pl.String(): Annotated[str, AfterValidator(_encodable)],
+    pl.Int64(): Annotated[int, Field(ge=0, le=2**31)],
+    pl.Float64(): float,
+    pl.Date(): date,
 }
 
 
-def _row_model(name: str, schema: dict[str, pl.DataType], *required: str) -> type[_Strict]:
+def _row_model(name: str, schema: dict[str, pl.DataType], *required: str) -> type[_Claim]:
     """The JSON form of a row; what is not required may be left out."""
     columns: dict[str, Any] = {
-        column: (_PYTHON_TYPES[dtype], ...) if column in required
-        else (_PYTHON_TYPES[dtype] | None, None)
+        column: (_JSON_TYPES[dtype], ...)
+        if column in required
+        else (_JSON_TYPES[dtype] | None, None)
         for column, dtype in schema.items()
     }
-    return create_model(name, __base__=_Strict, **columns)
+    return create_model(name, __base__=_Claim, **columns)
 
 
 _Award = _row_model("Award", AWARD_SCHEMA, "demand", "bid", "quantity")
@@ -128,7 +138,7 @@ _Supplier = _row_model("Supplier", SUPPLIER_SCHEMA, "supplier")
 _Unmet = _row_model("Unmet", UNMET_SCHEMA, "demand", "quantity")
 
 
-class _Document(_Strict):
+class _Document(_Claim):
     """A plan as JSON. Only ``awards`` is needed: what a person leaves out is not judged."""
 
     format: Literal["matcher plan 1"] = "matcher plan 1"
@@ -186,7 +196,9 @@ class Plan:
             if part is not None:
                 document[name] = part.model_dump(mode="json")
         for name, frame in (
-            ("awards", self.awards), ("suppliers", self.suppliers), ("unmet", self.unmet),
+            ("awards", self.awards),
+            ("suppliers", self.suppliers),
+            ("unmet", self.unmet),
         ):
             if frame is not None:
                 document[name] = _rows(frame)
@@ -199,8 +211,7 @@ class Plan:
 
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.with_columns(
-        pl.col(pl.Date).dt.to_string("iso")).to_dicts()
+    rows: list[dict[str, Any]] = frame.with_columns(pl.col(pl.Date).dt.to_string("iso")).to_dicts()
     return [{key: value for key, value in row.items() if value is not None} for row in rows]
 
 
@@ -212,16 +223,16 @@ def _verdict(plan: Plan, result: Result) -> str:
     money = f"{result.best:,.2f} {plan.currency}"
     used = plan.awards["supplier"].n_unique()
     unmet = 0 if plan.unmet is None else plan.unmet.height
-    covered = "every demand" if unmet == 0 else f"all but {unmet} demands in full"
+    covered = "every demand" if unmet == 0 else f"all but {count(unmet, 'demand')} in full"
     proof = "no bound was proven"
     if result.found == "optimal":
         proof = "proven optimal"
     elif result.gap is not None:
-        proof = f"at most {result.gap:.2%} above the optimum, not proven optimal"
+        proof = f"not proven optimal, the optimum is at most {result.gap:.2%} lower"
     if not result.coverage.proven:
         proof += "; more coverage may be possible"
-    return (f"{plan.awards.height} awards to {used} suppliers cover {covered} "
-            f"for {money} landed: {proof}.")
+    awards, suppliers = count(plan.awards.height, "award"), count(used, "supplier")
+    return f"{awards} to {suppliers} cover {covered} for {money} landed: {proof}."
 
 
 def plan_from_dict(document: object, source: str = "plan") -> Plan:
@@ -235,17 +246,30 @@ def plan_from_dict(document: object, source: str = "plan") -> Plan:
     try:
         parsed = _Document.model_validate(document)
     except ValidationError as error:
-        raise InputError([
-            Issue("bad_plan", source, None, "/" + "/".join(str(part) for part in found["loc"]),
-                  None if isinstance(found["input"], dict | list) else str(found["input"]),
-                  found["msg"][:1].lower() + found["msg"][1:], "see docs/plan-format.md")
-            for found in error.errors()]) from None
+        raise InputError(
+            [
+                Issue(
+                    "bad_plan",
+                    source,
+                    None,
+                    "/" + "/".join(str(part) for part in found["loc"]),
+                    None if isinstance(found["input"], dict | list) else str(found["input"]),
+                    found["msg"][:1].lower() + found["msg"][1:],
+                    "see docs/plan-format.md",
+                )
+                for found in error.errors()
+            ]
+        ) from None
     return Plan(
         awards=_frame(parsed.awards, AWARD_SCHEMA),
         suppliers=None if parsed.suppliers is None else _frame(parsed.suppliers, SUPPLIER_SCHEMA),
         unmet=None if parsed.unmet is None else _frame(parsed.unmet, UNMET_SCHEMA),
-        network=parsed.network, input_hash=parsed.input_hash, currency=parsed.currency,
-        result=parsed.result, run=parsed.run)
+        network=parsed.network,
+        input_hash=parsed.input_hash,
+        currency=parsed.currency,
+        result=parsed.result,
+        run=parsed.run,
+    )
 
 
 def _frame(rows: list[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
@@ -266,18 +290,62 @@ def read_plan(path: str | Path) -> Plan:
             return _plan_from_csv(path)
         document = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError([Issue("unreadable", str(path), None, None, None,
-                                error.strerror or str(error),
-                                "give the path of a plan that can be read")]) from None
+        raise InputError(
+            [
+                Issue(
+                    "unreadable",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    error.strerror or str(error),
+                    "give the path of a plan that can be read",
+                )
+            ]
+        ) from None
     except UnicodeDecodeError as error:
-        raise InputError([Issue("wrong_encoding", str(path), None, None, None,
-                                f"byte {error.start} is not UTF-8", "save it as UTF-8")]) from None
+        raise InputError(
+            [
+                Issue(
+                    "wrong_encoding",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    f"byte {error.start} is not UTF-8",
+                    "save it as UTF-8",
+                )
+            ]
+        ) from None
     except json.JSONDecodeError as error:
-        raise InputError([Issue("bad_json", str(path), error.lineno, None, None, error.msg,
-                                "give a plan as JSON, or a .csv of awards")]) from None
-    except RecursionError:
-        raise InputError([Issue("bad_json", str(path), None, None, None, "nested too deeply",
-                                "give a plan as JSON, or a .csv of awards")]) from None
+        raise InputError(
+            [
+                Issue(
+                    "bad_json",
+                    str(path),
+                    error.lineno,
+                    None,
+                    None,
+                    error.msg,
+                    "give a plan as JSON, or a .csv of awards",
+                )
+            ]
+        ) from None
+    except (RecursionError, ValueError) as error:  # a number of thousands of digits
+        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(
+            [
+                Issue(
+                    "bad_json",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    problem,
+                    "give a plan as JSON, or a .csv of awards",
+                )
+            ]
+        ) from None
     return plan_from_dict(document, path.name)
 
 
@@ -286,8 +354,21 @@ def _plan_from_csv(path: Path) -> Plan:
     try:
         frame = pl.read_csv(text.encode(), infer_schema=False) if text.strip() else pl.DataFrame()
     except pl.exceptions.PolarsError as error:
-        raise InputError([Issue("bad_csv", path.name, None, None, None, str(error).split("\n")[0],
-                                "give a comma-separated file with a header")]) from None
-    rows = [{key: value for key, value in row.items() if value not in (None, "")}
-            for row in frame.to_dicts()]
+        raise InputError(
+            [
+                Issue(
+                    "bad_csv",
+                    path.name,
+                    None,
+                    None,
+                    None,
+                    str(error).split("\n")[0],
+                    "give a comma-separated file with a header",
+                )
+            ]
+        ) from None
+    rows = [
+        {key: value for key, value in row.items() if value not in (None, "")}
+        for row in frame.to_dicts()
+    ]
     return plan_from_dict({"awards": rows}, path.name)

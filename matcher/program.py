@@ -79,8 +79,11 @@ class Program:
     def __post_init__(self) -> None:
         m, n = self.matrix.shape
         for label, array, size in (
-            ("cost", self.cost, n), ("lower", self.lower, n), ("upper", self.upper, n),
-            ("integer", self.integer, n), ("row_lower", self.row_lower, m),
+            ("cost", self.cost, n),
+            ("lower", self.lower, n),
+            ("upper", self.upper, n),
+            ("integer", self.integer, n),
+            ("row_lower", self.row_lower, m),
             ("row_upper", self.row_upper, m),
         ):
             if array.shape != (size,):
@@ -123,7 +126,8 @@ class Program:
         activity = self.matrix @ x
         worst = 0.0
         for lower, upper, value in (
-            (self.row_lower, self.row_upper, activity), (self.lower, self.upper, x),
+            (self.row_lower, self.row_upper, activity),
+            (self.lower, self.upper, x),
         ):
             for bound, excess in ((lower, lower - value), (upper, value - upper)):
                 scale = np.maximum(1.0, np.abs(np.where(np.isfinite(bound), bound, 0.0)))

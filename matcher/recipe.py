@@ -187,15 +187,33 @@ class Recipe:
             low, high = each.metadata.get("limits", (None, None))
             value = getattr(self, each.name)
             if low is not None and not low <= value <= high:
-                issues.append(_issue(each.name, value, f"is not from {low:,g} to {high:,g}",
-                                     f"the default is {each.default:,g}"))
+                issues.append(
+                    _issue(
+                        each.name,
+                        value,
+                        f"is not from {low:,g} to {high:,g}",
+                        f"the default is {each.default:,g}",
+                    )
+                )
         if not 0 <= self.due_days[0] <= self.due_days[1] <= 10_000:
-            issues.append(_issue("due_days", self.due_days, "is not a range of days",
-                                 "write the earliest, then the latest day, from 0 to 10,000"))
+            issues.append(
+                _issue(
+                    "due_days",
+                    self.due_days,
+                    "is not a range of days",
+                    "write the earliest, then the latest day, from 0 to 10,000",
+                )
+            )
         pairs = self.demands * self.bids_per_demand
         if pairs > 2 * LARGEST:
-            issues.append(_issue("demands", self.demands, f"gives {pairs:,.0f} demand–bid pairs",
-                                 f"ask for at most {2 * LARGEST:,} in all"))
+            issues.append(
+                _issue(
+                    "demands",
+                    self.demands,
+                    f"gives {pairs:,.0f} demand–bid pairs",
+                    f"ask for at most {2 * LARGEST:,} in all",
+                )
+            )
         if issues:
             raise InputError(issues)
 
@@ -224,23 +242,36 @@ def recipe_for(candidates: int, **changes: Any) -> Recipe:
     500
     """
     if not SMALLEST <= candidates <= LARGEST:
-        raise InputError([_issue("candidates", candidates,
-                                 f"is not from {SMALLEST:,} to {LARGEST:,}",
-                                 "write a number in between")])
+        raise InputError(
+            [
+                _issue(
+                    "candidates",
+                    candidates,
+                    f"is not from {SMALLEST:,} to {LARGEST:,}",
+                    "write a number in between",
+                )
+            ]
+        )
     per_demand = 50 if candidates >= 500_000 else min(20, isqrt(candidates))
     demands = max(candidates // per_demand, 1)
     bids = per_demand / PASS_SHARE
-    sized = {"suppliers": max(demands // 2, ceil(bids * MEMBERS_PER_BID)), "demands": demands,
-             "bids_per_demand": bids, "lead_firms": min(max(demands // 50, 2), 40)}
+    sized = {
+        "suppliers": max(demands // 2, ceil(bids * MEMBERS_PER_BID)),
+        "demands": demands,
+        "bids_per_demand": bids,
+        "lead_firms": min(max(demands // 50, 2), 40),
+    }
     return Recipe(**(sized | changes))
 
 
-PRESETS: Final[Mapping[str, Recipe]] = MappingProxyType({
-    "small": recipe_for(4_000),
-    "medium": recipe_for(20_000),
-    "large": recipe_for(100_000, suppliers=2_000),
-    "huge": recipe_for(1_000_000),
-})
+PRESETS: Final[Mapping[str, Recipe]] = MappingProxyType(
+    {
+        "small": recipe_for(4_000),
+        "medium": recipe_for(20_000),
+        "large": recipe_for(100_000, suppliers=2_000),
+        "huge": recipe_for(1_000_000),
+    }
+)
 """Recipes by name: about 4,000, 20,000, 100,000 and 1,000,000 candidates."""
 
 

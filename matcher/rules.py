@@ -43,11 +43,7 @@ Rule = SupplierCount
 
 def rules_of(frame: pl.DataFrame) -> tuple[Rule, ...]:
     """The typed rules of a network's ``rules`` table, in its order."""
-
-    def whole(value: float | None) -> int | None:
-        return None if value is None else int(value)
-
     return tuple(
-        SupplierCount(row["rule"], row["scope"], row["of"], whole(row["min"]), whole(row["max"]))
+        SupplierCount(row["rule"], row["scope"], row["of"], row["min"], row["max"])
         for row in frame.iter_rows(named=True)
     )

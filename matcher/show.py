@@ -16,6 +16,7 @@ from rich.text import Text
 from matcher.check import Judgement
 from matcher.engines.base import Progress
 from matcher.errors import Issue
+from matcher.figures import count, money, quantity, unit_cost
 from matcher.landed_cost import TERMS
 from matcher.network import Network
 from matcher.outcome import gap
@@ -26,20 +27,16 @@ MANY_ISSUES = 40
 OBJECTIVES = {"coverage": "covering demand", "cost": "bringing the cost down"}
 
 
-def money(value: float) -> str:
-    """A sum of money, with two decimals."""
-    return f"{value:,.2f}"
-
-
-def quantity(value: float) -> str:
-    """A quantity, without decimals it does not need."""
-    return f"{value:,.4f}".rstrip("0").rstrip(".")
-
-
 def _table(title: str, *columns: tuple[str, bool]) -> Table:
     """A plain table; each column is a header and whether it holds figures."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False,
-                  header_style="dim")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+    )
     for header, figures in columns:
         table.add_column(header, justify="right" if figures else "left", no_wrap=figures)
     return table
@@ -47,25 +44,38 @@ def _table(title: str, *columns: tuple[str, bool]) -> Table:
 
 def show_issues(console: Console, issues: Sequence[Issue], headline: str) -> None:
     """Every issue with its place and its fix, under a headline that is a decision."""
-    console.print(Text(headline, style="bold red" if any(
-        issue.severity == "error" for issue in issues) else "bold yellow"))
+    console.print(
+        Text(
+            headline,
+            style="bold red"
+            if any(issue.severity == "error" for issue in issues)
+            else "bold yellow",
+        )
+    )
     for issue in issues[:MANY_ISSUES]:
         value = "" if issue.value is None else f" [bold]'{escape(issue.value)}'[/]"
         mark = "[red]✗[/]" if issue.severity == "error" else "[yellow]![/]"
-        console.print(f" {mark} [cyan]{escape(issue.place)}[/]:{value} {escape(issue.problem)}\n"
-                      f"   [dim]→ {escape(issue.fix)}[/]", highlight=False, soft_wrap=True)
+        console.print(
+            f" {mark} [cyan]{escape(issue.place)}[/]:{value} {escape(issue.problem)}\n"
+            f"   [dim]→ {escape(issue.fix)}[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(issues) > MANY_ISSUES:
         console.print(f"   … and {len(issues) - MANY_ISSUES} more; --json lists all")
 
 
 def show_network(console: Console, network: Network) -> None:
     """The size of a network, and its warnings."""
-    counts = [f"{network.table(name).height:,} {name.replace('_', ' ')}" for name in (
-        "demands", "suppliers", "bids", "certificates", "resources")]
+    counts = [
+        f"{network.table(name).height:,} {name.replace('_', ' ')}"
+        for name in ("demands", "suppliers", "bids", "certificates", "resources")
+    ]
     console.print(f"[bold]{escape(network.name)}[/]: {', '.join(counts)}", highlight=False)
     if network.warnings:
-        show_issues(console, network.warnings,
-                    f"{len(network.warnings)} things are worth a look:")
+        show_issues(
+            console, network.warnings, f"{count(len(network.warnings), 'warning')}, worth a look:"
+        )
 
 
 def show_plan(console: Console, network: Network, plan: Plan) -> None:
@@ -76,10 +86,16 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
     if result is None or result.costs is None:
         return
     costs = result.costs
-    by_term = _table(f"Cost on arrival, {plan.currency}", ("", False), ("cost", True),
-                     ("share", True))
-    amounts = [(term.replace("_", " "), float(
-        (plan.awards[f"{term}_per_unit"] * plan.awards["quantity"]).sum())) for term in TERMS]
+    by_term = _table(
+        f"Cost on arrival, {plan.currency}", ("", False), ("cost", True), ("share", True)
+    )
+    amounts = [
+        (
+            term.replace("_", " "),
+            float((plan.awards[f"{term}_per_unit"] * plan.awards["quantity"]).sum()),
+        )
+        for term in TERMS
+    ]
     amounts += [("tooling and lanes", costs.fixed), ("onboarding", costs.onboarding)]
     for name, amount in amounts:
         if amount:
@@ -89,35 +105,70 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
     if result.best is not None:
         bound = "none" if result.bound is None else money(result.bound)
         distance = "unknown" if result.gap is None else f"{result.gap:.4%}"
-        console.print(f"best {money(result.best)}  bound {bound}  gap {distance}  "
-                      f"stopped: {result.stopped.replace('_', ' ')}", highlight=False)
+        console.print(
+            f"best {money(result.best)}  bound {bound}  gap {distance}  "
+            f"stopped: {result.stopped.replace('_', ' ')}",
+            highlight=False,
+        )
     _show_awards(console, network, plan)
     _show_unmet(console, plan)
 
 
 def _show_awards(console: Console, network: Network, plan: Plan) -> None:
-    largest = plan.awards.sort("landed_cost", descending=True).head(MANY_ROWS).join(
-        network.suppliers.select("supplier", "place").join(
-            network.places.select("place", "economy"), on="place"),
-        on="supplier", how="left", maintain_order="left")
-    table = _table(f"The {largest.height} largest of {plan.awards.height} awards",
-                   ("demand", False), ("supplier", False), ("from", False), ("by", False),
-                   ("quantity", True), ("landed/unit", True), ("landed", True), ("arrives", True))
+    largest = (
+        plan.awards.sort("landed_cost", descending=True)
+        .head(MANY_ROWS)
+        .join(
+            network.suppliers.select("supplier", "place").join(
+                network.places.select("place", "economy"), on="place"
+            ),
+            on="supplier",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    table = _table(
+        f"The {largest.height} largest of {plan.awards.height} awards",
+        ("demand", False),
+        ("supplier", False),
+        ("from", False),
+        ("by", False),
+        ("quantity", True),
+        ("landed/unit", True),
+        ("landed", True),
+        ("arrives", True),
+    )
     for row in largest.iter_rows(named=True):
-        table.add_row(escape(row["demand"]), escape(row["supplier"]), row["economy"], row["mode"],
-                      quantity(row["quantity"]), f"{row['landed_cost_per_unit']:,.4f}",
-                      money(row["landed_cost"]), str(row["arrival_date"]))
+        table.add_row(
+            escape(row["demand"]),
+            escape(row["supplier"]),
+            row["economy"],
+            row["mode"],
+            quantity(row["quantity"]),
+            unit_cost(row["landed_cost_per_unit"]),
+            money(row["landed_cost"]),
+            str(row["arrival_date"]),
+        )
     console.print(table)
 
 
 def _show_unmet(console: Console, plan: Plan) -> None:
     if plan.unmet is None or plan.unmet.is_empty():
         return
-    table = _table(f"Not covered in full: {plan.unmet.height} demands", ("demand", False),
-                   ("missing", True), ("share", True), ("because", False))
+    table = _table(
+        f"Not covered in full: {count(plan.unmet.height, 'demand')}",
+        ("demand", False),
+        ("missing", True),
+        ("share", True),
+        ("because", False),
+    )
     for row in plan.unmet.head(MANY_ROWS).iter_rows(named=True):
-        table.add_row(escape(row["demand"]), quantity(row["quantity"]), f"{row['share']:.1%}",
-                      escape(row["reason"] or ""))
+        table.add_row(
+            escape(row["demand"]),
+            quantity(row["quantity"]),
+            f"{row['share']:.1%}",
+            escape(row["reason"] or ""),
+        )
     console.print(table)
     if plan.unmet.height > MANY_ROWS:
         console.print(f"… and {plan.unmet.height - MANY_ROWS} more in the plan")
@@ -130,8 +181,11 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
         figures = ""
         if finding.claimed is not None or finding.actual is not None:
             figures = f" [dim](plan: {finding.claimed}, judge: {finding.actual})[/]"
-        console.print(f" [red]✗[/] [cyan]{finding.code}[/] {escape(finding.message)}{figures}",
-                      highlight=False, soft_wrap=True)
+        console.print(
+            f" [red]✗[/] [cyan]{finding.code}[/] {escape(finding.message)}{figures}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(judgement.findings) > MANY_ISSUES:
         console.print(f"   … and {len(judgement.findings) - MANY_ISSUES} more; --json lists all")
 
@@ -139,14 +193,26 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
 def show_why(console: Console, headline: str, rows: pl.DataFrame, currency: str) -> None:
     """An explanation: its headline and the pairs behind it."""
     console.print(Text(headline, style="bold"))
-    table = _table("", ("demand", False), ("supplier", False), ("bid", False), ("outcome", False),
-                   (f"{currency}/unit", True), ("why", False))
+    table = _table(
+        "",
+        ("demand", False),
+        ("supplier", False),
+        ("bid", False),
+        ("outcome", False),
+        (f"{currency}/unit", True),
+        ("why", False),
+    )
     style = {"awarded": "green", "beaten": "yellow", "rejected": "red"}
     for row in rows.iter_rows(named=True):
         cost = row["landed_cost_per_unit"]
-        table.add_row(escape(row["demand"]), escape(row["supplier"]), escape(row["bid"]),
-                      Text(row["outcome"], style=style[row["outcome"]]),
-                      "" if cost is None else f"{cost:,.4f}", escape(row["text"]))
+        table.add_row(
+            escape(row["demand"]),
+            escape(row["supplier"]),
+            escape(row["bid"]),
+            Text(row["outcome"], style=style[row["outcome"]]),
+            unit_cost(cost),
+            escape(row["text"]),
+        )
     console.print(table)
 
 
@@ -154,16 +220,23 @@ class ProgressLine:
     """One line that follows a solve with best, bound and gap; nothing where nobody watches."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(console=console, transient=True, refresh_per_second=4) if (
-            console.is_terminal) else None
+        self._live = (
+            Live(console=console, transient=True, refresh_per_second=4)
+            if (console.is_terminal)
+            else None
+        )
 
     def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._live is not None:
             self._live.stop()
 
@@ -175,5 +248,9 @@ class ProgressLine:
         bound = "none yet" if progress.bound is None else money(progress.bound)
         distance = gap(progress.best, progress.bound)
         shown = "" if distance is None else f"  gap {distance:.3%}"
-        self._live.update(Text(f"{progress.seconds:5.1f} s  {OBJECTIVES[objective]}: best {best}  "
-                               f"bound {bound}{shown}  (Ctrl-C keeps the best)"))
+        self._live.update(
+            Text(
+                f"{progress.seconds:5.1f} s  {OBJECTIVES[objective]}: best {best}  "
+                f"bound {bound}{shown}  (Ctrl-C keeps the best)"
+            )
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from matcher.assemble import awards_frame, costs_of, suppliers_frame, unmet_fram
 from matcher.candidates import Screening, screen
 from matcher.engines import engine as engine_named
 from matcher.engines.base import Engine, Limits, Outcome, Progress
+from matcher.errors import InputError, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
 from matcher.outcome import Found, Stopped, gap
@@ -61,7 +63,7 @@ def solve(
     Raises
     ------
     InputError
-        A lane cannot be costed.
+        A limit makes no sense, or a lane cannot be costed.
     EngineUnavailable, EngineCrashed
         The engine is unknown or not installed, or died before it gave any answer.
 
@@ -74,7 +76,7 @@ def solve(
     """
     began = time.monotonic()
     solver = engine_named(engine)
-    limits = Limits(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
+    limits = _limits(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
     arrays = to_arrays(network)
     screening = screen(arrays)
     formulation = formulate(arrays, screening.candidates)
@@ -82,15 +84,52 @@ def solve(
     final = cost or coverage
     result, x = _result(formulation, coverage, cost)
     plan = _plan(arrays, screening, formulation, x, result)
-    run = Run(engine=final.engine, engine_version=final.version, versions=_versions(), seed=seed,
-              threads=threads, time_limit_s=time_limit_s, gap_limit=gap_limit,
-              candidates=screening.candidates.size, seconds=time.monotonic() - began)
+    run = Run(
+        engine=final.engine,
+        engine_version=final.version,
+        versions=_versions(),
+        seed=seed,
+        threads=threads,
+        time_limit_s=time_limit_s,
+        gap_limit=gap_limit,
+        candidates=screening.candidates.size,
+        seconds=time.monotonic() - began,
+    )
     return replace(plan, run=run)
 
 
+def _limits(
+    time_s: float, gap_limit: float, threads: int, seed: int, memory_bytes: int | None
+) -> Limits:
+    """The limits, if they make sense."""
+    issues = [
+        Issue("bad_option", "solve", None, name, str(value), "is out of range", fix)
+        for name, value, is_fine, fix in (
+            ("time_limit_s", time_s, 0 < time_s < math.inf, "give seconds above 0"),
+            ("gap_limit", gap_limit, 0 <= gap_limit <= 1, "give a share from 0 to 1"),
+            ("threads", threads, threads >= 1, "give 1 or more"),
+            ("seed", seed, seed >= 0, "give 0 or more"),
+            (
+                "memory_limit_bytes",
+                memory_bytes,
+                memory_bytes is None or memory_bytes > 0,
+                "give bytes above 0, or None",
+            ),
+        )
+        if not is_fine
+    ]
+    if issues:
+        raise InputError(issues)
+    return Limits(time_s, gap_limit, threads, seed, memory_bytes)
+
+
 def _lexicographic(
-    solver: Engine, formulation: Formulation, limits: Limits, began: float,
-    on_progress: Callable[[str, Progress], None] | None, cancelled: Callable[[], bool] | None,
+    solver: Engine,
+    formulation: Formulation,
+    limits: Limits,
+    began: float,
+    on_progress: Callable[[str, Progress], None] | None,
+    cancelled: Callable[[], bool] | None,
 ) -> tuple[Outcome, Outcome | None]:
     """Minimise unmet demand, then landed cost without giving any of it up."""
 
@@ -105,18 +144,29 @@ def _lexicographic(
     coverage = solver.solve(
         formulation.coverage_program(),
         replace(limits, time_s=left() * COVERAGE_SHARE_OF_TIME, gap=0.0),
-        start=formulation.empty(), on_progress=told("coverage"), cancelled=cancelled)
-    if coverage.x is None or coverage.best is None or coverage.stopped in ("cancelled",
-                                                                          "memory_limit"):
+        start=formulation.empty(),
+        on_progress=told("coverage"),
+        cancelled=cancelled,
+    )
+    if (
+        coverage.x is None
+        or coverage.best is None
+        or coverage.stopped in ("cancelled", "memory_limit")
+    ):
         return coverage, None
     cost = solver.solve(
-        formulation.cost_program(coverage.best), replace(limits, time_s=left()),
-        start=coverage.x, on_progress=told("cost"), cancelled=cancelled)
+        formulation.cost_program(coverage.best),
+        replace(limits, time_s=left()),
+        start=coverage.x,
+        on_progress=told("cost"),
+        cancelled=cancelled,
+    )
     return coverage, cost
 
 
-def _result(formulation: Formulation, coverage: Outcome,
-            cost: Outcome | None) -> tuple[Result, Floats | None]:
+def _result(
+    formulation: Formulation, coverage: Outcome, cost: Outcome | None
+) -> tuple[Result, Floats | None]:
     """What both searches together found and proved."""
     if coverage.x is None or coverage.best is None:
         return Result(found=coverage.found, stopped=coverage.stopped, detail=coverage.detail), None
@@ -127,32 +177,60 @@ def _result(formulation: Formulation, coverage: Outcome,
         x = coverage.x
         stopped: Stopped = coverage.stopped if cost is None else cost.stopped
         bound = None if cost is None else cost.bound
-        return Result(found="feasible", stopped=stopped, coverage=summary, bound=bound,
-                      best=formulation.program.objective(x),
-                      detail=coverage.detail if cost is None else cost.detail), x
+        return Result(
+            found="feasible",
+            stopped=stopped,
+            coverage=summary,
+            bound=bound,
+            best=formulation.program.objective(x),
+            detail=coverage.detail if cost is None else cost.detail,
+        ), x
     found: Found = "optimal" if proven and cost.found == "optimal" else "feasible"
     stopped = cost.stopped if proven or cost.stopped != "proved" else coverage.stopped
-    return Result(found=found, stopped=stopped, coverage=summary, best=cost.best,
-                  bound=cost.bound, detail=cost.detail), cost.x
+    return Result(
+        found=found,
+        stopped=stopped,
+        coverage=summary,
+        best=cost.best,
+        bound=cost.bound,
+        detail=cost.detail,
+    ), cost.x
 
 
-def _plan(arrays: Arrays, screening: Screening, formulation: Formulation, x: Floats | None,
-          result: Result) -> Plan:
+def _plan(
+    arrays: Arrays, screening: Screening, formulation: Formulation, x: Floats | None, result: Result
+) -> Plan:
     network, candidates = arrays.network, formulation.candidates
-    rows, quantity = (np.empty(0, dtype=np.int64), np.empty(0)) if x is None else (
-        formulation.awards(x))
+    rows, quantity = (
+        (np.empty(0, dtype=np.int64), np.empty(0)) if x is None else (formulation.awards(x))
+    )
     awards = awards_frame(arrays, candidates, rows, quantity)
     suppliers = suppliers_frame(network.suppliers, awards)
     unmet = unmet_frame(arrays, screening.candidates, screening.rejections, awards)
     if x is not None:
         costs = costs_of(awards, suppliers)
-        # A solver's rounding may put its bound a hair above the exact cost of its own optimum.
-        bound = None if result.bound is None else min(result.bound, costs.total)
-        result = result.model_copy(update={
-            "costs": costs, "best": costs.total, "bound": bound,
-            "gap": gap(costs.total, bound)})
-    return Plan(awards=awards, suppliers=suppliers, unmet=unmet, network=network.name,
-                input_hash=network.input_hash, currency=network.currency, result=result)
+        bound = result.bound
+        # A solver's rounding may put its bound a hair above the exact cost of its own optimum; a
+        # bound that is further above would be a lie, and is left for the judge to find.
+        if bound is not None and costs.total < bound <= costs.total + 1e-6 * abs(costs.total):
+            bound = costs.total
+        result = result.model_copy(
+            update={
+                "costs": costs,
+                "best": costs.total,
+                "bound": bound,
+                "gap": gap(costs.total, bound),
+            }
+        )
+    return Plan(
+        awards=awards,
+        suppliers=suppliers,
+        unmet=unmet,
+        network=network.name,
+        input_hash=network.input_hash,
+        currency=network.currency,
+        result=result,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Tiny random networks and their optima by trying everything; nothing here formulates a program.
 
-Landed costs come from `matcher.candidates` (tested by hand elsewhere); what may be awarded, and what
-is best, is decided here from the network's own tables.
+Landed costs come from `matcher.candidates` (tested by hand elsewhere); what may be awarded, and
+what is best, is decided here from the network's own tables.
 """
 
 from __future__ import annotations
@@ -42,15 +42,33 @@ def random_part(seed: int, *, whole: bool) -> Rows:
     k = f"n{seed}-"
     suppliers = int(r.integers(1, 4))
     components = int(r.integers(1, 3))
-    rows: Rows = {name: [] for name in (
-        "suppliers", "components", "demands", "bids", "resources", "usages", "tiers", "rules",
-        "certificates", "requirements")}
+    rows: Rows = {
+        name: []
+        for name in (
+            "suppliers",
+            "components",
+            "demands",
+            "bids",
+            "resources",
+            "usages",
+            "tiers",
+            "rules",
+            "certificates",
+            "requirements",
+        )
+    }
     for s in range(suppliers):
-        rows["suppliers"].append({
-            "supplier": f"{k}s{s}", "place": str(r.choice(["ha-noi", "penang"])),
-            "size_class": "small", "onboarding_cost": float(r.choice([0, 0, 3, 12]))})
-        rows["resources"].append({"resource": f"{k}r{s}", "supplier": f"{k}s{s}",
-                                  "capacity": float(r.integers(1, 9))})
+        rows["suppliers"].append(
+            {
+                "supplier": f"{k}s{s}",
+                "place": str(r.choice(["ha-noi", "penang"])),
+                "size_class": "small",
+                "onboarding_cost": float(r.choice([0, 0, 3, 12])),
+            }
+        )
+        rows["resources"].append(
+            {"resource": f"{k}r{s}", "supplier": f"{k}s{s}", "capacity": float(r.integers(1, 9))}
+        )
         if r.random() < 0.8:
             rows["certificates"].append({"supplier": f"{k}s{s}", "standard": "ISO 9001"})
     for c in range(components):
@@ -59,9 +77,14 @@ def random_part(seed: int, *, whole: bool) -> Rows:
             rows["requirements"].append({"component": f"{k}c{c}", "standard": "ISO 9001"})
     for d in range(int(r.integers(1, 3 + whole))):
         demand: dict[str, Any] = {
-            "demand": f"{k}d{d}", "lead_firm": "firm", "component": f"{k}c{r.integers(components)}",
-            "quantity": float(r.integers(2, 5)), "place": "ha-noi",
-            "due": date(2027, 12, 31), "priority": float(r.choice([1, 1, 2]))}
+            "demand": f"{k}d{d}",
+            "lead_firm": "firm",
+            "component": f"{k}c{r.integers(components)}",
+            "quantity": float(r.integers(2, 5)),
+            "place": "ha-noi",
+            "due": date(2027, 12, 31),
+            "priority": float(r.choice([1, 1, 2])),
+        }
         kind = r.random()
         if kind < 0.2:
             demand["single_source"] = True
@@ -77,43 +100,71 @@ def random_part(seed: int, *, whole: bool) -> Rows:
     for b in range(int(r.integers(2, 5))):
         s = int(r.integers(suppliers))
         bid: dict[str, Any] = {
-            "bid": f"{k}b{b}", "supplier": f"{k}s{s}", "component": f"{k}c{r.integers(components)}",
-            "price": float(r.integers(1, 10)), "currency": "USD", "incoterm": "DDP",
-            "lead_time_days": 5.0, "tooling_cost": float(r.choice([0, 0, 2, 7])),
-            "moq": float(r.choice([0, 0, 1, 2, 3])), "modes": "sea;road"}
+            "bid": f"{k}b{b}",
+            "supplier": f"{k}s{s}",
+            "component": f"{k}c{r.integers(components)}",
+            "price": float(r.integers(1, 10)),
+            "currency": "USD",
+            "incoterm": "DDP",
+            "lead_time_days": 5.0,
+            "tooling_cost": float(r.choice([0, 0, 2, 7])),
+            "moq": float(r.choice([0, 0, 1, 2, 3])),
+            "modes": "sea;road",
+        }
         if whole:
             bid["order_multiple"] = 1.0
             bid["modes"] = str(r.choice(["sea;road", "sea;air;road"]))
             if r.random() < 0.3:
-                rows["tiers"].append({"bid": bid["bid"], "from_quantity": 2.0,
-                                      "price": bid["price"] * 0.7})
+                rows["tiers"].append(
+                    {"bid": bid["bid"], "from_quantity": 2.0, "price": bid["price"] * 0.7}
+                )
         if r.random() < 0.2:
             bid["max_quantity"] = bid["moq"] + 1.0
         if r.random() < 0.8:
-            rows["usages"].append({"bid": bid["bid"], "resource": f"{k}r{s}",
-                                   "use_per_unit": float(r.choice([0.5, 1, 2]))})
+            rows["usages"].append(
+                {
+                    "bid": bid["bid"],
+                    "resource": f"{k}r{s}",
+                    "use_per_unit": float(r.choice([0.5, 1, 2])),
+                }
+            )
         rows["bids"].append(bid)
     if r.random() < 0.3:
-        rows["rules"].append({"rule": f"{k}rule", "kind": "supplier_count", "scope": "component",
-                              "of": f"{k}c0", "max": 1.0})
+        rows["rules"].append(
+            {
+                "rule": f"{k}rule",
+                "kind": "supplier_count",
+                "scope": "component",
+                "of": f"{k}c0",
+                "max": 1,
+            }
+        )
     return rows
 
 
 def join(parts: list[Rows]) -> Network:
     """One network of parts that share nothing but places, buyer and settings."""
     tables: dict[str, pl.DataFrame] = {
-        "network": pl.DataFrame({"name": ["tiny"], "currency": ["USD"],
-                                 "start": [date(2027, 1, 1)]}),
+        "network": pl.DataFrame(
+            {"name": ["tiny"], "currency": ["USD"], "start": [date(2027, 1, 1)]}
+        ),
         "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
-        "places": pl.DataFrame({"place": ["ha-noi", "penang"], "economy": ["VN", "MY"],
-                                "latitude": [21.0, 5.4], "longitude": [105.8, 100.3]}),
+        "places": pl.DataFrame(
+            {
+                "place": ["ha-noi", "penang"],
+                "economy": ["VN", "MY"],
+                "latitude": [21.0, 5.4],
+                "longitude": [105.8, 100.3],
+            }
+        ),
     }
     for name in parts[0]:
         rows = [row for part in parts for row in part[name]]
         if rows:
             columns = list(dict.fromkeys(key for row in rows for key in row))
             tables[name] = pl.DataFrame(
-                {column: [row.get(column) for row in rows] for column in columns}, strict=False)
+                {column: [row.get(column) for row in rows] for column in columns}, strict=False
+            )
     return network_from_tables(tables)
 
 
@@ -123,11 +174,17 @@ def optimum_of_whole(network: Network) -> Optimum:
     plans = np.zeros((1, 0))
     for d, quantity in enumerate(problem.quantity):
         whole = range(int(quantity) + 1)
-        ways = [way for way in product(whole, repeat=sum(pair[0] == d for pair in problem.pairs))
-                if sum(way) <= quantity]
-        plans = np.hstack([np.repeat(plans, len(ways), axis=0),
-                           np.tile(np.array(ways, dtype=np.float64).reshape(len(ways), -1),
-                                   (len(plans), 1))])
+        ways = [
+            way
+            for way in product(whole, repeat=sum(pair[0] == d for pair in problem.pairs))
+            if sum(way) <= quantity
+        ]
+        plans = np.hstack(
+            [
+                np.repeat(plans, len(ways), axis=0),
+                np.tile(np.array(ways, dtype=np.float64).reshape(len(ways), -1), (len(plans), 1)),
+            ]
+        )
     cost = np.zeros(len(plans))
     for i, pair in enumerate(problem.pairs):
         # Of the tiers and modes that allow a quantity, the cheapest carries it.
@@ -172,11 +229,17 @@ class _Problem:
         c = screen(arrays).candidates
         self.pairs = sorted({(int(d), int(b)) for d, b in zip(c.demand, c.bid, strict=True)})
         self.options: dict[tuple[int, int], list[tuple[float, float, float, float]]] = {
-            pair: [] for pair in self.pairs}
+            pair: [] for pair in self.pairs
+        }
         for i in range(c.size):
             self.options[int(c.demand[i]), int(c.bid[i])].append(
-                (float(c.lower[i]), float(c.upper[i]), float(c.unit_cost[i]),
-                 float(c.fixed_cost[i])))
+                (
+                    float(c.lower[i]),
+                    float(c.upper[i]),
+                    float(c.unit_cost[i]),
+                    float(c.fixed_cost[i]),
+                )
+            )
         self.quantity = network.demands["quantity"].to_numpy()
         self.priority = network.demands["priority"].to_numpy()
         self.rows = network.demands.to_dicts()
@@ -211,10 +274,14 @@ class _Problem:
                 for s in {self.supplier[i] for i in of}:
                     mine = [i for i in of if self.supplier[i] == s]
                     feasible &= plans[:, mine].sum(axis=1) <= (
-                        row["share_cap"] * self.quantity[d] + 1e-9)
+                        row["share_cap"] * self.quantity[d] + 1e-9
+                    )
         for rule in self.rules:
-            of = [i for i, pair in enumerate(self.pairs)
-                  if self.rows[pair[0]]["component"] == rule["of"]]
+            of = [
+                i
+                for i, pair in enumerate(self.pairs)
+                if self.rows[pair[0]]["component"] == rule["of"]
+            ]
             feasible &= self._count(awarded, of) <= rule["max"]
         return unmet, feasible
 
@@ -267,5 +334,7 @@ class _Problem:
         found = linprog(cost, A_ub=rows, b_ub=limits, bounds=program["bounds"])
         if not found.success:
             return np.inf, np.inf
-        return (everything + found.fun if unmet is None else unmet,
-                found.fun + program["fixed"] if unmet is not None else 0.0)
+        return (
+            everything + found.fun if unmet is None else unmet,
+            found.fun + program["fixed"] if unmet is not None else 0.0,
+        )

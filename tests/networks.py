@@ -19,26 +19,47 @@ Row = dict[str, Any]
 START = "2026-01-01"
 
 DEFAULTS: dict[str, Row] = {
-    "network": {"name": "Test", "currency": "USD", "start": START, "carrying_rate": 0.0,
-                "insurance_rate": 0.0},
+    "network": {
+        "name": "Test",
+        "currency": "USD",
+        "start": START,
+        "carrying_rate": 0.0,
+        "insurance_rate": 0.0,
+    },
     "lead_firms": {"lead_firm": "F"},
     "places": {"place": "P", "economy": "VN", "latitude": 20.0, "longitude": 106.0},
     "components": {"component": "C", "weight_kg": 1.0, "volume_m3": 0.001},
-    "demands": {"demand": "D", "lead_firm": "F", "component": "C", "quantity": 100.0,
-                "place": "P", "due": "2027-01-01"},
+    "demands": {
+        "demand": "D",
+        "lead_firm": "F",
+        "component": "C",
+        "quantity": 100.0,
+        "place": "P",
+        "due": "2027-01-01",
+    },
     "suppliers": {"place": "P", "size_class": "small"},
-    "bids": {"component": "C", "price": 1.0, "currency": "USD", "incoterm": "EXW",
-             "lead_time_days": 0.0},
-    "trade_costs": {"export_days": 0.0, "export_cost_usd_per_container": 0.0, "import_days": 0.0,
-                    "import_cost_usd_per_container": 0.0},
+    "bids": {
+        "component": "C",
+        "price": 1.0,
+        "currency": "USD",
+        "incoterm": "EXW",
+        "lead_time_days": 0.0,
+    },
+    "trade_costs": {
+        "export_days": 0.0,
+        "export_cost_usd_per_container": 0.0,
+        "import_days": 0.0,
+        "import_cost_usd_per_container": 0.0,
+    },
 }
 ALWAYS = ("network", "lead_firms", "places", "components", "demands")
 
 
 def frame(table: str, rows: list[Row]) -> pl.DataFrame:
     """The rows of a table, each on top of the table's defaults."""
-    return pl.DataFrame([DEFAULTS.get(table, {}) | row for row in rows], infer_schema_length=None,
-                        strict=False)
+    return pl.DataFrame(
+        [DEFAULTS.get(table, {}) | row for row in rows], infer_schema_length=None, strict=False
+    )
 
 
 def network(**tables: list[Row]) -> Network:

@@ -33,13 +33,25 @@ def test_gates_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "gates and cost, s" in out
 
 
-@pytest.mark.parametrize(("seconds", "mebibytes", "is_reached"), [
-    (1.9, 1023, True), (2.1, 1023, False), (1.9, 1025, False)])
+@pytest.mark.parametrize(
+    ("seconds", "mebibytes", "is_reached"),
+    [(1.9, 1023, True), (2.1, 1023, False), (1.9, 1025, False)],
+)
 def test_the_target_is_two_seconds_and_a_gibibyte_a_million(
-        seconds: float, mebibytes: int, is_reached: bool) -> None:
-    run = Gates(seed=0, pairs=1_000_000, bids=1, candidates=1, arrays_s=9.0, pairs_s=0.5,
-                gates_s=seconds - 0.5, loaded_bytes=1, peak_bytes=mebibytes * 2**20,
-                is_pinned=True)
+    seconds: float, mebibytes: int, is_reached: bool
+) -> None:
+    run = Gates(
+        seed=0,
+        pairs=1_000_000,
+        bids=1,
+        candidates=1,
+        arrays_s=9.0,
+        pairs_s=0.5,
+        gates_s=seconds - 0.5,
+        loaded_bytes=1,
+        peak_bytes=mebibytes * 2**20,
+        is_pinned=True,
+    )
     assert run.is_reached == is_reached
 
 
@@ -51,13 +63,25 @@ def family(tmp_path: Path) -> Path:
     (folder / "one").write_text("1 1\n10\n5\n8\n8\n")
     (folder / "best.csv").write_text(
         "instance,file,m_suppliers,n_demands,lower_bound,best_known,proven_optimal,source\n"
-        "one,one,1,1,13,13,1,by hand\n")
+        "one,one,1,1,13,13,1,by hand\n"
+    )
     return folder
 
 
 def test_families_as_json(capsys: pytest.CaptureFixture[str], family: Path) -> None:
-    code, out, _ = _run(capsys, "families", str(family), "--json", "--time-limit", "20",
-                        "--threads", "1", "--seeds", "0", "1")
+    code, out, _ = _run(
+        capsys,
+        "families",
+        str(family),
+        "--json",
+        "--time-limit",
+        "20",
+        "--threads",
+        "1",
+        "--seeds",
+        "0",
+        "1",
+    )
     runs = json.loads(out)
     assert code == 0
     assert len(runs) == 2
@@ -74,8 +98,9 @@ def test_families_as_a_table(capsys: pytest.CaptureFixture[str], family: Path) -
     assert "sscflp_holmberg one: 0.0000%" in err
 
 
-def test_an_impossible_value_fails_the_run(capsys: pytest.CaptureFixture[str],
-                                           family: Path) -> None:
+def test_an_impossible_value_fails_the_run(
+    capsys: pytest.CaptureFixture[str], family: Path
+) -> None:
     best = family / "best.csv"
     best.write_text(best.read_text().replace("13,13", "14,14"))
     code, out, _ = _run(capsys, "families", str(family))
@@ -83,8 +108,9 @@ def test_an_impossible_value_fails_the_run(capsys: pytest.CaptureFixture[str],
     assert "IMPOSSIBLE" in out
 
 
-def test_wrong_input_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str],
-                                                 family: Path) -> None:
+def test_wrong_input_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], family: Path
+) -> None:
     code, _, err = _run(capsys, "families", str(family / "elsewhere"))
     assert code == 2
     assert "no best.csv of a known family" in err

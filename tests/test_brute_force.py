@@ -32,7 +32,8 @@ def batch_of(number: int, whole: bool) -> tuple[Network, dict[str, Optimum]]:
     parts = {f"n{seed}-": random_part(seed, whole=whole) for seed in range(first, first + PARTS)}
     optimum = optimum_of_whole if whole else optimum_of_continuous
     return join(list(parts.values())), {
-        prefix: optimum(join([part])) for prefix, part in parts.items()}
+        prefix: optimum(join([part])) for prefix, part in parts.items()
+    }
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -50,11 +51,17 @@ def test_engine_equals_brute_force(engine: str, number: int, whole: bool) -> Non
         awards = plan.awards.filter(pl.col("demand").str.starts_with(mine))
         suppliers = plan.suppliers.filter(pl.col("supplier").str.starts_with(mine))
         unmet = plan.unmet.filter(pl.col("demand").str.starts_with(mine))
-        cost = (awards["landed_cost"].sum() + awards["fixed_cost"].sum()
-                + suppliers["onboarding_cost"].sum())
-        lost = sum(weight[demand] * share for demand, share in
-                   unmet.select("demand", "share").iter_rows())
+        cost = (
+            awards["landed_cost"].sum()
+            + awards["fixed_cost"].sum()
+            + suppliers["onboarding_cost"].sum()
+        )
+        lost = sum(
+            weight[demand] * share for demand, share in unmet.select("demand", "share").iter_rows()
+        )
         assert lost == pytest.approx(part.unmet, abs=1e-5), f"coverage of part {mine}"
         assert cost == pytest.approx(part.cost, rel=1e-5, abs=1e-4), f"cost of part {mine}"
     assert plan.result.bound == pytest.approx(sum(part.cost for part in tried.values()), rel=1e-5)
-    assert np.isclose(plan.result.coverage.unmet, sum(part.unmet for part in tried.values()), atol=1e-5)
+    assert np.isclose(
+        plan.result.coverage.unmet, sum(part.unmet for part in tried.values()), atol=1e-5
+    )

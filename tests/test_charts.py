@@ -28,16 +28,22 @@ NETWORK = network(
         {"place": "Q", "name": HOSTILE, "economy": "TH", "latitude": 13.1, "longitude": 100.9},
     ],
     components=[{"component": "C", "name": HOSTILE}],
-    trade_costs=[{"economy": "VN", "import_cost_usd_per_container": 900.0},
-                 {"economy": "TH", "export_cost_usd_per_container": 600.0}],
+    trade_costs=[
+        {"economy": "VN", "import_cost_usd_per_container": 900.0},
+        {"economy": "TH", "export_cost_usd_per_container": 600.0},
+    ],
     duties=[{"destination": "VN", "rate": 0.05}],
     demands=[{"share_cap": 0.6}],
-    suppliers=[{"supplier": "S1", "size_class": "micro"},
-               {"supplier": "S2", "name": HOSTILE, "size_class": "large", "place": "Q"},
-               {"supplier": "S3"}],
-    bids=[{"bid": "B1", "supplier": "S1", "price": 2.0},
-          {"bid": "B2", "supplier": "S2", "price": 1.0, "lead_time_days": 352.0},
-          {"bid": "B3", "supplier": "S3", "lead_time_days": 500.0}],
+    suppliers=[
+        {"supplier": "S1", "size_class": "micro"},
+        {"supplier": "S2", "name": HOSTILE, "size_class": "large", "place": "Q"},
+        {"supplier": "S3"},
+    ],
+    bids=[
+        {"bid": "B1", "supplier": "S1", "price": 2.0},
+        {"bid": "B2", "supplier": "S2", "price": 1.0, "lead_time_days": 352.0},
+        {"bid": "B3", "supplier": "S3", "lead_time_days": 500.0},
+    ],
 )
 
 
@@ -48,8 +54,9 @@ def summary() -> Summary:
 
 @pytest.mark.parametrize("width", [800, 380])
 @pytest.mark.parametrize("name", charts.CHARTS)
-def test_a_chart_is_one_element_that_needs_nothing_else(summary: Summary, name: str,
-                                                        width: int) -> None:
+def test_a_chart_is_one_element_that_needs_nothing_else(
+    summary: Summary, name: str, width: int
+) -> None:
     figure = charts.CHARTS[name](summary, width)
     assert figure is not None
     text = charts.svg(figure, HOSTILE)
@@ -65,8 +72,7 @@ def test_a_chart_is_one_element_that_needs_nothing_else(summary: Summary, name: 
 
 @pytest.mark.parametrize("name", charts.CHARTS)
 class TestEveryChart:
-    def test_is_the_same_every_time_and_leaves_no_trace(self, summary: Summary,
-                                                        name: str) -> None:
+    def test_is_the_same_every_time_and_leaves_no_trace(self, summary: Summary, name: str) -> None:
         before = dict(mpl.rcParams)
         assert _svg(summary, name, 380) == _svg(summary, name, 380)
         assert dict(mpl.rcParams) == before
@@ -117,7 +123,8 @@ def test_the_key_of_the_map_has_the_modes_used_and_no_other(summary: Summary) ->
 
 
 def test_a_map_of_many_lines_says_that_it_shows_the_largest(
-        summary: Summary, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "largest of" not in _svg(summary, "flow_map", 800)
     monkeypatch.setattr(charts, "MOST_LINES", 1)
     assert "the 1 largest of 2 lines" in _svg(summary, "flow_map", 800)
@@ -126,10 +133,16 @@ def test_a_map_of_many_lines_says_that_it_shows_the_largest(
 def test_labels_of_a_map_do_not_cover_each_other() -> None:
     # Thirty places within a tenth of a degree: there is room for few names.
     crowd = network(
-        places=[{"place": "P"}, *({"place": f"P{i}", "name": f"Industrial park {i}",
-                                   "latitude": 20.0 + i / 300} for i in range(30))],
+        places=[
+            {"place": "P"},
+            *(
+                {"place": f"P{i}", "name": f"Industrial park {i}", "latitude": 20.0 + i / 300}
+                for i in range(30)
+            ),
+        ],
         suppliers=[{"supplier": f"S{i}", "place": f"P{i}"} for i in range(30)],
-        bids=[{"bid": f"B{i}", "supplier": f"S{i}", "max_quantity": 4.0} for i in range(30)])
+        bids=[{"bid": f"B{i}", "supplier": f"S{i}", "max_quantity": 4.0} for i in range(30)],
+    )
     figure = charts.flow_map(summarize(crowd, solve(crowd)), 800)
     assert figure is not None
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]

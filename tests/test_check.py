@@ -35,30 +35,59 @@ def rich() -> Network:
     D3 cannot be covered: C3 is made by B6 (up to 150) and B8 (up to 20), and by B7 for D4 only.
     """
     return network(
-        places=[{"place": "P", "longitude": 106.0},
-                {"place": "Q", "economy": "TH", "latitude": 14.0, "longitude": 100.5}],
+        places=[
+            {"place": "P", "longitude": 106.0},
+            {"place": "Q", "economy": "TH", "latitude": 14.0, "longitude": 100.5},
+        ],
         components=[{"component": "C1"}, {"component": "C2"}, {"component": "C3"}],
         requirements=[{"component": "C1", "standard": "ISO 9001"}],
         demands=[
-            {"demand": "D1", "component": "C1", "quantity": 1000.0, "share_cap": 0.7,
-             "min_suppliers": 2, "max_suppliers": 3, "ceiling": 10.0, "max_ppm": 100.0,
-             "min_on_time_rate": 0.9, "due": "2026-03-31"},
+            {
+                "demand": "D1",
+                "component": "C1",
+                "quantity": 1000.0,
+                "share_cap": 0.7,
+                "min_suppliers": 2,
+                "max_suppliers": 3,
+                "ceiling": 10.0,
+                "max_ppm": 100.0,
+                "min_on_time_rate": 0.9,
+                "due": "2026-03-31",
+            },
             {"demand": "D2", "component": "C2", "single_source": True},
             {"demand": "D3", "component": "C3", "quantity": 200.0},
             {"demand": "D4", "component": "C3"},
         ],
         suppliers=[
-            {"supplier": "S1", "onboarding_cost": 100.0}, {"supplier": "S2",
-             "onboarding_cost": 70.0}, {"supplier": "S3"}, {"supplier": "S4", "place": "Q"},
-            {"supplier": "S5"}, {"supplier": "S6"}],
+            {"supplier": "S1", "onboarding_cost": 100.0},
+            {"supplier": "S2", "onboarding_cost": 70.0},
+            {"supplier": "S3"},
+            {"supplier": "S4", "place": "Q"},
+            {"supplier": "S5"},
+            {"supplier": "S6"},
+        ],
         certificates=[
             *({"supplier": name, "standard": "ISO 9001"} for name in ("S1", "S2", "S3", "S4")),
-            {"supplier": "S6", "standard": "ISO 9001", "valid_to": "2026-03-30"}],
+            {"supplier": "S6", "standard": "ISO 9001", "valid_to": "2026-03-30"},
+        ],
         bids=[
-            {"bid": "B1", "supplier": "S1", "component": "C1", "price": 1.0, "moq": 100.0,
-             "order_multiple": 50.0, "tooling_cost": 50.0},
-            {"bid": "B2", "supplier": "S2", "component": "C1", "price": 1.2, "moq": 100.0,
-             "max_quantity": 400.0},
+            {
+                "bid": "B1",
+                "supplier": "S1",
+                "component": "C1",
+                "price": 1.0,
+                "moq": 100.0,
+                "order_multiple": 50.0,
+                "tooling_cost": 50.0,
+            },
+            {
+                "bid": "B2",
+                "supplier": "S2",
+                "component": "C1",
+                "price": 1.2,
+                "moq": 100.0,
+                "max_quantity": 400.0,
+            },
             {"bid": "B3", "supplier": "S3", "component": "C1", "price": 1.5},
             {"bid": "late", "supplier": "S3", "component": "C1", "lead_time_days": 100.0},
             {"bid": "dear", "supplier": "S3", "component": "C1", "price": 11.0},
@@ -66,32 +95,63 @@ def rich() -> Network:
             {"bid": "slow", "supplier": "S3", "component": "C1", "on_time_rate": 0.5},
             {"bid": "uncertified", "supplier": "S5", "component": "C1"},
             {"bid": "expired", "supplier": "S6", "component": "C1"},
-            {"bid": "abroad", "supplier": "S4", "component": "C1", "price": 1.6,
-             "incoterm": "FOB", "modes": "sea;road"},
-            {"bid": "named", "supplier": "S4", "component": "C1", "incoterm": "CIF",
-             "named_place": "Q", "modes": "sea"},
+            {
+                "bid": "abroad",
+                "supplier": "S4",
+                "component": "C1",
+                "price": 1.6,
+                "incoterm": "FOB",
+                "modes": "sea;road",
+            },
+            {
+                "bid": "named",
+                "supplier": "S4",
+                "component": "C1",
+                "incoterm": "CIF",
+                "named_place": "Q",
+                "modes": "sea",
+            },
             {"bid": "B4", "supplier": "S1", "component": "C2", "price": 2.0},
             {"bid": "B5", "supplier": "S2", "component": "C2", "price": 2.1},
-            {"bid": "B6", "supplier": "S3", "component": "C3", "price": 3.0,
-             "max_quantity": 150.0},
+            {"bid": "B6", "supplier": "S3", "component": "C3", "price": 3.0, "max_quantity": 150.0},
             {"bid": "B7", "supplier": "S2", "component": "C3", "demand": "D4", "price": 3.0},
-            {"bid": "B8", "supplier": "S1", "component": "C3", "price": 9.0,
-             "max_quantity": 20.0},
+            {"bid": "B8", "supplier": "S1", "component": "C3", "price": 9.0, "max_quantity": 20.0},
         ],
         tiers=[{"bid": "B1", "from_quantity": 500.0, "price": 0.9}],
         resources=[{"resource": "R1", "supplier": "S1", "capacity": 1050.0}],
-        usages=[{"bid": "B1", "resource": "R1", "use_per_unit": 1.0},
-                {"bid": "B4", "resource": "R1", "use_per_unit": 4.0}],
-        lanes=[{"origin": "Q", "destination": "P", "mode": "sea", "days": 10.0,
-                "cost_per_kg": 0.1, "fixed_cost": 5.0},
-               {"origin": "Q", "destination": "P", "mode": "road", "days": 4.0,
-                "cost_per_kg": 0.3}],
+        usages=[
+            {"bid": "B1", "resource": "R1", "use_per_unit": 1.0},
+            {"bid": "B4", "resource": "R1", "use_per_unit": 4.0},
+        ],
+        lanes=[
+            {
+                "origin": "Q",
+                "destination": "P",
+                "mode": "sea",
+                "days": 10.0,
+                "cost_per_kg": 0.1,
+                "fixed_cost": 5.0,
+            },
+            {"origin": "Q", "destination": "P", "mode": "road", "days": 4.0, "cost_per_kg": 0.3},
+        ],
         trade_costs=[{"economy": "TH"}, {"economy": "VN"}],
         rules=[
-            {"rule": "few makers of C3", "kind": "supplier_count", "scope": "component",
-             "of": "C3", "max": 2},
-            {"rule": "begin with D3", "kind": "supplier_count", "scope": "demand", "of": "D3",
-             "min": 1}])
+            {
+                "rule": "few makers of C3",
+                "kind": "supplier_count",
+                "scope": "component",
+                "of": "C3",
+                "max": 2,
+            },
+            {
+                "rule": "begin with D3",
+                "kind": "supplier_count",
+                "scope": "demand",
+                "of": "D3",
+                "min": 1,
+            },
+        ],
+    )
 
 
 @cache
@@ -119,9 +179,15 @@ HAND: dict[str, list[Row]] = {
 
 def by_hand(**demands: list[Row]) -> Plan:
     """The plan made by hand, with the awards of some demands replaced."""
-    return plan_from_dict({"awards": [
-        {"demand": demand, **award}
-        for demand, awards in (HAND | demands).items() for award in awards]})
+    return plan_from_dict(
+        {
+            "awards": [
+                {"demand": demand, **award}
+                for demand, awards in (HAND | demands).items()
+                for award in awards
+            ]
+        }
+    )
 
 
 def to(bid: str, quantity: float, **stated: Any) -> Row:
@@ -134,20 +200,25 @@ def test_a_good_plan_made_by_hand() -> None:
     # 600 × 0.9 + 400 × 1.2 + 100 × 2 + 150 × 3 + 100 × 3 = 540 + 480 + 200 + 450 + 300 = 1,970;
     # tooling of B1 50; onboarding S1 100, S2 70. D3 lacks 50 of 200.
     assert judgement.costs.model_dump() == pytest.approx(
-        {"landed": 1970.0, "fixed": 50.0, "onboarding": 170.0, "total": 2190.0})
+        {"landed": 1970.0, "fixed": 50.0, "onboarding": 170.0, "total": 2190.0}
+    )
     assert judgement.unmet == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("demands", [
-    {"D1": [to("B1", 650), to("B2", 350)]},  # uses 650 + 4 × 100 = 1,050 of 1,050
-    {"D1": [to("B3", 700), to("B2", 300)]},  # 700 is 70 %
-    {"D1": [to("B1", 600), to("B2", 390), to("B3", 10)]},  # 10 is 1 %
-    {"D1": [to("B1", 500, tier=2), to("B2", 400)]},  # the tier begins at 500
-    {"D1": [to("B1", 600), to("B2", 100)]},  # MOQ; a part may stay unmet
-    {"D1": [to("B1", 600), to("abroad", 400, mode="sea")]},
-    {"D1": []},
-    {"D3": [to("B6", 130), to("B8", 20)], "D4": [to("B6", 100)]},
-], ids=str)
+@pytest.mark.parametrize(
+    "demands",
+    [
+        {"D1": [to("B1", 650), to("B2", 350)]},  # uses 650 + 4 × 100 = 1,050 of 1,050
+        {"D1": [to("B3", 700), to("B2", 300)]},  # 700 is 70 %
+        {"D1": [to("B1", 600), to("B2", 390), to("B3", 10)]},  # 10 is 1 %
+        {"D1": [to("B1", 500, tier=2), to("B2", 400)]},  # the tier begins at 500
+        {"D1": [to("B1", 600), to("B2", 100)]},  # MOQ; a part may stay unmet
+        {"D1": [to("B1", 600), to("abroad", 400, mode="sea")]},
+        {"D1": []},
+        {"D3": [to("B6", 130), to("B8", 20)], "D4": [to("B6", 100)]},
+    ],
+    ids=str,
+)
 def test_on_the_limit_is_good(demands: dict[str, list[Row]]) -> None:
     assert codes(by_hand(**demands)) == set()
 
@@ -189,10 +260,14 @@ BROKEN_BY_HAND: list[tuple[str, dict[str, list[Row]]]] = [
     ("share_cap", {"D1": [to("B3", 701), to("B2", 299)]}),
     ("single_source", {"D2": [to("B4", 50), to("B5", 50)]}),
     ("single_source", {"D2": [to("B4", 50)]}),
-    ("one_tier_and_mode", {"D1": [to("abroad", 200, mode="sea"), to("abroad", 200, mode="road"),
-                                  to("B1", 600)]}),
-    ("most_suppliers", {"D1": [to("B1", 400), to("B2", 200), to("B3", 200),
-                               to("abroad", 200, mode="sea")]}),
+    (
+        "one_tier_and_mode",
+        {"D1": [to("abroad", 200, mode="sea"), to("abroad", 200, mode="road"), to("B1", 600)]},
+    ),
+    (
+        "most_suppliers",
+        {"D1": [to("B1", 400), to("B2", 200), to("B3", 200), to("abroad", 200, mode="sea")]},
+    ),
     ("fewest_suppliers", {"D1": [to("B3", 700)]}),
     ("capacity", {"D1": [to("B1", 700), to("B2", 300)]}),
     ("rule", {"D3": [to("B6", 100), to("B8", 20)]}),  # S1, S2 and S3 make C3
@@ -208,15 +283,20 @@ def test_a_broken_plan_made_by_hand(code: str, demands: dict[str, list[Row]]) ->
 @pytest.mark.parametrize("quantity", [float("nan"), float("inf"), float("-inf"), None])
 def test_a_quantity_that_is_no_number(quantity: float | None) -> None:
     plan = by_hand()
-    awards = plan.awards.with_columns(quantity=pl.when(pl.col("demand") == "D4").then(
-        pl.lit(quantity, dtype=pl.Float64)).otherwise("quantity"))
+    awards = plan.awards.with_columns(
+        quantity=pl.when(pl.col("demand") == "D4")
+        .then(pl.lit(quantity, dtype=pl.Float64))
+        .otherwise("quantity")
+    )
     assert codes(replace(plan, awards=awards)) == {"bad_quantity"}
 
 
 def test_whole_units_are_asked_for_in_large_demands_too() -> None:
     # Pieces: an award of a million and a half piece is not a whole number of them.
-    made = network(demands=[{"demand": "D", "quantity": 2e6}],
-                   bids=[{"bid": "B", "supplier": "S", "order_multiple": 1.0}])
+    made = network(
+        demands=[{"demand": "D", "quantity": 2e6}],
+        bids=[{"bid": "B", "supplier": "S", "order_multiple": 1.0}],
+    )
     plan = plan_from_dict({"awards": [{"demand": "D", "bid": "B", "quantity": 1_000_000.5}]})
     assert [f.code for f in matcher.check(made, plan).findings] == ["order_multiple"]
 
@@ -226,10 +306,15 @@ def test_an_award_without_a_mode_takes_one_that_arrives_in_time() -> None:
     ends = {"origin": "Q", "destination": "P"}
     made = network(
         places=[{"place": "P"}, {"place": "Q", "economy": "TH", "latitude": 14.0}],
-        suppliers=[{"supplier": "S", "place": "Q"}], demands=[{"demand": "D", "due": "2026-01-07"}],
-        lanes=[ends | {"mode": "sea", "days": 10.0, "cost_per_kg": 0.1},
-               ends | {"mode": "road", "days": 4.0, "cost_per_kg": 0.3}],
-        trade_costs=[{"economy": "TH"}, {"economy": "VN"}], bids=[{"bid": "B", "supplier": "S"}])
+        suppliers=[{"supplier": "S", "place": "Q"}],
+        demands=[{"demand": "D", "due": "2026-01-07"}],
+        lanes=[
+            ends | {"mode": "sea", "days": 10.0, "cost_per_kg": 0.1},
+            ends | {"mode": "road", "days": 4.0, "cost_per_kg": 0.3},
+        ],
+        trade_costs=[{"economy": "TH"}, {"economy": "VN"}],
+        bids=[{"bid": "B", "supplier": "S"}],
+    )
     plan = plan_from_dict({"awards": [{"demand": "D", "bid": "B", "quantity": 100.0}]})
     assert matcher.check(made, plan).findings == ()
 
@@ -237,11 +322,16 @@ def test_an_award_without_a_mode_takes_one_that_arrives_in_time() -> None:
 def test_a_mode_that_cannot_run_is_named_and_nothing_else_breaks() -> None:
     # No ship reaches Astana.
     made = network(
-        places=[{"place": "P"}, {"place": "Astana", "economy": "KZ", "latitude": 51.2,
-                                 "longitude": 71.4}],
-        suppliers=[{"supplier": "S", "place": "Astana"}], bids=[{"bid": "B", "supplier": "S"}])
-    plan = plan_from_dict({"awards": [
-        {"demand": "D", "bid": "B", "quantity": 100.0, "mode": "sea"}]})
+        places=[
+            {"place": "P"},
+            {"place": "Astana", "economy": "KZ", "latitude": 51.2, "longitude": 71.4},
+        ],
+        suppliers=[{"supplier": "S", "place": "Astana"}],
+        bids=[{"bid": "B", "supplier": "S"}],
+    )
+    plan = plan_from_dict(
+        {"awards": [{"demand": "D", "bid": "B", "quantity": 100.0, "mode": "sea"}]}
+    )
     judgement = matcher.check(made, plan)
     assert "lane" in {finding.code for finding in judgement.findings}
     json.dumps(judgement.to_dict(), allow_nan=False)
@@ -251,18 +341,25 @@ def test_a_mode_that_cannot_run_is_named_and_nothing_else_breaks() -> None:
 
 # --- a plan of the solver: every figure is claimed ---------------------------------------------
 
+
 def edit(table: str, key: str, **figures: Any) -> Break:
     """Change figures of the row of a table whose bid, supplier or demand is ``key``."""
+
     def apply(document: Document) -> None:
-        row = next(row for row in document[table]
-                   if key in (row.get("bid"), row.get("supplier"), row.get("demand")))
+        row = next(
+            row
+            for row in document[table]
+            if key in (row.get("bid"), row.get("supplier"), row.get("demand"))
+        )
         row.update(figures)
+
     return apply
 
 
 def drop(table: str, key: str) -> Break:
     def apply(document: Document) -> None:
         document[table] = [row for row in document[table] if key not in row.values()]
+
     return apply
 
 
@@ -270,11 +367,13 @@ def add(table: str, at: int | None = None, **row: Any) -> Break:
     def apply(document: Document) -> None:
         rows = document[table]
         rows.insert(len(rows) if at is None else at, row)
+
     return apply
 
 
 def claim(*path: str, value: Any) -> Break:
     """Set what the result claims; gap follows from best and bound unless it is what is set."""
+
     def apply(document: Document) -> None:
         part = document
         for name in path[:-1]:
@@ -283,6 +382,7 @@ def claim(*path: str, value: Any) -> Break:
         result = document["result"]
         if path[-1] in ("best", "bound"):
             result["gap"] = abs(result["best"] - result["bound"]) / abs(result["best"])
+
     return apply
 
 
@@ -304,14 +404,13 @@ BROKEN_CLAIMS: list[tuple[str, Break]] = [
     ("wrong_supplier_figure", edit("suppliers", "S1", num_awards=7)),
     ("wrong_supplier_figure", edit("suppliers", "S1", landed_cost=7.0)),
     ("wrong_supplier_figure", edit("suppliers", "S1", onboarding_cost=0.0)),
-    ("wrong_supplier_figure", add("suppliers", supplier="S1", onboarding_cost=0.0)),
-    ("wrong_supplier_figure", add("suppliers", 0, supplier="S1", onboarding_cost=0.0)),
+    ("listed_twice", add("suppliers", supplier="S1")),
     ("missing_unmet", drop("unmet", "D3")),
     ("false_unmet", add("unmet", demand="D1", quantity=1.0)),
     ("false_unmet", add("unmet", demand="D9", quantity=1.0)),
     ("wrong_unmet", edit("unmet", "D3", quantity=1.0)),
     ("wrong_unmet", edit("unmet", "D3", share=0.5)),
-    ("wrong_unmet", add("unmet", 0, demand="D3", quantity=1.0)),
+    ("listed_twice", add("unmet", 0, demand="D3", quantity=1.0)),
     ("wrong_coverage", claim("result", "coverage", "unmet", value=0.01)),
     ("wrong_coverage", claim("result", "coverage", "bound", value=5.0)),
     ("wrong_total", claim("result", "costs", "landed", value=1.0)),
@@ -340,8 +439,11 @@ def test_a_good_plan_of_the_solver() -> None:
     assert codes(broken(lambda _: None)) == set()
 
 
-@pytest.mark.parametrize(("code", "apply"), BROKEN_CLAIMS,
-                         ids=[f"{i}-{code}" for i, (code, _) in enumerate(BROKEN_CLAIMS)])
+@pytest.mark.parametrize(
+    ("code", "apply"),
+    BROKEN_CLAIMS,
+    ids=[f"{i}-{code}" for i, (code, _) in enumerate(BROKEN_CLAIMS)],
+)
 def test_a_broken_claim(code: str, apply: Break) -> None:
     assert codes(broken(apply)) == {code}
 
@@ -361,6 +463,7 @@ def test_a_result_without_costs_is_judged_all_the_same() -> None:
     def apply(document: Document) -> None:
         del document["result"]["costs"]
         document["result"].update(best=1.0, bound=1.0, gap=0.0)
+
     assert "wrong_total" in codes(broken(apply))
 
 
@@ -379,21 +482,23 @@ def test_a_claim_that_is_no_number_does_not_pass(figure: str, value: float) -> N
 def test_optimal_without_coverage_is_not_shown() -> None:
     def apply(document: Document) -> None:
         del document["result"]["coverage"]
+
     assert "false_optimal" in codes(broken(apply))
 
 
 def test_a_gap_is_told_as_what_it_is() -> None:
     # Best 200, bound 100, gap 0.5: the plan may cost 100 % more than the optimum, not 50 %.
     document = deepcopy(solved().to_dict())
-    document["result"].update(found="feasible", stopped="time_limit", best=200.0, bound=100.0,
-                              gap=0.5)
+    document["result"].update(
+        found="feasible", stopped="time_limit", best=200.0, bound=100.0, gap=0.5
+    )
     assert "50.00% above the optimum" not in plan_from_dict(document).verdict
 
 
 def test_a_judgement_tells_what_is_left_unmet() -> None:
     everything = matcher.check(rich(), by_hand(D1=[], D2=[], D4=[]))
     assert everything.ok
-    assert "3 demands" in everything.verdict or "unmet" in everything.verdict
+    assert "4 demands" in everything.verdict  # the three, and D3, which nobody can make
 
 
 def test_every_code_has_a_plan_that_shows_it() -> None:
@@ -404,6 +509,7 @@ def test_every_code_has_a_plan_that_shows_it() -> None:
 
 # --- files ---------------------------------------------------------------------------------------
 
+
 def test_a_plan_of_the_solver_survives_its_file(tmp_path: Path) -> None:
     solved().write(tmp_path / "plan.json")
     again = read_plan(tmp_path / "plan.json")
@@ -413,8 +519,11 @@ def test_a_plan_of_the_solver_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_a_plan_as_csv(tmp_path: Path) -> None:
-    rows = [f"{demand},{award['bid']},{award['quantity']}"
-            for demand, awards in HAND.items() for award in awards]
+    rows = [
+        f"{demand},{award['bid']},{award['quantity']}"
+        for demand, awards in HAND.items()
+        for award in awards
+    ]
     (tmp_path / "plan.csv").write_text("\n".join(["demand,bid,quantity", *rows]) + "\n")
     plan = read_plan(tmp_path / "plan.csv")
     assert plan.awards.height == 5
@@ -427,10 +536,13 @@ def test_complete_fills_in_what_the_author_left_out() -> None:
     assert whole.awards.null_count().sum_horizontal()[0] == 0
     assert whole.suppliers is not None
     assert whole.unmet is not None
-    assert whole.suppliers.select("supplier", "num_awards", "landed_cost", "onboarding_cost").rows(
-    ) == [("S1", 2, pytest.approx(740.0), 100.0),  # 540 + 200
-          ("S2", 2, pytest.approx(780.0), 70.0),  # 480 + 300
-          ("S3", 1, pytest.approx(450.0), 0.0)]
+    assert whole.suppliers.select(
+        "supplier", "num_awards", "landed_cost", "onboarding_cost"
+    ).rows() == [
+        ("S1", 2, pytest.approx(740.0), 100.0),  # 540 + 200
+        ("S2", 2, pytest.approx(780.0), 70.0),  # 480 + 300
+        ("S3", 1, pytest.approx(450.0), 0.0),
+    ]
     assert whole.unmet.select("demand", "quantity", "share").rows() == [("D3", 50.0, 0.25)]
 
 
@@ -449,14 +561,25 @@ def test_complete_refuses_what_it_cannot_understand() -> None:
 
 
 GARBAGE = [
-    "", "[]", "null", "1", '"plan"', "{", "{}", '{"awards": 1}', '{"awards": [1]}',
-    '{"awards": [{}]}', '{"awards": [{"demand": "D1"}]}', '{"awards": [], "colour": "red"}',
+    "",
+    "[]",
+    "null",
+    "1",
+    '"plan"',
+    "{",
+    "{}",
+    '{"awards": 1}',
+    '{"awards": [1]}',
+    '{"awards": [{}]}',
+    '{"awards": [{"demand": "D1"}]}',
+    '{"awards": [], "colour": "red"}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": "many"}]}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": NaN}]}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": 1e999}]}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": 1, "tier": 99999999999999999999}]}',
     '{"awards": [{"demand": "\\ud800", "bid": "B1", "quantity": 1}]}',
-    '{"awards": [], "format": "another"}', '{"awards": [], "result": {}}',
+    '{"awards": [], "format": "another"}',
+    '{"awards": [], "result": {}}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": 1, "order_date": "31/12/2026"}]}',
     '{"awards": [{"demand": "D1", "bid": "B1", "quantity": ' + "1" * 5000 + "}]}",
     "[" * 100_000,
@@ -471,12 +594,19 @@ def test_a_file_that_is_no_plan(text: str, tmp_path: Path) -> None:
     assert all(issue.problem and issue.fix for issue in caught.value.issues)
 
 
-@pytest.mark.parametrize("text", [
-    "demand,bid\nD1,B1\n", "demand,bid,quantity\nD1,B1\n", "demand,bid,quantity\nD1,B1,many\n",
-    "demand,bid,quantity\nD1,B1,inf\n", "demand,bid,quantity,colour\nD1,B1,1,red\n",
-    "demand,bid,quantity\nD1,B1,1,2,3\n", 'demand,bid,quantity\n"D1,B1,1\n',
-    "demand,demand,bid,quantity\nD1,D2,B1,1\n",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "demand,bid\nD1,B1\n",
+        "demand,bid,quantity\nD1,B1\n",
+        "demand,bid,quantity\nD1,B1,many\n",
+        "demand,bid,quantity\nD1,B1,inf\n",
+        "demand,bid,quantity,colour\nD1,B1,1,red\n",
+        "demand,bid,quantity\nD1,B1,1,2,3\n",
+        'demand,bid,quantity\n"D1,B1,1\n',
+        "demand,demand,bid,quantity\nD1,D2,B1,1\n",
+    ],
+)
 def test_a_csv_that_is_no_plan(text: str, tmp_path: Path) -> None:
     (tmp_path / "plan.csv").write_text(text)
     with pytest.raises(InputError):
@@ -491,24 +621,44 @@ def test_a_plan_that_is_not_there_not_a_file_or_not_text(tmp_path: Path) -> None
 
 
 ODD = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
-    st.sampled_from(["D1", "D2", "B1", "B2", "B7", "S1", "C1", "sea", "road", 1, 2, 50.0, 600.0]))
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["D1", "D2", "B1", "B2", "B7", "S1", "C1", "sea", "road", 1, 2, 50.0, 600.0]),
+)
 AWARD = st.fixed_dictionaries(
-    {"demand": st.sampled_from(["D1", "D2", "D3", "D4", "x"]) | ODD,
-     "bid": st.sampled_from(["B1", "B2", "B4", "abroad", "x"]) | ODD,
-     "quantity": st.floats(-10, 2000) | ODD},
-    optional={name: ODD for name in AWARD_SCHEMA if name not in ("demand", "bid", "quantity")})
-FUZZ = settings(max_examples=150, deadline=None,
-                suppress_health_check=[HealthCheck.function_scoped_fixture,
-                                       HealthCheck.too_slow])
+    {
+        "demand": st.sampled_from(["D1", "D2", "D3", "D4", "x"]) | ODD,
+        "bid": st.sampled_from(["B1", "B2", "B4", "abroad", "x"]) | ODD,
+        "quantity": st.floats(-10, 2000) | ODD,
+    },
+    optional={name: ODD for name in AWARD_SCHEMA if name not in ("demand", "bid", "quantity")},
+)
+FUZZ = settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @FUZZ
-@given(st.fixed_dictionaries({"awards": st.lists(AWARD, max_size=4)}, optional={
-    "suppliers": st.lists(st.dictionaries(
-        st.sampled_from(["supplier", "num_awards", "landed_cost"]), ODD)),
-    "unmet": st.lists(st.dictionaries(st.sampled_from(["demand", "quantity", "share"]), ODD)),
-    "currency": ODD, "input_hash": ODD}))
+@given(
+    st.fixed_dictionaries(
+        {"awards": st.lists(AWARD, max_size=4)},
+        optional={
+            "suppliers": st.lists(
+                st.dictionaries(st.sampled_from(["supplier", "num_awards", "landed_cost"]), ODD)
+            ),
+            "unmet": st.lists(
+                st.dictionaries(st.sampled_from(["demand", "quantity", "share"]), ODD)
+            ),
+            "currency": ODD,
+            "input_hash": ODD,
+        },
+    )
+)
 def test_any_document_is_judged_or_refused(document: Document) -> None:
     try:
         plan = plan_from_dict(document)
@@ -518,8 +668,10 @@ def test_any_document_is_judged_or_refused(document: Document) -> None:
 
 
 @FUZZ
-@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
-       suffix=st.sampled_from([".json", ".csv"]))
+@given(
+    content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode),
+    suffix=st.sampled_from([".json", ".csv"]),
+)
 def test_any_file_is_read_or_refused(content: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"plan{suffix}"
     path.write_bytes(content)

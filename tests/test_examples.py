@@ -53,11 +53,20 @@ def test_two_lead_firms_in_two_economies(network: Network) -> None:
 def test_places_lie_in_their_economies(network: Network) -> None:
     # Boxes around each economy, in whole degrees; a swapped or mistyped coordinate falls outside.
     boxes = {
-        "BD": (20, 27, 88, 93), "CN": (18, 54, 73, 135), "ID": (-11, 6, 95, 141),
-        "IN": (6, 36, 68, 98), "JP": (30, 46, 129, 146), "KH": (10, 15, 102, 108),
-        "KR": (33, 39, 125, 130), "LA": (13, 23, 100, 108), "MY": (0, 8, 99, 120),
-        "PH": (4, 21, 116, 127), "SG": (1, 2, 103, 105), "TH": (5, 21, 97, 106),
-        "TW": (21, 26, 119, 123), "VN": (8, 24, 102, 110),
+        "BD": (20, 27, 88, 93),
+        "CN": (18, 54, 73, 135),
+        "ID": (-11, 6, 95, 141),
+        "IN": (6, 36, 68, 98),
+        "JP": (30, 46, 129, 146),
+        "KH": (10, 15, 102, 108),
+        "KR": (33, 39, 125, 130),
+        "LA": (13, 23, 100, 108),
+        "MY": (0, 8, 99, 120),
+        "PH": (4, 21, 116, 127),
+        "SG": (1, 2, 103, 105),
+        "TH": (5, 21, 97, 106),
+        "TW": (21, 26, 119, 123),
+        "VN": (8, 24, 102, 110),
     }
     for row in network.places.iter_rows(named=True):
         south, north, west, east = boxes[row["economy"]]
@@ -90,8 +99,15 @@ def test_certificates_run_out_and_start_late(network: Network) -> None:
 def test_gates_decide_for_every_reason_a_buyer_knows(network: Network) -> None:
     screening = screen(to_arrays(network))
     reasons = {list(REASONS)[code] for code in screening.rejections.reason}
-    assert reasons >= {"quality", "on_time", "standard", "certificate_date", "delivery", "ceiling",
-                       "quantity"}
+    assert reasons >= {
+        "quality",
+        "on_time",
+        "standard",
+        "certificate_date",
+        "delivery",
+        "ceiling",
+        "quantity",
+    }
     with_candidates = len(set(screening.candidates.demand))
     assert network.demands.height * 0.9 < with_candidates < network.demands.height
     # No component hangs on one maker throughout: most demands have a choice of five or more.

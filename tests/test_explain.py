@@ -27,25 +27,62 @@ def market() -> Network:
         components=[{"component": name} for name in ("C", "C2", "C3", "C4")],
         requirements=[{"component": "C", "standard": "ISO 9001"}],
         demands=[
-            {"demand": "D", "component": "C", "single_source": True, "due": "2026-01-31",
-             "ceiling": 4.0, "max_ppm": 50.0, "min_on_time_rate": 0.9},
-            {"demand": "D2", "component": "C2"}, {"demand": "D3", "component": "C3"}],
-        suppliers=[{"supplier": f"S {bid}"} for bid in (
-            "won", "dearer", "small", "late", "dear", "faulty", "slow", "bare", "expired",
-            "short", "busy", "spare", "other")],
+            {
+                "demand": "D",
+                "component": "C",
+                "single_source": True,
+                "due": "2026-01-31",
+                "ceiling": 4.0,
+                "max_ppm": 50.0,
+                "min_on_time_rate": 0.9,
+            },
+            {"demand": "D2", "component": "C2"},
+            {"demand": "D3", "component": "C3"},
+        ],
+        suppliers=[
+            {"supplier": f"S {bid}"}
+            for bid in (
+                "won",
+                "dearer",
+                "small",
+                "late",
+                "dear",
+                "faulty",
+                "slow",
+                "bare",
+                "expired",
+                "short",
+                "busy",
+                "spare",
+                "other",
+            )
+        ],
         certificates=[
-            *({"supplier": f"S {bid}", "standard": "ISO 9001"} for bid in (
-                "won", "dearer", "small", "late", "dear", "faulty", "slow", "short")),
-            {"supplier": "S expired", "standard": "ISO 9001", "valid_to": "2026-01-20"}],
+            *(
+                {"supplier": f"S {bid}", "standard": "ISO 9001"}
+                for bid in ("won", "dearer", "small", "late", "dear", "faulty", "slow", "short")
+            ),
+            {"supplier": "S expired", "standard": "ISO 9001", "valid_to": "2026-01-20"},
+        ],
         bids=[
-            bid("won", price=2.0), bid("dearer", price=2.25),
-            bid("small", price=1.5, tooling_cost=500.0), bid("late", lead_time_days=33.0),
-            bid("dear", price=4.42), bid("faulty", ppm=80.0), bid("slow", on_time_rate=0.8),
-            bid("bare"), bid("expired"), bid("short", max_quantity=60.0),
-            bid("busy", component="C2"), bid("idle", "busy", component="C3", price=1.0),
-            bid("spare", component="C3", price=1.5), bid("other", component="C4")],
+            bid("won", price=2.0),
+            bid("dearer", price=2.25),
+            bid("small", price=1.5, tooling_cost=500.0),
+            bid("late", lead_time_days=33.0),
+            bid("dear", price=4.42),
+            bid("faulty", ppm=80.0),
+            bid("slow", on_time_rate=0.8),
+            bid("bare"),
+            bid("expired"),
+            bid("short", max_quantity=60.0),
+            bid("busy", component="C2"),
+            bid("idle", "busy", component="C3", price=1.0),
+            bid("spare", component="C3", price=1.5),
+            bid("other", component="C4"),
+        ],
         resources=[{"resource": "R", "supplier": "S busy", "capacity": 100.0}],
-        usages=[{"bid": name, "resource": "R", "use_per_unit": 1.0} for name in ("busy", "idle")])
+        usages=[{"bid": name, "resource": "R", "use_per_unit": 1.0} for name in ("busy", "idle")],
+    )
 
 
 def bid(key: str, supplier: str = "", **columns: Any) -> Row:
@@ -62,23 +99,25 @@ def row_of(frame: pl.DataFrame, key: str) -> dict[str, Any]:
     return frame.row(by_predicate=pl.col("bid") == key, named=True)
 
 
-@pytest.mark.parametrize(("key", "outcome", "reason", "distance", "said"), [
-    ("won", "awarded", None, None, "awarded 100.0 units by road"),
-    ("dearer", "beaten", "cost", 0.25, "costs 0.25 more per unit"),
-    ("small", "beaten", "rules", None, "costs 0.5 less per unit, but"),
-    ("late", "rejected", "delivery", 3.0, "arrives 3.0 days too late by road"),
-    ("dear", "rejected", "ceiling", 0.42, "costs 0.42 per unit above the ceiling"),
-    ("faulty", "rejected", "quality", 30.0, "30.0 ppm above the limit"),
-    ("slow", "rejected", "on_time", 0.1, "0.1 below the limit"),
-    ("bare", "rejected", "standard", 1.0, "lacks"),
-    ("expired", "rejected", "certificate_date", 11.0, "misses the due date by 11 days"),
-    ("short", "rejected", "quantity", 40.0, "40.0 units above"),
-    ("busy", "awarded", None, None, "awarded 100.0 units"),
-    ("idle", "beaten", "capacity", None, "its capacity is used up"),
-    ("spare", "awarded", None, None, "awarded 100.0 units"),
-])
-def test_why(key: str, outcome: str, reason: str | None, distance: float | None,
-             said: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "outcome", "reason", "distance", "said"),
+    [
+        ("won", "awarded", None, None, "awarded 100.0 units by road"),
+        ("dearer", "beaten", "cost", 0.25, "costs 0.25 more per unit"),
+        ("small", "beaten", "rules", None, "costs 0.5 less per unit, but"),
+        ("late", "rejected", "delivery", 3.0, "arrives 3.0 days too late by road"),
+        ("dear", "rejected", "ceiling", 0.42, "costs 0.42 per unit above the ceiling"),
+        ("faulty", "rejected", "quality", 30.0, "30.0 ppm above the limit"),
+        ("slow", "rejected", "on_time", 0.1, "0.1 below the limit"),
+        ("bare", "rejected", "standard", 1.0, "lacks"),
+        ("expired", "rejected", "certificate_date", 11.0, "misses the due date by 11 days"),
+        ("short", "rejected", "quantity", 40.0, "40.0 units above"),
+        ("busy", "awarded", None, None, "awarded 100.0 units"),
+        ("idle", "beaten", "capacity", None, "its capacity is used up"),
+        ("spare", "awarded", None, None, "awarded 100.0 units"),
+    ],
+)
+def test_why(key: str, outcome: str, reason: str | None, distance: float | None, said: str) -> None:
     row = row_of(matcher.why(market(), plan()), key)
     assert (row["outcome"], row["reason"]) == (outcome, reason)
     assert row["distance"] == (None if distance is None else pytest.approx(distance))
@@ -93,24 +132,33 @@ def test_a_standard_is_called_what_it_is_called() -> None:
 
 def test_costs_of_the_awarded_and_the_beaten() -> None:
     rows = matcher.why(market(), plan()).filter(pl.col("demand") == "D")
-    figures = {key: tuple(row_of(rows, key)[name] for name in (
-        "landed_cost_per_unit", "cost_difference", "quantity")) for key in (
-            "won", "dearer", "small")}
-    assert figures == {"won": (2.0, 0.0, 100.0), "dearer": (2.25, 0.25, None),
-                       "small": (1.5, -0.5, None)}
+    figures = {
+        key: tuple(
+            row_of(rows, key)[name]
+            for name in ("landed_cost_per_unit", "cost_difference", "quantity")
+        )
+        for key in ("won", "dearer", "small")
+    }
+    assert figures == {
+        "won": (2.0, 0.0, 100.0),
+        "dearer": (2.25, 0.25, None),
+        "small": (1.5, -0.5, None),
+    }
 
 
 def test_explain_demand() -> None:
     found = matcher.explain_demand(market(), plan(), "D")
     # Ten bids: one awarded, two beaten, seven at a gate.
     assert found.headline == (
-        "D: 100% is awarded, to S won; of 10 bids, 7 fail a gate and 2 are beaten.")
+        "D: all of it is awarded, to S won; of 10 bids, 7 fail a gate and 2 are beaten."
+    )
     assert found.rows["bid"].to_list()[:3] == ["won", "small", "dearer"]
 
 
 def test_a_demand_that_is_not_covered_is_not_said_to_be() -> None:
-    made = network(demands=[{"demand": "D", "quantity": 1000.0}],
-                   bids=[bid("B", max_quantity=996.0)])
+    made = network(
+        demands=[{"demand": "D", "quantity": 1000.0}], bids=[bid("B", max_quantity=996.0)]
+    )
     found = matcher.explain_demand(made, matcher.solve(made), "D")
     assert "100%" not in found.headline
 
@@ -118,18 +166,21 @@ def test_a_demand_that_is_not_covered_is_not_said_to_be() -> None:
 def test_a_demand_that_nobody_makes() -> None:
     made = network(demands=[{"demand": "D"}], bids=[bid("B", moq=101.0)])
     found = matcher.explain_demand(made, matcher.solve(made), "D")
-    assert found.headline == (
-        "D is not awarded; of 1 bids, 1 fail a gate and 0 are beaten.")
+    assert found.headline == ("D is not awarded; of 1 bid, 1 fail a gate and 0 are beaten.")
 
 
 def test_explain_supplier() -> None:
     found = matcher.explain_supplier(market(), plan(), "S late")
-    assert found.headline == ("S late gets 0 awards of 1 pairs with a demand; "
-                              "what decided the others: delivery 1.")
+    assert found.headline == (
+        "S late gets 0 awards; 1 pair of a demand and a bid came into question. "
+        "What decided the others: delivery 1."
+    )
     assert found.rows["distance"].to_list() == [3.0]
     busy = matcher.explain_supplier(market(), plan(), "S busy")
-    assert busy.headline == ("S busy gets 1 awards of 2 pairs with a demand; "
-                             "what decided the others: capacity 1.")
+    assert busy.headline == (
+        "S busy gets 1 award; 2 pairs of a demand and a bid came into question. "
+        "What decided the others: capacity 1."
+    )
 
 
 def test_a_supplier_of_what_nobody_needs() -> None:
@@ -146,10 +197,15 @@ def test_an_unknown_key_gets_the_nearest() -> None:
 
 
 def test_a_plan_made_by_hand_is_explained_by_its_true_costs() -> None:
-    hand = plan_from_dict({"awards": [
-        {"demand": "D", "bid": "won", "quantity": 100.0},
-        {"demand": "D2", "bid": "busy", "quantity": 100.0},
-        {"demand": "D3", "bid": "spare", "quantity": 100.0}]})
+    hand = plan_from_dict(
+        {
+            "awards": [
+                {"demand": "D", "bid": "won", "quantity": 100.0},
+                {"demand": "D2", "bid": "busy", "quantity": 100.0},
+                {"demand": "D3", "bid": "spare", "quantity": 100.0},
+            ]
+        }
+    )
     rows = matcher.why(market(), hand)
     assert row_of(rows, "dearer")["cost_difference"] == pytest.approx(0.25)
     assert row_of(rows, "won")["landed_cost_per_unit"] == pytest.approx(2.0)
@@ -161,17 +217,20 @@ def test_a_dearer_bid_did_not_lose_by_cost_while_demand_is_unmet() -> None:
     made = network(
         components=[{"component": "C"}, {"component": "C2"}],
         demands=[{"demand": "D"}, {"demand": "D2", "component": "C2", "priority": 9.0}],
-        bids=[bid("B", max_quantity=60.0), bid("E", "busy", price=2.0),
-              bid("E2", "busy", component="C2", price=2.0)],
+        bids=[
+            bid("B", max_quantity=60.0),
+            bid("E", "busy", price=2.0),
+            bid("E2", "busy", component="C2", price=2.0),
+        ],
         resources=[{"resource": "R", "supplier": "S busy", "capacity": 100.0}],
-        usages=[{"bid": name, "resource": "R", "use_per_unit": 1.0} for name in ("E", "E2")])
+        usages=[{"bid": name, "resource": "R", "use_per_unit": 1.0} for name in ("E", "E2")],
+    )
     row = row_of(matcher.why(made, matcher.solve(made)), "E")
     assert (row["outcome"], row["reason"]) == ("beaten", "capacity")
 
 
 def test_a_bid_of_the_same_cost_is_not_said_to_cost_less() -> None:
-    made = network(demands=[{"demand": "D", "single_source": True}],
-                   bids=[bid("A"), bid("B")])
+    made = network(demands=[{"demand": "D", "single_source": True}], bids=[bid("A"), bid("B")])
     rows = matcher.why(made, matcher.solve(made))
     (text,) = rows.filter(pl.col("outcome") == "beaten")["text"]
     assert "0.0 less" not in text

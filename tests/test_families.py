@@ -43,8 +43,11 @@ def _public(family: str, suppliers: int, demands: int) -> list[object]:
     except InputError:
         reason = f"{FOLDER / family} is not there; set MATCHER_SHARED"
         return [pytest.param(None, id=f"no {family}", marks=pytest.mark.skip(reason=reason))]
-    return [pytest.param(each, id=each.name) for each in found
-            if each.num_suppliers <= suppliers and each.num_demands <= demands]
+    return [
+        pytest.param(each, id=each.name)
+        for each in found
+        if each.num_suppliers <= suppliers and each.num_demands <= demands
+    ]
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -84,8 +87,9 @@ def test_assignment_is_solved_to_its_optimum_or_within_its_own_gap(instance: Ins
         assert result.best * (1 - result.gap) <= instance.best_known * (1 + TOLERANCE)
 
 
-@pytest.mark.parametrize("instance", [
-    *_public("sscflp_diazfernandez", 10, 20), *_public("sscflp_holmberg", 10, 50)])
+@pytest.mark.parametrize(
+    "instance", [*_public("sscflp_diazfernandez", 10, 20), *_public("sscflp_holmberg", 10, 50)]
+)
 def test_single_source_facility_location_is_sound(instance: Instance) -> None:
     result = score(instance, time_limit_s=3.0)
     assert result.judged_ok
@@ -94,8 +98,9 @@ def test_single_source_facility_location_is_sound(instance: Instance) -> None:
         assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("instance", [
-    param for family in READERS for param in _public(family, 10**6, 10**6)[:3]])
+@pytest.mark.parametrize(
+    "instance", [param for family in READERS for param in _public(family, 10**6, 10**6)[:3]]
+)
 def test_public_files_have_the_stated_size(instance: Instance) -> None:
     network = instance.network()
     assert network.suppliers.height == instance.num_suppliers
@@ -114,8 +119,10 @@ def test_assignment_file(tmp_path: Path) -> None:
     feasible = [
         sum(cost[s, d] for d, s in enumerate(chosen))
         for chosen in product(range(3), repeat=4)
-        if all(sum(use[s, d] for d, t in enumerate(chosen) if t == s) <= capacity[s]
-               for s in range(3))]
+        if all(
+            sum(use[s, d] for d, t in enumerate(chosen) if t == s) <= capacity[s] for s in range(3)
+        )
+    ]
     plan = solve(network, gap_limit=0.0)
     assert check(network, plan).ok
     assert plan.result is not None
@@ -163,15 +170,19 @@ def test_a_demand_of_nothing_is_assigned_and_takes_no_capacity(tmp_path: Path) -
     assert plan.result.best == pytest.approx(1 + 10 + 3)
 
 
-@pytest.mark.parametrize(("reader", "text", "problem"), [
-    (read_gap, "2 2\n1 2 3", "ends after 5 numbers, 1 too few"),
-    (read_gap, "1 1\n1 1 1 1", "has 1 numbers too many"),
-    (read_cflp, "1 x", "cannot be read as numbers"),
-    (read_sscflp, "0 4", "begins with 0 4"),
-    (read_sscflp, "", "ends after 0 numbers, 2 too few"),
-])
+@pytest.mark.parametrize(
+    ("reader", "text", "problem"),
+    [
+        (read_gap, "2 2\n1 2 3", "ends after 5 numbers, 1 too few"),
+        (read_gap, "1 1\n1 1 1 1", "has 1 numbers too many"),
+        (read_cflp, "1 x", "cannot be read as numbers"),
+        (read_sscflp, "0 4", "begins with 0 4"),
+        (read_sscflp, "", "ends after 0 numbers, 2 too few"),
+    ],
+)
 def test_a_file_of_another_format_is_named(
-        tmp_path: Path, reader: Callable[[Path], Network], text: str, problem: str) -> None:
+    tmp_path: Path, reader: Callable[[Path], Network], text: str, problem: str
+) -> None:
     with pytest.raises(InputError, match=problem):
         reader(_write(tmp_path, text))
 
@@ -188,12 +199,15 @@ def test_a_folder_without_a_known_family_is_refused(tmp_path: Path) -> None:
         instances(tmp_path)
 
 
-@pytest.mark.parametrize(("row", "proven", "sound"), [
-    ("13,13,1", True, True),
-    ("12,14,0", False, True),  # lower_bound of an unproven one encloses the optimum, no more
-    ("14,14,1", True, False),  # a plan of 13 would beat a proven optimum of 14
-    ("11,12,0", False, False),  # a bound of 13 would beat a plan of 12
-])
+@pytest.mark.parametrize(
+    ("row", "proven", "sound"),
+    [
+        ("13,13,1", True, True),
+        ("12,14,0", False, True),  # lower_bound of an unproven one encloses the optimum, no more
+        ("14,14,1", True, False),  # a plan of 13 would beat a proven optimum of 14
+        ("11,12,0", False, False),  # a bound of 13 would beat a plan of 12
+    ],
+)
 def test_impossible_values_are_seen(tmp_path: Path, row: str, proven: bool, sound: bool) -> None:
     folder = tmp_path / "sscflp_yang"
     folder.mkdir()

@@ -54,21 +54,29 @@ def test_demand_balance_leaves_unmet_what_nobody_makes() -> None:
     plan = solved(network(bids=[CHEAP | {"max_quantity": 60.0}]), 60.0, B1=60)
     assert plan.unmet is not None
     assert plan.unmet.select("demand", "quantity", "share").rows() == [
-        ("D", pytest.approx(40.0), pytest.approx(0.4))]
+        ("D", pytest.approx(40.0), pytest.approx(0.4))
+    ]
 
 
 def test_coverage_comes_before_cost_and_goes_by_priority() -> None:
     # One machine of 100 units for two demands of 100. By priority 3 : 2 the first gets all of it,
     # though the second would be made for 1 instead of 50.
     made = network(
-        demands=[{"demand": "D1", "component": "C1", "priority": 3.0},
-                 {"demand": "D2", "component": "C2", "priority": 2.0}],
+        demands=[
+            {"demand": "D1", "component": "C1", "priority": 3.0},
+            {"demand": "D2", "component": "C2", "priority": 2.0},
+        ],
         components=[{"component": "C1"}, {"component": "C2"}],
-        bids=[{"bid": "B1", "supplier": "S", "component": "C1", "price": 50.0},
-              {"bid": "B2", "supplier": "S", "component": "C2", "price": 1.0}],
+        bids=[
+            {"bid": "B1", "supplier": "S", "component": "C1", "price": 50.0},
+            {"bid": "B2", "supplier": "S", "component": "C2", "price": 1.0},
+        ],
         resources=[{"resource": "R", "supplier": "S", "capacity": 100.0}],
-        usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0},
-                {"bid": "B2", "resource": "R", "use_per_unit": 1.0}])
+        usages=[
+            {"bid": "B1", "resource": "R", "use_per_unit": 1.0},
+            {"bid": "B2", "resource": "R", "use_per_unit": 1.0},
+        ],
+    )
     plan = solved(made, 5000.0, B1=100)
     assert plan.result is not None
     assert plan.result.coverage is not None
@@ -79,18 +87,24 @@ def test_what_cannot_be_covered_does_not_stop_the_search_for_the_cheapest() -> N
     # Nobody makes C2, whose priority is small beside the other's. D goes to B2: 100 + 5 tooling.
     made = network(
         components=[{"component": "C"}, {"component": "C2"}],
-        demands=[{"demand": "D", "priority": 1e9},
-                 {"demand": "D2", "component": "C2", "priority": 0.5}],
-        bids=[DEAR | {"bid": "B1", "price": 9.0}, THIRD | {"bid": "B2", "price": 1.0,
-                                                          "tooling_cost": 5.0}])
+        demands=[
+            {"demand": "D", "priority": 1e9},
+            {"demand": "D2", "component": "C2", "priority": 0.5},
+        ],
+        bids=[
+            DEAR | {"bid": "B1", "price": 9.0},
+            THIRD | {"bid": "B2", "price": 1.0, "tooling_cost": 5.0},
+        ],
+    )
     solved(made, 105.0, B2=100)
 
 
 def test_award_size_moq() -> None:
     # B1 gives at most 70 and B2 no less than 40: 60 and 40 cost 60 + 80 = 140. Without the MOQ,
     # 70 and 30 would cost 130.
-    solved(network(bids=[CHEAP | {"max_quantity": 70.0}, DEAR | {"moq": 40.0}]), 140.0, B1=60,
-           B2=40)
+    solved(
+        network(bids=[CHEAP | {"max_quantity": 70.0}, DEAR | {"moq": 40.0}]), 140.0, B1=60, B2=40
+    )
 
 
 def test_award_size_tooling() -> None:
@@ -100,21 +114,28 @@ def test_award_size_tooling() -> None:
 
 def test_award_size_tier() -> None:
     # B2 costs 0.9 from 100 units, so 90 for all; B1 costs 100.
-    solved(network(bids=[CHEAP, DEAR], tiers=[
-        {"bid": "B2", "from_quantity": 100.0, "price": 0.9}]), 90.0, B2=100)
+    solved(
+        network(bids=[CHEAP, DEAR], tiers=[{"bid": "B2", "from_quantity": 100.0, "price": 0.9}]),
+        90.0,
+        B2=100,
+    )
 
 
 def test_award_size_tier_out_of_reach() -> None:
     # From 101 units on, the same tier is worth nothing: 100 from B1.
-    solved(network(bids=[CHEAP, DEAR], tiers=[
-        {"bid": "B2", "from_quantity": 101.0, "price": 0.9}]), 100.0, B1=100)
+    solved(
+        network(bids=[CHEAP, DEAR], tiers=[{"bid": "B2", "from_quantity": 101.0, "price": 0.9}]),
+        100.0,
+        B1=100,
+    )
 
 
 def test_awards_forced_by_a_share_cap_are_seen_without_whole_numbers() -> None:
     # A cap of 70 % takes two awards, and tooling of 50 each: 70 × 1 + 30 × 2 + 2 × 50 = 230, which
     # the linear relaxation sees too. Without the row it would pay for 1 + 30/70 awards only.
-    made = network(demands=demand(share_cap=0.7),
-                   bids=[bid | {"tooling_cost": 50.0} for bid in (CHEAP, DEAR)])
+    made = network(
+        demands=demand(share_cap=0.7), bids=[bid | {"tooling_cost": 50.0} for bid in (CHEAP, DEAR)]
+    )
     arrays = to_arrays(made)
     program = formulate(arrays, screen(arrays).candidates).cost_program(0.0)
     relaxed = replace(program, integer=np.zeros_like(program.integer))
@@ -124,16 +145,21 @@ def test_awards_forced_by_a_share_cap_are_seen_without_whole_numbers() -> None:
 
 def test_awards_forced_may_be_saved_by_leaving_some_unmet() -> None:
     # B1 alone can cover 70 % at most, and nobody else bids.
-    plan = solved(network(demands=demand(share_cap=0.7),
-                          bids=[CHEAP | {"tooling_cost": 50.0}]), 120.0, B1=70)
+    plan = solved(
+        network(demands=demand(share_cap=0.7), bids=[CHEAP | {"tooling_cost": 50.0}]), 120.0, B1=70
+    )
     assert plan.unmet is not None
     assert plan.unmet["share"].to_list() == pytest.approx([0.3])
 
 
 def test_order_multiple() -> None:
     # B1 comes in sixties, B2 in tens: 60 + 2 × 40 = 140.
-    solved(network(bids=[CHEAP | {"order_multiple": 60.0}, DEAR | {"order_multiple": 10.0}]), 140.0,
-           B1=60, B2=40)
+    solved(
+        network(bids=[CHEAP | {"order_multiple": 60.0}, DEAR | {"order_multiple": 10.0}]),
+        140.0,
+        B1=60,
+        B2=40,
+    )
 
 
 def test_order_multiple_may_leave_a_rest_unmet() -> None:
@@ -149,24 +175,54 @@ def test_share_cap_counts_all_bids_of_a_supplier() -> None:
     solved(network(demands=demand(share_cap=0.6), bids=[CHEAP, second, DEAR]), 140.0, B1=60, B2=40)
 
 
-@pytest.mark.parametrize("split", [False, True])
-def test_one_tier_and_mode(split: bool) -> None:
-    # Two lanes at 0.1 and 0.2 a kg, which is a unit. B1 gives 60 in all, whether or not it may be
-    # split over the two: 60 × (1 + 0.1) + 40 × 2 = 146.
+def two_lanes(split: bool) -> Network:
     ends = {"origin": "Q", "destination": "P", "days": 1.0}
-    solved(network(
+    return network(
         places=[{"place": "P"}, {"place": "Q", "latitude": 21.0}],
         suppliers=[{"supplier": "S1", "place": "Q"}, {"supplier": "S2"}],
-        lanes=[ends | {"mode": "road", "cost_per_kg": 0.1},
-               ends | {"mode": "rail", "cost_per_kg": 0.2}],
-        bids=[CHEAP | {"max_quantity": 60.0, "split": split}, DEAR]), 146.0, B1=60, B2=40)
+        lanes=[
+            ends | {"mode": "road", "cost_per_kg": 0.1},
+            ends | {"mode": "rail", "cost_per_kg": 0.2},
+        ],
+        bids=[CHEAP | {"max_quantity": 60.0, "split": split}, DEAR],
+    )
+
+
+def test_one_tier_and_mode() -> None:
+    # Two lanes at 0.1 and 0.2 a kg, which is a unit: 60 × (1 + 0.1) + 40 × 2 = 146.
+    solved(two_lanes(split=False), 146.0, B1=60, B2=40)
+
+
+def test_largest_of_split() -> None:
+    # B1 gives 60 in all, also where it may be split over the two lanes.
+    solved(two_lanes(split=True), 146.0, B1=60, B2=40)
+
+
+@pytest.mark.parametrize("cap", [0.3333, 0.333333, 0.3333333, 0.4999999])
+@pytest.mark.parametrize("name", ["highs", "cpsat", "scip"])
+def test_awards_forced_with_a_share_cap_just_below_a_fraction(cap: float, name: str) -> None:
+    # Three bids at 1, 2 and 3: the cap of each in turn, dearest last.
+    third = DEAR | {"bid": "B3", "supplier": "S3", "price": 3.0}
+    made = network(
+        suppliers=[{"supplier": f"S{i}"} for i in (1, 2, 3)],
+        demands=demand(share_cap=cap),
+        bids=[CHEAP, DEAR, third],
+    )
+    plan = matcher.solve(made, gap_limit=0.0, engine=name)
+    assert plan.result is not None
+    covered = min(1.0, 3 * cap)
+    rest = covered - 2 * cap
+    assert plan.result.best == pytest.approx(100 * (cap + 2 * cap + 3 * rest), rel=1e-5)
 
 
 def test_one_tier_and_mode_forbids_two_tiers() -> None:
     # At most 60 units below the tier at 60, and the tier holds for all units of the award: 100 at
     # 0.9, not 60 at 0.9 and 40 at 1.
-    solved(network(bids=[CHEAP, DEAR], tiers=[
-        {"bid": "B1", "from_quantity": 60.0, "price": 0.9}]), 90.0, B1=100)
+    solved(
+        network(bids=[CHEAP, DEAR], tiers=[{"bid": "B1", "from_quantity": 60.0, "price": 0.9}]),
+        90.0,
+        B1=100,
+    )
 
 
 def test_capacity_is_shared_and_use_differs_by_bid() -> None:
@@ -175,27 +231,37 @@ def test_capacity_is_shared_and_use_differs_by_bid() -> None:
     made = network(
         components=[{"component": "C1"}, {"component": "C2"}],
         demands=[{"demand": "D1", "component": "C1"}, {"demand": "D2", "component": "C2"}],
-        bids=[CHEAP | {"component": "C1"}, DEAR | {"component": "C1"},
-              {"bid": "E1", "supplier": "S1", "component": "C2", "price": 1.0},
-              {"bid": "E2", "supplier": "S2", "component": "C2", "price": 5.0}],
+        bids=[
+            CHEAP | {"component": "C1"},
+            DEAR | {"component": "C1"},
+            {"bid": "E1", "supplier": "S1", "component": "C2", "price": 1.0},
+            {"bid": "E2", "supplier": "S2", "component": "C2", "price": 5.0},
+        ],
         resources=[{"resource": "R", "supplier": "S1", "capacity": 100.0}],
-        usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0},
-                {"bid": "E1", "resource": "R", "use_per_unit": 2.0}])
+        usages=[
+            {"bid": "B1", "resource": "R", "use_per_unit": 1.0},
+            {"bid": "E1", "resource": "R", "use_per_unit": 2.0},
+        ],
+    )
     solved(made, 500.0, B2=100, E1=50, E2=50)
 
 
 def test_capacity_of_nothing_gives_nothing() -> None:
-    made = network(bids=[CHEAP, DEAR], resources=[
-        {"resource": "R", "supplier": "S1", "capacity": 0.0}],
-        usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0}])
+    made = network(
+        bids=[CHEAP, DEAR],
+        resources=[{"resource": "R", "supplier": "S1", "capacity": 0.0}],
+        usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0}],
+    )
     solved(made, 200.0, B2=100)
 
 
 def test_supplier_use_is_paid_once() -> None:
     # Two demands of 100. S1 costs 150 to onboard: 200 + 150 = 350 for both, against 400 from S2.
     made = network(
-        demands=[{"demand": "D1"}, {"demand": "D2"}], bids=[CHEAP, DEAR],
-        suppliers=[{"supplier": "S1", "onboarding_cost": 150.0}, {"supplier": "S2"}])
+        demands=[{"demand": "D1"}, {"demand": "D2"}],
+        bids=[CHEAP, DEAR],
+        suppliers=[{"supplier": "S1", "onboarding_cost": 150.0}, {"supplier": "S2"}],
+    )
     plan = solved(made, 350.0, B1=200)
     assert plan.result is not None
     assert plan.result.costs is not None
@@ -204,8 +270,10 @@ def test_supplier_use_is_paid_once() -> None:
 
 def test_supplier_use_may_cost_more_than_it_saves() -> None:
     # For one demand 100 + 150 = 250 against 200.
-    made = network(bids=[CHEAP, DEAR], suppliers=[
-        {"supplier": "S1", "onboarding_cost": 150.0}, {"supplier": "S2"}])
+    made = network(
+        bids=[CHEAP, DEAR],
+        suppliers=[{"supplier": "S1", "onboarding_cost": 150.0}, {"supplier": "S2"}],
+    )
     solved(made, 200.0, B2=100)
 
 
@@ -225,8 +293,7 @@ def test_suppliers_per_demand_at_least() -> None:
 def test_suppliers_per_demand_counts_suppliers_not_bids() -> None:
     # Both bids of S1 are one supplier, so S2 has to come in: 99 + 2.
     second = CHEAP | {"bid": "B1b", "price": 1.1}
-    solved(network(demands=demand(min_suppliers=2), bids=[CHEAP, second, DEAR]), 101.0, B1=99,
-           B2=1)
+    solved(network(demands=demand(min_suppliers=2), bids=[CHEAP, second, DEAR]), 101.0, B1=99, B2=1)
 
 
 def test_suppliers_per_demand_at_least_or_none() -> None:
@@ -238,42 +305,60 @@ def test_suppliers_per_demand_at_least_or_none() -> None:
 
 def test_single_source() -> None:
     # B1 gives 99 only, so all comes from B2.
-    solved(network(demands=demand(single_source=True),
-                   bids=[CHEAP | {"max_quantity": 99.0}, DEAR]), 200.0, B2=100)
+    solved(
+        network(demands=demand(single_source=True), bids=[CHEAP | {"max_quantity": 99.0}, DEAR]),
+        200.0,
+        B2=100,
+    )
 
 
-@pytest.mark.parametrize(("scope", "of"), [
-    ("network", None), ("lead_firm", "F"), ("component", "C"),
-])
+@pytest.mark.parametrize(
+    ("scope", "of"),
+    [
+        ("network", None),
+        ("lead_firm", "F"),
+        ("component", "C"),
+    ],
+)
 def test_supplier_count_rules_at_most(scope: str, of: str | None) -> None:
     # Each demand has its own cheapest supplier: 100 + 100. With one supplier in all, S1 makes both
     # for 100 + 150 = 250, S2 for 300 + 100 = 400.
     made = network(
         demands=[{"demand": "D1"}, {"demand": "D2"}],
-        bids=[CHEAP | {"demand": "D1"}, CHEAP | {"bid": "B1b", "demand": "D2", "price": 1.5},
-              THIRD | {"supplier": "S2", "demand": "D1"},
-              DEAR | {"demand": "D2", "price": 1.0}],
-        rules=[{"rule": "few", "kind": "supplier_count", "scope": scope, "of": of, "max": 1}])
+        bids=[
+            CHEAP | {"demand": "D1"},
+            CHEAP | {"bid": "B1b", "demand": "D2", "price": 1.5},
+            THIRD | {"supplier": "S2", "demand": "D1"},
+            DEAR | {"demand": "D2", "price": 1.0},
+        ],
+        rules=[{"rule": "few", "kind": "supplier_count", "scope": scope, "of": of, "max": 1}],
+    )
     solved(made, 250.0, B1=100, B1b=100)
 
 
 def test_supplier_count_rules_at_least() -> None:
     # Two suppliers over both demands: 1 % of one demand goes to S2: 199 × 1 + 1 × 2.
     made = network(
-        demands=[{"demand": "D1"}, {"demand": "D2"}], bids=[CHEAP, DEAR],
-        rules=[{"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}])
+        demands=[{"demand": "D1"}, {"demand": "D2"}],
+        bids=[CHEAP, DEAR],
+        rules=[{"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}],
+    )
     solved(made, 201.0, B1=199, B2=1)
 
 
 def test_supplier_count_rules_of_a_fraction_are_not_cut_in_silence() -> None:
     with pytest.raises(matcher.InputError):
-        network(bids=[CHEAP, DEAR], rules=[
-            {"rule": "half", "kind": "supplier_count", "scope": "network", "min": 1.5}])
+        network(
+            bids=[CHEAP, DEAR],
+            rules=[{"rule": "half", "kind": "supplier_count", "scope": "network", "min": 1.5}],
+        )
 
 
 def test_a_mandatory_rule_that_cannot_hold_leaves_no_plan() -> None:
-    made = network(bids=[CHEAP], rules=[
-        {"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}])
+    made = network(
+        bids=[CHEAP],
+        rules=[{"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}],
+    )
     plan = matcher.solve(made)
     assert plan.result is not None
     assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
@@ -286,22 +371,32 @@ def test_the_weighted_objective_leaves_no_demand_out_to_save_money() -> None:
     made = network(
         components=[{"component": name} for name in (*five, "C6")],
         demands=[{"demand": f"D{name[1]}", "component": name} for name in (*five, "C6")],
-        bids=[*({"bid": f"A{name}", "supplier": "S1", "component": name, "price": 0.01}
-                for name in (*five, "C6")),
-              *({"bid": f"B{name}", "supplier": "S2", "component": name, "price": 10.0}
-                for name in five)],
+        bids=[
+            *(
+                {"bid": f"A{name}", "supplier": "S1", "component": name, "price": 0.01}
+                for name in (*five, "C6")
+            ),
+            *(
+                {"bid": f"B{name}", "supplier": "S2", "component": name, "price": 10.0}
+                for name in five
+            ),
+        ],
         resources=[{"resource": "R", "supplier": "S1", "capacity": 100.0}],
-        usages=[{"bid": f"A{name}", "resource": "R", "use_per_unit": 1.0 if name == "C6" else 0.2}
-                for name in (*five, "C6")])
+        usages=[
+            {"bid": f"A{name}", "resource": "R", "use_per_unit": 1.0 if name == "C6" else 0.2}
+            for name in (*five, "C6")
+        ],
+    )
     arrays = to_arrays(made)
     formulation = formulate(arrays, screen(arrays).candidates)
     outcome = engine("highs").solve(formulation.weighted_program(), Limits(gap=0.0))
     assert outcome.x is not None
-    unmet = outcome.x[formulation.u:formulation.u + formulation.num_demands]
+    unmet = outcome.x[formulation.u : formulation.u + formulation.num_demands]
     assert unmet == pytest.approx(0.0, abs=1e-6)
 
 
 def test_every_rule_has_a_test_of_its_name() -> None:
     tests = [name.removeprefix("test_") for name in globals() if name.startswith("test_")]
-    assert [rule.__name__ for rule in RULES
-            if not any(name.startswith(rule.__name__) for name in tests)] == []
+    assert [
+        rule.__name__ for rule in RULES if not any(name.startswith(rule.__name__) for name in tests)
+    ] == []

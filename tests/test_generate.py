@@ -53,8 +53,9 @@ def test_nothing_in_it_is_worth_a_warning(small: Network) -> None:
     assert small.warnings == ()
 
 
-@pytest.mark.parametrize(("name", "candidates"), [
-    ("small", 4_000), ("medium", 20_000), ("large", 100_000)])
+@pytest.mark.parametrize(
+    ("name", "candidates"), [("small", 4_000), ("medium", 20_000), ("large", 100_000)]
+)
 def test_presets_have_about_so_many_candidates(name: str, candidates: int) -> None:
     found = screen(to_arrays(generate(PRESETS[name], seed=3))).candidates.size
     assert found == pytest.approx(candidates, rel=0.12)
@@ -83,8 +84,11 @@ def test_separable_networks_fall_into_families() -> None:
 
 def test_suppliers_serve_one_to_four_families(small: Network) -> None:
     # A family makes one good, so a supplier bids on components of at most four goods.
-    goods = small.bids.join(small.components, on="component").group_by("supplier").agg(
-        pl.col("name").n_unique())["name"]
+    goods = (
+        small.bids.join(small.components, on="component")
+        .group_by("supplier")
+        .agg(pl.col("name").n_unique())["name"]
+    )
     assert goods.max() == 4
     assert goods.min() == 1
 
@@ -93,11 +97,17 @@ def test_all_demands_take_the_stated_share_of_capacity() -> None:
     recipe = recipe_for(20_000, capacity_used=0.4, use_sigma=0.0)
     network = generate(recipe, seed=1)
     # Without spread, every bid on a component takes the same hours per unit.
-    hours = network.bids.join(network.usages, on="bid").group_by("component").agg(
-        low=pl.col("use_per_unit").min(), high=pl.col("use_per_unit").max())
+    hours = (
+        network.bids.join(network.usages, on="bid")
+        .group_by("component")
+        .agg(low=pl.col("use_per_unit").min(), high=pl.col("use_per_unit").max())
+    )
     assert (hours["high"] - hours["low"]).max() == pytest.approx(0, abs=1e-12)
-    load = network.demands.join(hours, on="component").select(
-        (pl.col("quantity") * pl.col("high")).sum()).item()
+    load = (
+        network.demands.join(hours, on="component")
+        .select((pl.col("quantity") * pl.col("high")).sum())
+        .item()
+    )
     assert load / network.resources["capacity"].sum() == pytest.approx(0.4, rel=1e-3)
 
 
@@ -112,17 +122,26 @@ def test_resource_use_differs_by_bid_but_not_on_average() -> None:
 
 def test_lots_and_fixed_costs_stand_in_proportion(small: Network) -> None:
     bids = small.bids.join(
-        small.demands.group_by("component").agg(pl.col("quantity").mean()), on="component")
+        small.demands.group_by("component").agg(pl.col("quantity").mean()), on="component"
+    )
     excess = bids["moq"] - 0.15 * bids["quantity"]
     assert excess.min() >= 0  # rounded up to a whole unit
     assert excess.max() < 1
     # Capacity in hours is worth capacity / HOURS_PER_USD dollars of goods.
-    onboarding = small.suppliers.join(small.resources, on="supplier").select(
-        pl.col("onboarding_cost") / (pl.col("capacity") / HOURS_PER_USD)).to_series()
+    onboarding = (
+        small.suppliers.join(small.resources, on="supplier")
+        .select(pl.col("onboarding_cost") / (pl.col("capacity") / HOURS_PER_USD))
+        .to_series()
+    )
     assert onboarding.to_list() == pytest.approx([0.08] * onboarding.len(), rel=1e-2)
-    price = bids.join(small.usages, on="bid").group_by("component", maintain_order=True).agg(
-        value=pl.col("quantity").first() * pl.col("price").mean(),
-        tooling=pl.col("tooling_cost").mean())
+    price = (
+        bids.join(small.usages, on="bid")
+        .group_by("component", maintain_order=True)
+        .agg(
+            value=pl.col("quantity").first() * pl.col("price").mean(),
+            tooling=pl.col("tooling_cost").mean(),
+        )
+    )
     assert (price["tooling"] / price["value"]).mean() == pytest.approx(0.02, rel=0.1)
     assert small.demands["share_cap"].unique().to_list() == [0.70]
     assert small.demands["max_suppliers"].unique().to_list() == [3]
@@ -133,8 +152,11 @@ def test_sizes_are_heavy_tailed_and_classed() -> None:
     capacity = network.resources["capacity"].sort(descending=True)
     largest = capacity.head(capacity.len() // 20).sum() / capacity.sum()
     assert 0.15 < largest < 0.45  # the largest 5 % of the suppliers
-    by_class = network.suppliers.join(network.resources, on="supplier").group_by(
-        "size_class").agg(pl.col("capacity").median(), pl.len())
+    by_class = (
+        network.suppliers.join(network.resources, on="supplier")
+        .group_by("size_class")
+        .agg(pl.col("capacity").median(), pl.len())
+    )
     median = dict(by_class.select("size_class", "capacity").iter_rows())
     assert median["micro"] < median["small"] < median["medium"] < median["large"]
     count = dict(by_class.select("size_class", "len").iter_rows())
@@ -165,8 +187,10 @@ def test_tiers_are_price_breaks_within_an_award(tiers: int) -> None:
     assert (joined["from_quantity"] >= joined["moq"]).all()
 
 
-@pytest.mark.parametrize("changes", [{}, {"connected": False}, {"tiers": 2},
-                                     {"capacity_used": 0.95}, {"max_suppliers": 0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"connected": False}, {"tiers": 2}, {"capacity_used": 0.95}, {"max_suppliers": 0}],
+)
 def test_plans_of_it_pass_the_check(changes: dict[str, Any]) -> None:
     network = generate(recipe_for(150, **changes), seed=4)
     plan = solve(network, time_limit_s=10, gap_limit=0.01)

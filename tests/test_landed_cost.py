@@ -31,15 +31,25 @@ from tests.networks import Row, network
 # One degree along the equator, of a sphere of 6,371.0088 km radius: 111.195 km.
 DEGREE_KM = 6371.0088 * pi / 180
 NETWORK: Row = {"carrying_rate": 0.10, "insurance_rate": 0.003}
-PART: Row = {"component": "C", "hs": "850760", "weight_kg": 2.0, "volume_m3": 0.00332,
-             "defect_cost": 5.0}
+PART: Row = {
+    "component": "C",
+    "hs": "850760",
+    "weight_kg": 2.0,
+    "volume_m3": 0.00332,
+    "defect_cost": 5.0,
+}
 PLACES: list[Row] = [
     {"place": "Bangkok", "economy": "TH", "latitude": 13.7, "longitude": 100.5},
     {"place": "Hanoi", "economy": "VN", "latitude": 21.0, "longitude": 105.8},
     {"place": "Sydney", "economy": "AU", "latitude": -33.9, "longitude": 151.2},
 ]
-SEA: Row = {"origin": "Bangkok", "destination": "Hanoi", "mode": "sea", "days": 5.0,
-            "cost_per_container": 1000.0}
+SEA: Row = {
+    "origin": "Bangkok",
+    "destination": "Hanoi",
+    "mode": "sea",
+    "days": 5.0,
+    "cost_per_container": 1000.0,
+}
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,18 @@ def costed(made: Network) -> dict[tuple[str, str, int], Costed]:
     arrays = to_arrays(made)
     c = screen(arrays).candidates
     return {
-        (made.bids["bid"][int(c.bid[i])], MODES[c.mode[i]],
-         int(c.tier[i] - arrays.bids.tier_start[c.bid[i]]) + 1): Costed(
-             dict(zip(TERMS, c.terms[:, i].tolist(), strict=True)), float(c.unit_cost[i]),
-             float(c.fixed_cost[i]), float(c.ship[i]), float(c.arrive[i]), float(c.slack[i]))
+        (
+            made.bids["bid"][int(c.bid[i])],
+            MODES[c.mode[i]],
+            int(c.tier[i] - arrays.bids.tier_start[c.bid[i]]) + 1,
+        ): Costed(
+            dict(zip(TERMS, c.terms[:, i].tolist(), strict=True)),
+            float(c.unit_cost[i]),
+            float(c.fixed_cost[i]),
+            float(c.ship[i]),
+            float(c.arrive[i]),
+            float(c.slack[i]),
+        )
         for i in range(c.size)
     }
 
@@ -77,12 +95,24 @@ def terms(**stated: float) -> Any:
 def to_hanoi(*bids: Row, **tables: list[Row]) -> Network:
     """Bids from Bangkok for a demand in Hanoi, by sea in 5 days for 1,000 dollars a container."""
     rows: dict[str, list[Row]] = {
-        "network": [NETWORK], "components": [PART], "places": PLACES, "lanes": [SEA],
+        "network": [NETWORK],
+        "components": [PART],
+        "places": PLACES,
+        "lanes": [SEA],
         "demands": [{"demand": "D", "place": "Hanoi", "due": "2026-12-31"}],
         "suppliers": [{"supplier": "S", "place": "Bangkok"}],
         "duties": [{"hs": "8507", "destination": "VN", "rate": 0.05}],
-        "bids": [{"supplier": "S", "price": 2.0, "origin_charges": 0.04, "lead_time_days": 30.0,
-                  "modes": "sea"} | bid for bid in bids],
+        "bids": [
+            {
+                "supplier": "S",
+                "price": 2.0,
+                "origin_charges": 0.04,
+                "lead_time_days": 30.0,
+                "modes": "sea",
+            }
+            | bid
+            for bid in bids
+        ],
     }
     return network(**(rows | tables))
 
@@ -93,32 +123,77 @@ CARRIED = 2.00 * 0.10 * 42 / 365
 EXPORT, FREIGHT, IMPORT = 0.0625, 0.1, 0.0901
 
 
-@pytest.mark.parametrize(("incoterm", "expected"), [
-    # The buyer pays everything. Shipped value 2 + 0.04 + 0.0625 + 0.1 = 2.2025; with insurance of
-    # 0.0033 × 2.2025 the customs value is 2.2025 × 1.0033.
-    ("EXW", terms(price=2.0, origin_charges=0.04, export=EXPORT, freight=FREIGHT,
-                  insurance=0.0033 * 2.2025, duty=0.05 * 2.2025 * 1.0033, imports=IMPORT,
-                  carrying=CARRIED)),
-    # FCA, FAS and FOB hold origin charges and export; shipped value 2 + 0.1.
-    ("FCA", terms(price=2.0, freight=FREIGHT, insurance=0.0033 * 2.1, duty=0.05 * 2.1 * 1.0033,
-                  imports=IMPORT, carrying=CARRIED)),
-    ("FAS", terms(price=2.0, freight=FREIGHT, insurance=0.0033 * 2.1, duty=0.05 * 2.1 * 1.0033,
-                  imports=IMPORT, carrying=CARRIED)),
-    ("FOB", terms(price=2.0, freight=FREIGHT, insurance=0.00693, duty=0.1053465, imports=IMPORT,
-                  carrying=CARRIED)),
-    # CFR and CPT hold the freight too, not the insurance: 0.0033 × 2 = 0.0066.
-    ("CFR", terms(price=2.0, insurance=0.0066, duty=0.05 * 2.0066, imports=IMPORT,
-                  carrying=CARRIED)),
-    ("CPT", terms(price=2.0, insurance=0.0066, duty=0.10033, imports=IMPORT, carrying=CARRIED)),
-    # CIF and CIP hold the insurance too: the price is the customs value.
-    ("CIF", terms(price=2.0, duty=0.10, imports=IMPORT, carrying=CARRIED)),
-    ("CIP", terms(price=2.0, duty=0.10, imports=IMPORT, carrying=CARRIED)),
-    ("DAP", terms(price=2.0, duty=0.10, imports=IMPORT, carrying=CARRIED)),
-    # DDP holds all; only time still costs.
-    ("DDP", terms(price=2.0, carrying=CARRIED)),
-])
+@pytest.mark.parametrize(
+    ("incoterm", "expected"),
+    [
+        # The buyer pays everything. Shipped value 2 + 0.04 + 0.0625 + 0.1 = 2.2025; with insurance
+        # of 0.0033 × 2.2025 the customs value is 2.2025 × 1.0033.
+        (
+            "EXW",
+            terms(
+                price=2.0,
+                origin_charges=0.04,
+                export=EXPORT,
+                freight=FREIGHT,
+                insurance=0.0033 * 2.2025,
+                duty=0.05 * 2.2025 * 1.0033,
+                imports=IMPORT,
+                carrying=CARRIED,
+            ),
+        ),
+        # FCA, FAS and FOB hold origin charges and export; shipped value 2 + 0.1.
+        (
+            "FCA",
+            terms(
+                price=2.0,
+                freight=FREIGHT,
+                insurance=0.0033 * 2.1,
+                duty=0.05 * 2.1 * 1.0033,
+                imports=IMPORT,
+                carrying=CARRIED,
+            ),
+        ),
+        (
+            "FAS",
+            terms(
+                price=2.0,
+                freight=FREIGHT,
+                insurance=0.0033 * 2.1,
+                duty=0.05 * 2.1 * 1.0033,
+                imports=IMPORT,
+                carrying=CARRIED,
+            ),
+        ),
+        (
+            "FOB",
+            terms(
+                price=2.0,
+                freight=FREIGHT,
+                insurance=0.00693,
+                duty=0.1053465,
+                imports=IMPORT,
+                carrying=CARRIED,
+            ),
+        ),
+        # CFR and CPT hold the freight too, not the insurance: 0.0033 × 2 = 0.0066.
+        (
+            "CFR",
+            terms(
+                price=2.0, insurance=0.0066, duty=0.05 * 2.0066, imports=IMPORT, carrying=CARRIED
+            ),
+        ),
+        ("CPT", terms(price=2.0, insurance=0.0066, duty=0.10033, imports=IMPORT, carrying=CARRIED)),
+        # CIF and CIP hold the insurance too: the price is the customs value.
+        ("CIF", terms(price=2.0, duty=0.10, imports=IMPORT, carrying=CARRIED)),
+        ("CIP", terms(price=2.0, duty=0.10, imports=IMPORT, carrying=CARRIED)),
+        ("DAP", terms(price=2.0, duty=0.10, carrying=CARRIED)),
+        # DDP holds all; only time still costs.
+        ("DDP", terms(price=2.0, carrying=CARRIED)),
+    ],
+)
 def test_an_incoterm_leaves_to_the_buyer_what_the_price_does_not_hold(
-        incoterm: str, expected: Any) -> None:
+    incoterm: str, expected: Any
+) -> None:
     found = costed(to_hanoi({"bid": "B", "incoterm": incoterm}))["B", "sea", 1]
     assert found.terms == expected
     # 30 production + 14 export; + 5 transit + 23 import. The due date is day 364 of the year.
@@ -132,16 +207,25 @@ def test_the_fob_bid_adds_up() -> None:
 
 
 def test_defects_payment_terms_safety_days_and_tooling() -> None:
-    found = costed(to_hanoi(
-        {"bid": "B", "incoterm": "DDP", "ppm": 200.0, "payment_days": 60.0, "tooling_cost": 700.0},
-        lanes=[SEA | {"fixed_cost": 50.0}],
-        demands=[{"demand": "D", "place": "Hanoi", "due": "2026-03-31", "safety_days": 3.0}],
-    ))["B", "sea", 1]
+    found = costed(
+        to_hanoi(
+            {
+                "bid": "B",
+                "incoterm": "DDP",
+                "ppm": 200.0,
+                "payment_days": 60.0,
+                "tooling_cost": 700.0,
+            },
+            lanes=[SEA | {"fixed_cost": 50.0}],
+            demands=[{"demand": "D", "place": "Hanoi", "due": "2026-03-31", "safety_days": 3.0}],
+        )
+    )["B", "sea", 1]
     assert found.terms == terms(
         price=2.0,
         carrying=2.0 * 0.10 * 45 / 365,  # 42 days under way and 3 on the shelf
         quality=0.001,  # 200 / 1,000,000 × 5 dollars a defect
-        payment_terms=-2.0 * 0.10 * 60 / 365)
+        payment_terms=-2.0 * 0.10 * 60 / 365,
+    )
     assert found.fixed == 750.0  # tooling 700 + lane 50
     # 31 March is day 89 (31 + 28 + 30); 89 − 72 − 3 safety days.
     assert (found.arrive, found.slack) == (72.0, 14.0)
@@ -153,56 +237,97 @@ def test_road_within_an_economy_has_no_border() -> None:
     km = 1.3 * DEGREE_KM
     freight = (100 + 0.5 * km) / 10_000
     made = network(
-        network=[NETWORK], components=[PART],
-        places=[{"place": "West", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
-                {"place": "East", "economy": "ID", "latitude": 0.0, "longitude": 111.0}],
+        network=[NETWORK],
+        components=[PART],
+        places=[
+            {"place": "West", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
+            {"place": "East", "economy": "ID", "latitude": 0.0, "longitude": 111.0},
+        ],
         suppliers=[{"supplier": "S", "place": "West"}],
         demands=[{"demand": "D", "place": "East"}],
         duties=[{"hs": "85", "destination": "ID", "rate": 0.4}],
-        bids=[{"bid": incoterm, "supplier": "S", "price": 3.0, "incoterm": incoterm,
-               "origin_charges": 0.2, "lead_time_days": 10.0} for incoterm in ("EXW", "FOB")])
+        bids=[
+            {
+                "bid": incoterm,
+                "supplier": "S",
+                "price": 3.0,
+                "incoterm": incoterm,
+                "origin_charges": 0.2,
+                "lead_time_days": 10.0,
+            }
+            for incoterm in ("EXW", "FOB")
+        ],
+    )
     found = costed(made)
     assert set(found) == {("EXW", "road", 1), ("FOB", "road", 1)}
     days = 1 + km / 500
     carrying = 3.0 * 0.10 * days / 365
     assert found["EXW", "road", 1].terms == terms(
-        price=3.0, origin_charges=0.2, freight=freight, insurance=0.0033 * (3.2 + freight),
-        carrying=carrying)
+        price=3.0,
+        origin_charges=0.2,
+        freight=freight,
+        insurance=0.0033 * (3.2 + freight),
+        carrying=carrying,
+    )
     assert found["FOB", "road", 1].terms == terms(
-        price=3.0, freight=freight, insurance=0.0033 * (3.0 + freight), carrying=carrying)
+        price=3.0, freight=freight, insurance=0.0033 * (3.0 + freight), carrying=carrying
+    )
     assert found["EXW", "road", 1].ship == 10.0
     assert found["EXW", "road", 1].arrive == pytest.approx(10 + days, rel=1e-12)
 
 
 def test_goods_made_where_they_are_needed_do_not_travel() -> None:
-    made = network(network=[NETWORK | {"insurance_rate": 0.0}], components=[PART], bids=[
-        {"bid": "B", "supplier": "S", "price": 4.0, "origin_charges": 0.1, "lead_time_days": 7.0}])
+    made = network(
+        network=[NETWORK | {"insurance_rate": 0.0}],
+        components=[PART],
+        bids=[
+            {
+                "bid": "B",
+                "supplier": "S",
+                "price": 4.0,
+                "origin_charges": 0.1,
+                "lead_time_days": 7.0,
+            }
+        ],
+    )
     found = costed(made)["B", "road", 1]
     assert found.terms == terms(price=4.0, origin_charges=0.1)
     assert (found.ship, found.arrive) == (7.0, 7.0)
 
 
-@pytest.mark.parametrize(("weight_kg", "chargeable_kg"), [
-    (2.0, 2.0),
-    (0.2, 0.00332 * 1e6 / 6000),  # 0.553 kg by volume, more than 0.2 kg
-])
+@pytest.mark.parametrize(
+    ("weight_kg", "chargeable_kg"),
+    [
+        (2.0, 2.0),
+        (0.2, 0.00332 * 1e6 / 6000),  # 0.553 kg by volume, more than 0.2 kg
+    ],
+)
 def test_air_charges_weight_or_volume(weight_kg: float, chargeable_kg: float) -> None:
     # ID to MY, nine degrees along the equator: 1,000.756 km for 1.29 + 0.000214 a km a kg, at
     # 10,000 km a day and 2 days of handling.
     km = 9 * DEGREE_KM
     freight = (1.29 + 0.000214 * km) * chargeable_kg
     made = network(
-        network=[NETWORK], components=[PART | {"weight_kg": weight_kg}],
-        places=[{"place": "Out", "economy": "ID", "latitude": 0.0, "longitude": 101.0},
-                {"place": "In", "economy": "MY", "latitude": 0.0, "longitude": 110.0}],
-        suppliers=[{"supplier": "S", "place": "Out"}], demands=[{"demand": "D", "place": "In"}],
-        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB", "modes": "air"}])
+        network=[NETWORK],
+        components=[PART | {"weight_kg": weight_kg}],
+        places=[
+            {"place": "Out", "economy": "ID", "latitude": 0.0, "longitude": 101.0},
+            {"place": "In", "economy": "MY", "latitude": 0.0, "longitude": 110.0},
+        ],
+        suppliers=[{"supplier": "S", "place": "Out"}],
+        demands=[{"demand": "D", "place": "In"}],
+        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB", "modes": "air"}],
+    )
     found = costed(made)["B", "air", 1]
     days = 21 + 2 + km / 10_000 + 14  # export of ID, flight, import of MY
     # A container holds 10,000 by volume, whichever the weight: 450 / 10,000 to import.
     assert found.terms == terms(
-        price=2.0, freight=freight, insurance=0.0033 * (2.0 + freight), imports=0.045,
-        carrying=2.0 * 0.10 * days / 365)
+        price=2.0,
+        freight=freight,
+        insurance=0.0033 * (2.0 + freight),
+        imports=0.045,
+        carrying=2.0 * 0.10 * days / 365,
+    )
     assert found.arrive == pytest.approx(days, rel=1e-12)
 
 
@@ -210,28 +335,40 @@ def test_sea_between_places_at_one_port_costs_handling_only() -> None:
     # The same node of the sea network: 0 km, 250 dollars a container and 4 days of handling.
     at = {"latitude": 1.2, "longitude": 103.7}
     made = network(
-        network=[NETWORK], components=[PART],
+        network=[NETWORK],
+        components=[PART],
         places=[{"place": "Out", "economy": "ID", **at}, {"place": "In", "economy": "MY", **at}],
-        suppliers=[{"supplier": "S", "place": "Out"}], demands=[{"demand": "D", "place": "In"}],
-        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB"}])
+        suppliers=[{"supplier": "S", "place": "Out"}],
+        demands=[{"demand": "D", "place": "In"}],
+        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB"}],
+    )
     found = costed(made)
     assert set(found) == {("B", "sea", 1), ("B", "air", 1)}
     assert found["B", "sea", 1].terms["freight"] == pytest.approx(0.025)
     assert found["B", "sea", 1].arrive == 21 + 4 + 14
 
 
-@pytest.mark.parametrize(("lane", "freight", "fixed", "days"), [
-    # By container and by kg: 600 / 10,000 + 0.15 × 2 kg.
-    ({"mode": "road", "days": 2.0, "cost_per_container": 600.0, "cost_per_kg": 0.15}, 0.36, 0, 2),
-    # By kg alone: the container costs nothing then.
-    ({"mode": "rail", "days": 2.5, "cost_per_kg": 0.15, "fixed_cost": 90.0}, 0.30, 90, 2.5),
-    # Free: 0 is a price too.
-    ({"mode": "road", "days": 0.0, "cost_per_container": 0.0}, 0.0, 0, 0),
-])
+@pytest.mark.parametrize(
+    ("lane", "freight", "fixed", "days"),
+    [
+        # By container and by kg: 600 / 10,000 + 0.15 × 2 kg.
+        (
+            {"mode": "road", "days": 2.0, "cost_per_container": 600.0, "cost_per_kg": 0.15},
+            0.36,
+            0,
+            2,
+        ),
+        # By kg alone: the container costs nothing then.
+        ({"mode": "rail", "days": 2.5, "cost_per_kg": 0.15, "fixed_cost": 90.0}, 0.30, 90, 2.5),
+        # Free: 0 is a price too.
+        ({"mode": "road", "days": 0.0, "cost_per_container": 0.0}, 0.0, 0, 0),
+    ],
+)
 def test_a_lane_of_ones_own(lane: Row, freight: float, fixed: float, days: float) -> None:
     ends = {"origin": "Bangkok", "destination": "Hanoi"}
-    found = costed(to_hanoi({"bid": "B", "incoterm": "FOB", "modes": lane["mode"]},
-                            lanes=[ends | lane]))["B", lane["mode"], 1]
+    found = costed(
+        to_hanoi({"bid": "B", "incoterm": "FOB", "modes": lane["mode"]}, lanes=[ends | lane])
+    )["B", lane["mode"], 1]
     assert found.terms["freight"] == pytest.approx(freight, abs=1e-12)
     assert (found.fixed, found.arrive) == (fixed, 30 + 14 + days + 23)
 
@@ -241,11 +378,15 @@ def test_a_lane_that_states_days_keeps_the_computed_freight() -> None:
     km = 3 * DEGREE_KM
     made = network(
         components=[PART],
-        places=[{"place": "Out", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
-                {"place": "In", "economy": "MY", "latitude": 0.0, "longitude": 113.0}],
-        suppliers=[{"supplier": "S", "place": "Out"}], demands=[{"demand": "D", "place": "In"}],
+        places=[
+            {"place": "Out", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
+            {"place": "In", "economy": "MY", "latitude": 0.0, "longitude": 113.0},
+        ],
+        suppliers=[{"supplier": "S", "place": "Out"}],
+        demands=[{"demand": "D", "place": "In"}],
         lanes=[{"origin": "Out", "destination": "In", "mode": "air", "days": 1.0}],
-        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB", "modes": "air"}])
+        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB", "modes": "air"}],
+    )
     found = costed(made)["B", "air", 1]
     assert found.terms["freight"] == pytest.approx(2.0 * (1.29 + 0.000214 * km), rel=1e-12)
     assert found.arrive == 21 + 1 + 14
@@ -253,57 +394,93 @@ def test_a_lane_that_states_days_keeps_the_computed_freight() -> None:
 
 def test_a_lane_runs_one_way() -> None:
     back = {"origin": "Hanoi", "destination": "Bangkok", "mode": "road", "cost_per_kg": 0.0}
-    found = costed(to_hanoi({"bid": "B", "incoterm": "FOB", "modes": "road;sea"},
-                            lanes=[SEA, back]))
+    found = costed(
+        to_hanoi({"bid": "B", "incoterm": "FOB", "modes": "road;sea"}, lanes=[SEA, back])
+    )
     assert set(found) == {("B", "sea", 1)}
 
 
 def test_money_of_the_bid_of_the_network_and_of_the_tables() -> None:
     # The network counts in euros; 1 USD = 0.90 EUR and 1 THB = 0.025 EUR. Price, origin charges,
     # tooling are the bid's money (THB); trade costs are USD; lanes and defects are EUR.
-    found = costed(to_hanoi(
-        {"bid": "B", "incoterm": "EXW", "price": 80.0, "currency": "THB", "origin_charges": 1.6,
-         "tooling_cost": 4000.0, "ppm": 100.0},
-        network=[NETWORK | {"currency": "EUR"}],
-        rates=[{"currency": "USD", "value": 0.90}, {"currency": "THB", "value": 0.025}],
-        lanes=[SEA | {"fixed_cost": 30.0}]))["B", "sea", 1]
+    found = costed(
+        to_hanoi(
+            {
+                "bid": "B",
+                "incoterm": "EXW",
+                "price": 80.0,
+                "currency": "THB",
+                "origin_charges": 1.6,
+                "tooling_cost": 4000.0,
+                "ppm": 100.0,
+            },
+            network=[NETWORK | {"currency": "EUR"}],
+            rates=[{"currency": "USD", "value": 0.90}, {"currency": "THB", "value": 0.025}],
+            lanes=[SEA | {"fixed_cost": 30.0}],
+        )
+    )["B", "sea", 1]
     # Price 80 × 0.025 = 2; origin 0.04; export 625 × 0.9 / 10,000 = 0.05625; freight 0.1;
     # together 2.19625; import 901 × 0.9 / 10,000 = 0.08109; quality 0.0001 × 5.
     assert found.terms == terms(
-        price=2.0, origin_charges=0.04, export=0.05625, freight=0.1, insurance=0.0033 * 2.19625,
-        duty=0.05 * 2.19625 * 1.0033, imports=0.08109, carrying=CARRIED, quality=0.0005)
+        price=2.0,
+        origin_charges=0.04,
+        export=0.05625,
+        freight=0.1,
+        insurance=0.0033 * 2.19625,
+        duty=0.05 * 2.19625 * 1.0033,
+        imports=0.08109,
+        carrying=CARRIED,
+        quality=0.0005,
+    )
     assert found.fixed == 4000 * 0.025 + 30
 
 
 def test_computed_freight_is_turned_into_the_networks_money() -> None:
     at = {"latitude": 1.2, "longitude": 103.7}
     made = network(
-        network=[NETWORK | {"currency": "EUR"}], components=[PART],
+        network=[NETWORK | {"currency": "EUR"}],
+        components=[PART],
         places=[{"place": "Out", "economy": "ID", **at}, {"place": "In", "economy": "MY", **at}],
-        suppliers=[{"supplier": "S", "place": "Out"}], demands=[{"demand": "D", "place": "In"}],
+        suppliers=[{"supplier": "S", "place": "Out"}],
+        demands=[{"demand": "D", "place": "In"}],
         rates=[{"currency": "USD", "value": 0.9}],
-        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB"}])
+        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB"}],
+    )
     found = costed(made)
     assert found["B", "sea", 1].terms["freight"] == pytest.approx(250 * 0.9 / 10_000)
     assert found["B", "air", 1].terms["freight"] == pytest.approx(2 * 1.29 * 0.9)
     assert found["B", "air", 1].terms["import"] == pytest.approx(450 * 0.9 / 10_000)
 
 
-@pytest.mark.parametrize(("incoterm", "customs_value"), [
-    # Bangkok to Sydney for 2,000 a container: freight 0.2. Australia values FOB.
-    ("EXW", 2.0 + 0.04 + 0.0625),  # price, origin charges, export
-    ("FOB", 2.0),
-    ("CFR", 2.0 - 0.2),  # the freight in the price is taken out
-    ("CIF", 2.0 - 0.2 - 0.0066),  # and the insurance: 0.0033 × 2
-])
+@pytest.mark.parametrize(
+    ("incoterm", "customs_value"),
+    [
+        # Bangkok to Sydney for 2,000 a container: freight 0.2. Australia values FOB.
+        ("EXW", 2.0 + 0.04 + 0.0625),  # price, origin charges, export
+        ("FOB", 2.0),
+        ("CFR", 2.0 - 0.2),  # the freight in the price is taken out
+        ("CIF", 2.0 - 0.2 - 0.0066),  # and the insurance: 0.0033 × 2
+    ],
+)
 def test_customs_that_value_fob_leave_freight_and_insurance_out(
-        incoterm: str, customs_value: float) -> None:
-    found = costed(to_hanoi(
-        {"bid": "B", "incoterm": incoterm},
-        demands=[{"demand": "D", "place": "Sydney"}],
-        lanes=[{"origin": "Bangkok", "destination": "Sydney", "mode": "sea", "days": 16.0,
-                "cost_per_container": 2000.0}],
-        duties=[{"hs": "8507", "destination": "AU", "rate": 0.05}]))["B", "sea", 1]
+    incoterm: str, customs_value: float
+) -> None:
+    found = costed(
+        to_hanoi(
+            {"bid": "B", "incoterm": incoterm},
+            demands=[{"demand": "D", "place": "Sydney"}],
+            lanes=[
+                {
+                    "origin": "Bangkok",
+                    "destination": "Sydney",
+                    "mode": "sea",
+                    "days": 16.0,
+                    "cost_per_container": 2000.0,
+                }
+            ],
+            duties=[{"hs": "8507", "destination": "AU", "rate": 0.05}],
+        )
+    )["B", "sea", 1]
     assert found.terms["duty"] == pytest.approx(0.05 * customs_value, rel=1e-12)
     assert found.terms["import"] == pytest.approx(0.1239)
     assert found.arrive == 30 + 14 + 16 + 12
@@ -311,62 +488,99 @@ def test_customs_that_value_fob_leave_freight_and_insurance_out(
 
 def test_a_network_brings_trade_costs_of_its_own() -> None:
     # The United States are not among the shipped economies; Thailand's row is replaced.
-    found = costed(to_hanoi(
-        {"bid": "B", "incoterm": "EXW", "origin_charges": 0.0},
-        places=[*PLACES, {"place": "Los Angeles", "economy": "US", "latitude": 34.0,
-                          "longitude": -118.2}],
-        demands=[{"demand": "D", "place": "Los Angeles"}],
-        lanes=[{"origin": "Bangkok", "destination": "Los Angeles", "mode": "sea", "days": 20.0,
-                "cost_per_container": 3000.0}],
-        duties=[{"hs": "8507", "destination": "US", "rate": 0.034}],
-        trade_costs=[
-            {"economy": "US", "import_days": 5.0, "import_cost_usd_per_container": 1315.0},
-            {"economy": "TH", "export_days": 9.0, "export_cost_usd_per_container": 500.0},
-        ]))["B", "sea", 1]
+    found = costed(
+        to_hanoi(
+            {"bid": "B", "incoterm": "EXW", "origin_charges": 0.0},
+            places=[
+                *PLACES,
+                {"place": "Los Angeles", "economy": "US", "latitude": 34.0, "longitude": -118.2},
+            ],
+            demands=[{"demand": "D", "place": "Los Angeles"}],
+            lanes=[
+                {
+                    "origin": "Bangkok",
+                    "destination": "Los Angeles",
+                    "mode": "sea",
+                    "days": 20.0,
+                    "cost_per_container": 3000.0,
+                }
+            ],
+            duties=[{"hs": "8507", "destination": "US", "rate": 0.034}],
+            trade_costs=[
+                {"economy": "US", "import_days": 5.0, "import_cost_usd_per_container": 1315.0},
+                {"economy": "TH", "export_days": 9.0, "export_cost_usd_per_container": 500.0},
+            ],
+        )
+    )["B", "sea", 1]
     # Shipped value 2 + 0.05 + 0.3; the United States value FOB: 2.05.
     assert found.terms == terms(
-        price=2.0, export=0.05, freight=0.3, insurance=0.0033 * 2.35, duty=0.034 * 2.05,
-        imports=0.1315, carrying=2.0 * 0.10 * (9 + 20 + 5) / 365)
+        price=2.0,
+        export=0.05,
+        freight=0.3,
+        insurance=0.0033 * 2.35,
+        duty=0.034 * 2.05,
+        imports=0.1315,
+        carrying=2.0 * 0.10 * (9 + 20 + 5) / 365,
+    )
     assert (found.ship, found.arrive) == (39.0, 64.0)
 
 
-@pytest.mark.parametrize(("rows", "rate"), [
-    ([], 0.0),
-    ([("", None, 0.30)], 0.30),
-    ([("", None, 0.30), ("85", None, 0.20)], 0.20),
-    ([("85", None, 0.20), ("8507", None, 0.10)], 0.10),
-    ([("85", None, 0.20), ("8506", None, 0.10)], 0.20),
-    ([("8507", None, 0.10), ("8507", "TH", 0.0)], 0.0),  # preference for the origin
-    ([("8507", None, 0.10), ("8507", "MY", 0.0)], 0.10),
-    ([("85", "TH", 0.0), ("8507", None, 0.10)], 0.10),  # the longer code wins over the origin
-    ([("850760", None, 0.07), ("85076010", None, 0.01)], 0.07),  # finer than the component's
-])
-def test_the_most_specific_duty_counts(rows: list[tuple[str, str | None, float]],
-                                       rate: float) -> None:
-    duties = [{"hs": hs or None, "origin": origin, "destination": "VN", "rate": value}
-              for hs, origin, value in rows]
+@pytest.mark.parametrize(
+    ("rows", "rate"),
+    [
+        ([], 0.0),
+        ([("", None, 0.30)], 0.30),
+        ([("", None, 0.30), ("85", None, 0.20)], 0.20),
+        ([("85", None, 0.20), ("8507", None, 0.10)], 0.10),
+        ([("85", None, 0.20), ("8506", None, 0.10)], 0.20),
+        ([("8507", None, 0.10), ("8507", "TH", 0.0)], 0.0),  # preference for the origin
+        ([("8507", None, 0.10), ("8507", "MY", 0.0)], 0.10),
+        ([("85", "TH", 0.0), ("8507", None, 0.10)], 0.10),  # the longer code wins over the origin
+        ([("850760", None, 0.07), ("85076010", None, 0.01)], 0.07),  # finer than the component's
+    ],
+)
+def test_the_most_specific_duty_counts(
+    rows: list[tuple[str, str | None, float]], rate: float
+) -> None:
+    duties = [
+        {"hs": hs or None, "origin": origin, "destination": "VN", "rate": value}
+        for hs, origin, value in rows
+    ]
     found = costed(to_hanoi({"bid": "B", "incoterm": "CIF"}, duties=duties))["B", "sea", 1]
     assert found.terms["duty"] == pytest.approx(2.0 * rate, abs=1e-12)
 
 
 def test_a_tier_lowers_price_duty_insurance_and_carrying() -> None:
-    made = to_hanoi({"bid": "B", "incoterm": "FOB"},
-                    tiers=[{"bid": "B", "from_quantity": 60.0, "price": 1.5}])
+    made = to_hanoi(
+        {"bid": "B", "incoterm": "FOB"}, tiers=[{"bid": "B", "from_quantity": 60.0, "price": 1.5}]
+    )
     found = costed(made)
     assert found["B", "sea", 1].terms["price"] == 2.0
     assert found["B", "sea", 2].terms == terms(
-        price=1.5, freight=FREIGHT, insurance=0.0033 * 1.6, duty=0.05 * 1.6 * 1.0033,
-        imports=IMPORT, carrying=1.5 * 0.10 * 42 / 365)
+        price=1.5,
+        freight=FREIGHT,
+        insurance=0.0033 * 1.6,
+        duty=0.05 * 1.6 * 1.0033,
+        imports=IMPORT,
+        carrying=1.5 * 0.10 * 42 / 365,
+    )
 
 
 def test_the_plan_dates_whole_days_upwards() -> None:
     # The road of a degree takes 1 + 144.554 / 500 = 1.289 days; made in 10.5 days, the goods ship
     # on day 10.5 and arrive on day 11.789: 12 and 13 January.
     made = network(
-        places=[{"place": "West", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
-                {"place": "East", "economy": "ID", "latitude": 0.0, "longitude": 111.0}],
-        suppliers=[{"supplier": "S", "place": "West"}], demands=[{"demand": "D", "place": "East"}],
-        bids=[{"bid": "B", "supplier": "S", "lead_time_days": 10.5}])
+        places=[
+            {"place": "West", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
+            {"place": "East", "economy": "ID", "latitude": 0.0, "longitude": 111.0},
+        ],
+        suppliers=[{"supplier": "S", "place": "West"}],
+        demands=[{"demand": "D", "place": "East"}],
+        bids=[{"bid": "B", "supplier": "S", "lead_time_days": 10.5}],
+    )
     award = matcher.solve(made).awards.row(0, named=True)
     assert (award["order_date"], award["ship_date"], award["arrival_date"]) == (
-        date(2026, 1, 1), date(2026, 1, 12), date(2026, 1, 13))
+        date(2026, 1, 1),
+        date(2026, 1, 12),
+        date(2026, 1, 13),
+    )

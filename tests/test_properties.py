@@ -52,7 +52,8 @@ def test_another_bid_never_makes_the_optimum_worse(seed: int) -> None:
     plan = solved(network)
     tables = tables_of(network)
     more = network.bids.head(2).with_columns(
-        bid=pl.col("bid") + "-more", price=pl.col("price") * 1.1, tooling_cost=pl.lit(1.0))
+        bid=pl.col("bid") + "-more", price=pl.col("price") * 1.1, tooling_cost=pl.lit(1.0)
+    )
     usages = network.usages.filter(pl.col("bid").is_in(network.bids["bid"].head(2).implode()))
     tables["bids"] = pl.concat([network.bids, more])
     tables["usages"] = pl.concat([network.usages, usages.with_columns(pl.col("bid") + "-more")])
@@ -74,7 +75,8 @@ def test_order_of_rows_and_columns_changes_nothing(seed: int, random: Any) -> No
         columns = list(frame.columns)
         random.shuffle(columns)
         shuffled[name] = frame.select(columns).sample(
-            fraction=1.0, shuffle=True, seed=random.randrange(2**31))
+            fraction=1.0, shuffle=True, seed=random.randrange(2**31)
+        )
     other = network_from_tables(shuffled)
     assert other.input_hash == network.input_hash
     assert solved(other).awards.equals(solved(network).awards)
@@ -85,10 +87,14 @@ def test_order_of_rows_and_columns_changes_nothing(seed: int, random: Any) -> No
 def test_scaling_the_currency_scales_the_cost(seed: int, factor: float) -> None:
     network = several(seed)
     tables = tables_of(network)
-    money = {"bids": ["price", "origin_charges", "tooling_cost"], "tiers": ["price"],
-             "suppliers": ["onboarding_cost"], "demands": ["ceiling"],
-             "components": ["defect_cost"], "lanes": ["cost_per_container", "cost_per_kg",
-                                                      "fixed_cost"]}
+    money = {
+        "bids": ["price", "origin_charges", "tooling_cost"],
+        "tiers": ["price"],
+        "suppliers": ["onboarding_cost"],
+        "demands": ["ceiling"],
+        "components": ["defect_cost"],
+        "lanes": ["cost_per_container", "cost_per_kg", "fixed_cost"],
+    }
     for name, columns in money.items():
         tables[name] = tables[name].with_columns(pl.col(columns) * factor)
     # The dollar, in which shipped trade and mode costs are stated, is worth that many coins.
@@ -113,7 +119,8 @@ def test_larger_share_cap_never_costs_more() -> None:
     for cap in (0.5, 0.75, 1.0):
         tables = tables_of(network)
         tables["demands"] = tables["demands"].with_columns(
-            share_cap=pl.when(pl.col("single_source")).then(None).otherwise(pl.lit(cap)))
+            share_cap=pl.when(pl.col("single_source")).then(None).otherwise(pl.lit(cap))
+        )
         result = solved(network_from_tables(tables)).result
         costs.append((result.coverage.unmet, result.best))
     unmet = np.array([cost[0] for cost in costs])

@@ -27,7 +27,8 @@ def sound() -> Rows:
     """The example network as rows of text; ``None`` where nothing is stated."""
     return {
         name: frame.with_columns(pl.all().cast(pl.String)).to_dicts()
-        for name, frame in example_tables().items() if frame.height
+        for name, frame in example_tables().items()
+        if frame.height
     }
 
 
@@ -35,7 +36,8 @@ def as_folder(tables: Rows, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     for name, rows in tables.items():
         pl.DataFrame(rows, schema_overrides=dict.fromkeys(rows[0], pl.String)).write_csv(
-            folder / f"{name}.csv")
+            folder / f"{name}.csv"
+        )
     return folder
 
 
@@ -70,9 +72,11 @@ def put(table: str, row: int, **cells: str | None) -> Callable[[Rows], object]:
 
 def add(table: str, **cells: str) -> Callable[[Rows], object]:
     """Append a row that is like the first but for these cells."""
+
     def edit(tables: Rows) -> None:
         first = tables.get(table, [{}])[0]
         tables.setdefault(table, []).append({**dict.fromkeys(first), **cells})
+
     return edit
 
 
@@ -82,6 +86,7 @@ def rename(table: str, old: str, new: str) -> Callable[[Rows], object]:
             {new if name == old else name: cell for name, cell in row.items()}
             for row in tables[table]
         ]
+
     return edit
 
 
@@ -102,125 +107,438 @@ D, B, S = "demands.csv", "bids.csv", "suppliers.csv"
 
 PLANTS = [
     # Tables and columns
-    Plant("missing_table", lambda t: t.pop("bids"), "bids", None, None, None,
-          "columns bid, supplier, component"),
-    Plant("too_many_rows", add("network", name="Second", currency="USD", start="2026-01-05"),
-          "network.csv", 3, None, None, "keep one row"),
+    Plant(
+        "missing_table",
+        lambda t: t.pop("bids"),
+        "bids",
+        None,
+        None,
+        None,
+        "columns bid, supplier, component",
+    ),
+    Plant(
+        "too_many_rows",
+        add("network", name="Second", currency="USD", start="2026-01-05"),
+        "network.csv",
+        3,
+        None,
+        None,
+        "keep one row",
+    ),
     Plant("missing_column", drop("demands", "due"), D, 1, "due", None, "add the column due"),
-    Plant("unknown_column", rename("bids", "max_quantity", "max_quantiy"), B, 1, "max_quantiy",
-          "max_quantiy", "did you mean 'max_quantity'?"),
+    Plant(
+        "unknown_column",
+        rename("bids", "max_quantity", "max_quantiy"),
+        B,
+        1,
+        "max_quantiy",
+        "max_quantiy",
+        "did you mean 'max_quantity'?",
+    ),
     # Cells
     Plant("missing_cell", put("bids", 3, price=None), B, 3, "price", None, "state it"),
     Plant("wrong_type", put("bids", 2, price="cheap"), B, 2, "price", "cheap", "write digits"),
-    Plant("wrong_type", put("demands", 2, min_suppliers="1.5"), D, 2, "min_suppliers", "1.5",
-          "write 1 or 2"),
-    Plant("wrong_type", put("demands", 3, single_source="maybe"), D, 3, "single_source", "maybe",
-          "write true or false"),
-    Plant("number_format", put("demands", 2, quantity="1,234"), D, 2, "quantity", "1,234",
-          "write 1234"),
+    Plant(
+        "wrong_type",
+        put("demands", 2, min_suppliers="1.5"),
+        D,
+        2,
+        "min_suppliers",
+        "1.5",
+        "write 1 or 2",
+    ),
+    Plant(
+        "wrong_type",
+        put("demands", 3, single_source="maybe"),
+        D,
+        3,
+        "single_source",
+        "maybe",
+        "write true or false",
+    ),
+    Plant(
+        "number_format",
+        put("demands", 2, quantity="1,234"),
+        D,
+        2,
+        "quantity",
+        "1,234",
+        "write 1234",
+    ),
     Plant("number_format", put("bids", 2, price="12,5"), B, 2, "price", "12,5", "write 12.5"),
-    Plant("number_format", put("bids", 2, price="1.234,5"), B, 2, "price", "1.234,5",
-          "write 1234.5"),
-    Plant("number_format", put("demands", 2, quantity="1'234'567"), D, 2, "quantity", "1'234'567",
-          "write 1234567"),
-    Plant("number_format", put("duties", 2, rate="5%"), "duties.csv", 2, "rate", "5%",
-          "write 0.05"),
+    Plant(
+        "number_format", put("bids", 2, price="1.234,5"), B, 2, "price", "1.234,5", "write 1234.5"
+    ),
+    Plant(
+        "number_format",
+        put("demands", 2, quantity="1'234'567"),
+        D,
+        2,
+        "quantity",
+        "1'234'567",
+        "write 1234567",
+    ),
+    Plant(
+        "number_format", put("duties", 2, rate="5%"), "duties.csv", 2, "rate", "5%", "write 0.05"
+    ),
     Plant("not_finite", put("bids", 4, price="NaN"), B, 4, "price", "NaN", "write a number"),
     Plant("not_finite", put("bids", 4, moq="-inf"), B, 4, "moq", "-inf", "leave the cell empty"),
-    Plant("out_of_range", put("bids", 2, price="-1.10"), B, 2, "price", "-1.10",
-          "write a number at least 0"),
+    Plant(
+        "out_of_range",
+        put("bids", 2, price="-1.10"),
+        B,
+        2,
+        "price",
+        "-1.10",
+        "write a number at least 0",
+    ),
     Plant("out_of_range", put("demands", 2, quantity="0"), D, 2, "quantity", "0", "above 0"),
-    Plant("out_of_range", put("places", 2, latitude="91"), "places.csv", 2, "latitude", "91",
-          "at most 90"),
+    Plant(
+        "out_of_range",
+        put("places", 2, latitude="91"),
+        "places.csv",
+        2,
+        "latitude",
+        "91",
+        "at most 90",
+    ),
     Plant("out_of_range", put("demands", 2, quantity="1e300"), D, 2, "quantity", "1e300", "1e+15"),
-    Plant("out_of_range", put("demands", 2, due="2226-06-30"), D, 2, "due", "2226-06-30",
-          "from 1990-01-01 to 2100-12-31"),
-    Plant("impossible_date", put("demands", 2, due="2026-02-30"), D, 2, "due", "2026-02-30",
-          "write a day from 01 to 28"),
-    Plant("wrong_date", put("demands", 2, due="31/12/2026"), D, 2, "due", "31/12/2026",
-          "write 2026-12-31"),
-    Plant("wrong_date", put("demands", 2, due="03/04/2026"), D, 2, "due", "03/04/2026",
-          "write 2026-03-04 or 2026-04-03"),
-    Plant("wrong_date", put("demands", 2, due="46203"), D, 2, "due", "46203",
-          "Excel's number for 2026-06-30"),
-    Plant("control_character", put("suppliers", 2, name="Da\x07Nang"), S, 2, "name", "Da\x07Nang",
-          "delete it"),
-    Plant("unknown_choice", put("bids", 3, incoterm="FOBB"), B, 3, "incoterm", "FOBB",
-          "did you mean 'FOB'?"),
-    Plant("unknown_choice", put("bids", 3, modes="sea;ship"), B, 3, "modes", "sea;ship",
-          "write one of them"),
-    Plant("unknown_economy", put("places", 4, economy="Malaysia"), "places.csv", 4, "economy",
-          "Malaysia", "did you mean MY?"),
-    Plant("unknown_currency", put("bids", 2, currency="US$"), B, 2, "currency", "US$",
-          "ISO 4217"),
-    Plant("unknown_standard", put("certificates", 3, standard="ISO 9101"), "certificates.csv", 3,
-          "standard", "ISO 9101", "did you mean 'ISO "),
-    Plant("wrong_hs", put("components", 2, hs="plastic"), "components.csv", 2, "hs", "plastic",
-          "2 to 10 digits"),
-    Plant("wrong_hs", put("components", 2, hs="8542.1"), "components.csv", 2, "hs", "8542.1",
-          "'085421' or '854210'"),
+    Plant(
+        "out_of_range",
+        put("demands", 2, due="2226-06-30"),
+        D,
+        2,
+        "due",
+        "2226-06-30",
+        "from 1990-01-01 to 2100-12-31",
+    ),
+    Plant(
+        "impossible_date",
+        put("demands", 2, due="2026-02-30"),
+        D,
+        2,
+        "due",
+        "2026-02-30",
+        "write a day from 01 to 28",
+    ),
+    Plant(
+        "wrong_date",
+        put("demands", 2, due="31/12/2026"),
+        D,
+        2,
+        "due",
+        "31/12/2026",
+        "write 2026-12-31",
+    ),
+    Plant(
+        "wrong_date",
+        put("demands", 2, due="03/04/2026"),
+        D,
+        2,
+        "due",
+        "03/04/2026",
+        "write 2026-03-04 or 2026-04-03",
+    ),
+    Plant(
+        "wrong_date",
+        put("demands", 2, due="46203"),
+        D,
+        2,
+        "due",
+        "46203",
+        "Excel's number for 2026-06-30",
+    ),
+    Plant(
+        "control_character",
+        put("suppliers", 2, name="Da\x07Nang"),
+        S,
+        2,
+        "name",
+        "Da\x07Nang",
+        "delete it",
+    ),
+    Plant(
+        "unknown_choice",
+        put("bids", 3, incoterm="FOBB"),
+        B,
+        3,
+        "incoterm",
+        "FOBB",
+        "did you mean 'FOB'?",
+    ),
+    Plant(
+        "unknown_choice",
+        put("bids", 3, modes="sea;ship"),
+        B,
+        3,
+        "modes",
+        "sea;ship",
+        "write one of them",
+    ),
+    Plant(
+        "unknown_economy",
+        put("places", 4, economy="Malaysia"),
+        "places.csv",
+        4,
+        "economy",
+        "Malaysia",
+        "did you mean MY?",
+    ),
+    Plant("unknown_currency", put("bids", 2, currency="US$"), B, 2, "currency", "US$", "ISO 4217"),
+    Plant(
+        "unknown_standard",
+        put("certificates", 3, standard="ISO 9101"),
+        "certificates.csv",
+        3,
+        "standard",
+        "ISO 9101",
+        "did you mean 'ISO ",
+    ),
+    Plant(
+        "wrong_hs",
+        put("components", 2, hs="plastic"),
+        "components.csv",
+        2,
+        "hs",
+        "plastic",
+        "2 to 10 digits",
+    ),
+    Plant(
+        "wrong_hs",
+        put("components", 2, hs="8542.1"),
+        "components.csv",
+        2,
+        "hs",
+        "8542.1",
+        "'085421' or '854210'",
+    ),
     # Keys
     Plant("duplicate_id", put("bids", 4, bid="B1"), B, 4, "bid", "B1", "keep row 2 or row 4"),
-    Plant("duplicate_id", add("standards", standard="FIRM Q17", **{"class": "firm"}),
-          "standards.csv", 3, "standard", "FIRM Q17", "keep one of the two"),
-    Plant("duplicate_key", add("tiers", bid="B1", from_quantity="10000.00", price="1"),
-          "tiers.csv", 3, None, "B1 / 10000.0", "keep row 2 or row 3"),
-    Plant("duplicate_key", add("requirements", component="housing", standard="iso9001:2015"),
-          "requirements.csv", 4, None, "housing / iso9001 / ", "keep row 2 or row 4"),
-    Plant("dangling_id", put("bids", 2, supplier="s1"), B, 2, "supplier", "s1",
-          "did you mean 'S1'?"),
-    Plant("dangling_id", add("rules", rule="r2", kind="supplier_count", scope="component",
-                             of="cabel", max="1"),
-          "rules.csv", 3, "of", "cabel", "did you mean 'cable'?"),
+    Plant(
+        "duplicate_id",
+        add("standards", standard="FIRM Q17", **{"class": "firm"}),
+        "standards.csv",
+        3,
+        "standard",
+        "FIRM Q17",
+        "keep one of the two",
+    ),
+    Plant(
+        "duplicate_key",
+        add("tiers", bid="B1", from_quantity="10000.00", price="1"),
+        "tiers.csv",
+        3,
+        None,
+        "B1 / 10000.0",
+        "keep row 2 or row 3",
+    ),
+    Plant(
+        "duplicate_key",
+        add("requirements", component="housing", standard="iso9001:2015"),
+        "requirements.csv",
+        4,
+        None,
+        "housing / ISO 9001 / ",
+        "keep row 2 or row 4",
+    ),
+    Plant(
+        "dangling_id", put("bids", 2, supplier="s1"), B, 2, "supplier", "s1", "did you mean 'S1'?"
+    ),
+    Plant(
+        "dangling_id",
+        add("rules", rule="r2", kind="supplier_count", scope="component", of="cabel", max="1"),
+        "rules.csv",
+        3,
+        "of",
+        "cabel",
+        "did you mean 'cable'?",
+    ),
     # Cross-checks
-    Plant("foreign_resource", foreign_resource, "usages.csv", 2, "resource", "R9",
-          "name a resource of S1"),
-    Plant("component_mismatch", put("bids", 2, demand="D2"), B, 2, "demand", "D2",
-          "name a demand of housing"),
-    Plant("min_over_max", put("demands", 2, min_suppliers="3", max_suppliers="2"), D, 2,
-          "min_suppliers", "3", "raise max_suppliers"),
+    Plant(
+        "foreign_resource",
+        foreign_resource,
+        "usages.csv",
+        2,
+        "resource",
+        "R9",
+        "name a resource of S1",
+    ),
+    Plant(
+        "component_mismatch",
+        put("bids", 2, demand="D2"),
+        B,
+        2,
+        "demand",
+        "D2",
+        "name a demand of housing",
+    ),
+    Plant(
+        "min_over_max",
+        put("demands", 2, min_suppliers="3", max_suppliers="2"),
+        D,
+        2,
+        "min_suppliers",
+        "3",
+        "raise max_suppliers",
+    ),
     Plant("min_over_max", put("rules", 2, min="4"), "rules.csv", 2, "min", "4", "raise max"),
-    Plant("contradiction", put("demands", 3, min_suppliers="2", single_source="yes"), D, 3,
-          "min_suppliers", "2", "single_source to false"),
-    Plant("contradiction", put("demands", 2, single_source="TRUE"), D, 2, "share_cap", "0.7",
-          "leave share_cap empty"),
-    Plant("end_before_start", put("certificates", 2, valid_to="2023-12-31"), "certificates.csv", 2,
-          "valid_to", "2023-12-31", "correct the dates"),
-    Plant("due_before_start", put("demands", 3, due="2026-01-04"), D, 3, "due", "2026-01-04",
-          "later date"),
-    Plant("moq_over_max", put("bids", 2, max_quantity="1999"), B, 2, "moq", "2000",
-          "raise max_quantity"),
+    Plant(
+        "contradiction",
+        put("demands", 3, min_suppliers="2", single_source="yes"),
+        D,
+        3,
+        "min_suppliers",
+        "2",
+        "single_source to false",
+    ),
+    Plant(
+        "contradiction",
+        put("demands", 2, single_source="TRUE"),
+        D,
+        2,
+        "share_cap",
+        "0.7",
+        "leave share_cap empty",
+    ),
+    Plant(
+        "end_before_start",
+        put("certificates", 2, valid_to="2023-12-31"),
+        "certificates.csv",
+        2,
+        "valid_to",
+        "2023-12-31",
+        "correct the dates",
+    ),
+    Plant(
+        "due_before_start",
+        put("demands", 3, due="2026-01-04"),
+        D,
+        3,
+        "due",
+        "2026-01-04",
+        "later date",
+    ),
+    Plant(
+        "moq_over_max",
+        put("bids", 2, max_quantity="1999"),
+        B,
+        2,
+        "moq",
+        "2000",
+        "raise max_quantity",
+    ),
     # Multiples of 800 around moq 5000: 4800 is too small, 5600 is above 5500.
-    Plant("no_multiple_fits", put("bids", 3, order_multiple="800", max_quantity="5500"), B, 3,
-          "order_multiple", "800", "raise max_quantity to 5600"),
-    Plant("missing_rate", put("bids", 2, currency="thb"), B, 2, "currency", "THB",
-          "add a row THB to rates.csv"),
-    Plant("missing_rate", both(put("network", 2, currency="VND"),
-                               lambda t: [row.update(currency="MYR") for row in t["bids"]]),
-          "rates.csv", None, "currency", "USD", "worth of 1 USD in VND"),
-    Plant("own_currency_rate", add("rates", currency="USD", value="1.1"), "rates.csv", 3, "value",
-          "1.1", "write 1"),
-    Plant("missing_trade_cost", put("places", 5, economy="IS"), "places.csv", 5, "economy", "IS",
-          "add a row IS to trade_costs"),
-    Plant("unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1",
-          "empty the cell"),
-    Plant("missing_cell", put("rules", 2, scope="demand"), "rules.csv", 2, "of", None,
-          "name a demand"),
+    Plant(
+        "no_multiple_fits",
+        put("bids", 3, order_multiple="800", max_quantity="5500"),
+        B,
+        3,
+        "order_multiple",
+        "800",
+        "raise max_quantity to 5600",
+    ),
+    Plant(
+        "missing_rate",
+        put("bids", 2, currency="thb"),
+        B,
+        2,
+        "currency",
+        "THB",
+        "add a row THB to rates.csv",
+    ),
+    Plant(
+        "missing_rate",
+        both(
+            put("network", 2, currency="VND"),
+            lambda t: [row.update(currency="MYR") for row in t["bids"]],
+        ),
+        "rates.csv",
+        None,
+        "currency",
+        "USD",
+        "worth of 1 USD in VND",
+    ),
+    Plant(
+        "own_currency_rate",
+        add("rates", currency="USD", value="1.1"),
+        "rates.csv",
+        3,
+        "value",
+        "1.1",
+        "write 1",
+    ),
+    Plant(
+        "missing_trade_cost",
+        put("places", 5, economy="IS"),
+        "places.csv",
+        5,
+        "economy",
+        "IS",
+        "add a row IS to trade_costs",
+    ),
+    Plant(
+        "unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1", "empty the cell"
+    ),
+    Plant(
+        "missing_cell", put("rules", 2, scope="demand"), "rules.csv", 2, "of", None, "name a demand"
+    ),
     # Warnings
-    Plant("rule_without_limit", put("rules", 2, max=None), "rules.csv", 2, "rule",
-          "few suppliers", "state one of them"),
-    Plant("tier_price_rises", put("tiers", 2, price="1.2"), "tiers.csv", 2, "price", "1.2",
-          "check the price"),
-    Plant("cannot_be_covered", put("demands", 2, max_suppliers="1"), D, 2, "share_cap", "0.7",
-          "raise share_cap or max_suppliers"),
+    Plant(
+        "rule_without_limit",
+        put("rules", 2, max=None),
+        "rules.csv",
+        2,
+        "rule",
+        "few suppliers",
+        "state one of them",
+    ),
+    Plant(
+        "tier_price_rises",
+        put("tiers", 2, price="1.2"),
+        "tiers.csv",
+        2,
+        "price",
+        "1.2",
+        "check the price",
+    ),
+    Plant(
+        "cannot_be_covered",
+        put("demands", 2, max_suppliers="1"),
+        D,
+        2,
+        "share_cap",
+        "0.7",
+        "raise share_cap or max_suppliers",
+    ),
     # 8000 = 26 × 300 + 200.
-    Plant("no_award_step_divides", put("bids", 4, order_multiple="300"), D, 3, "quantity", "8000",
-          "change the quantity"),
+    Plant(
+        "no_award_step_divides",
+        put("bids", 4, order_multiple="300"),
+        D,
+        3,
+        "quantity",
+        "8000",
+        "change the quantity",
+    ),
     Plant("demand_without_bid", lambda t: t["bids"].pop(2), D, 3, "demand", "D2", "add a bid"),
-    Plant("supplier_without_bid", add("suppliers", supplier="S9", place="Penang",
-                                      size_class="micro"), S, 5, "supplier", "S9", "add one"),
-    Plant("no_duty", put("duties", 3, origin="MY"), D, 3, None, "VN",
-          "add rows with the destination VN"),
+    Plant(
+        "supplier_without_bid",
+        add("suppliers", supplier="S9", place="Penang", size_class="micro"),
+        S,
+        5,
+        "supplier",
+        "S9",
+        "add one",
+    ),
+    Plant(
+        "no_duty",
+        put("duties", 3, origin="MY"),
+        D,
+        3,
+        None,
+        "VN",
+        "add rows with the destination VN",
+    ),
 ]
 
 
@@ -231,7 +549,11 @@ def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
     found = issues_of(as_folder(tables, tmp_path / "n"))
     issue = only(found, plant.code)
     assert (issue.table, issue.row, issue.column, issue.value) == (
-        plant.table, plant.row, plant.column, plant.value)
+        plant.table,
+        plant.row,
+        plant.column,
+        plant.value,
+    )
     assert plant.fix in issue.fix
 
 
@@ -252,6 +574,7 @@ def latin_1(folder: Path) -> None:
 def replaced(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         (folder / name).write_text(change((folder / name).read_text()))
+
     return edit
 
 
@@ -265,32 +588,81 @@ FILE_PLANTS: list[tuple[str, Callable[[Path], object], str, int | None, str | No
     # "supplier,name,place,size_class,onboarding_cost\n" has 47 bytes (0 to 46), the row
     # "S1,Da Nang Plastics,Da Nang,small,500.0\n" 40, and "S2,Se" 5: the ñ is byte 92.
     ("wrong_encoding", latin_1, S, 3, "0xf1", "save it as CSV UTF-8"),
-    ("wrong_encoding", lambda f: (f / D).write_bytes((f / D).read_text().encode("utf-16")), D,
-     None, "ff fe", "save it as CSV UTF-8"),
+    (
+        "wrong_encoding",
+        lambda f: (f / D).write_bytes((f / D).read_text().encode("utf-16")),
+        D,
+        None,
+        "ff fe",
+        "save it as CSV UTF-8",
+    ),
     ("wrong_separator", replaced(D, lambda t: t.replace(",", ";")), D, 1, None, "with commas"),
-    ("bad_csv", replaced(D, lambda t: t.replace("D2,", '"D2,')), D, None, None,
-     "close every quote"),
+    (
+        "bad_csv",
+        replaced(D, lambda t: t.replace("D2,", '"D2,')),
+        D,
+        None,
+        None,
+        "close every quote",
+    ),
     ("ragged_row", replaced(B, lambda t: t.replace("B2,", "B2,,")), B, 3, None, "quote cells"),
-    ("duplicate_column", replaced("rates.csv", lambda _: "value,Value,currency\n1,1,MYR\n"),
-     "rates.csv", 1, "Value", "keep one"),
-    ("empty_table", replaced(D, lambda t: t.splitlines()[0] + "\n"), D, None, None,
-     "add at least one"),
+    (
+        "duplicate_column",
+        replaced("rates.csv", lambda _: "value,Value,currency\n1,1,MYR\n"),
+        "rates.csv",
+        1,
+        "Value",
+        "keep one",
+    ),
+    (
+        "empty_table",
+        replaced(D, lambda t: t.splitlines()[0] + "\n"),
+        D,
+        None,
+        None,
+        "add at least one",
+    ),
     ("missing_header", replaced(D, lambda _: ""), D, 1, None, "write the column names"),
     ("missing_header", replaced(D, lambda text: f",,\n{text}"), D, 1, None, "write the column"),
-    ("unknown_table", lambda f: (f / "usages.csv").rename(f / "usage.csv"), "usage.csv", None,
-     "usage", "rename it to usages"),
-    ("duplicate_table", lambda f: pl.DataFrame({"currency": ["EUR"], "value": [1.1]})
-     .write_parquet(f / "rates.parquet"), "rates.parquet", None, None, "keep one"),
-    ("bad_parquet", lambda f: (f / D).rename(f / "demands.parquet"), "demands.parquet", None,
-     None, "write it anew"),
+    (
+        "unknown_table",
+        lambda f: (f / "usages.csv").rename(f / "usage.csv"),
+        "usage.csv",
+        None,
+        "usage",
+        "rename it to usages",
+    ),
+    (
+        "duplicate_table",
+        lambda f: pl.DataFrame({"currency": ["EUR"], "value": [1.1]}).write_parquet(
+            f / "rates.parquet"
+        ),
+        "rates.parquet",
+        None,
+        None,
+        "keep one",
+    ),
+    (
+        "bad_parquet",
+        lambda f: (f / D).rename(f / "demands.parquet"),
+        "demands.parquet",
+        None,
+        None,
+        "write it anew",
+    ),
     ("unreadable", to_itself, D, None, None, "check that"),
 ]
 
 
 @pytest.mark.parametrize(("code", "edit", "table", "row", "value", "fix"), FILE_PLANTS)
 def test_a_fault_of_a_file_is_named(
-    code: str, edit: Callable[[Path], object], table: str, row: int | None, value: str | None,
-    fix: str, tmp_path: Path,
+    code: str,
+    edit: Callable[[Path], object],
+    table: str,
+    row: int | None,
+    value: str | None,
+    fix: str,
+    tmp_path: Path,
 ) -> None:
     folder = as_folder(sound(), tmp_path / "n")
     edit(folder)
@@ -345,25 +717,43 @@ PATH_PLANTS: list[tuple[str, Callable[[Path], Path], str]] = [
     ("unknown_format", lambda tmp: text_file(tmp / "n.xls", b""), "save it as .xlsx"),
     ("unknown_format", lambda tmp: text_file(tmp / "n.csv", b""), "give the folder"),
     ("bad_xlsx", lambda tmp: text_file(tmp / "n.xlsx", b"name,currency"), "save it as .xlsx"),
-    ("bad_xlsx", lambda tmp: text_file(tmp / "n.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-     "without a password"),
+    (
+        "bad_xlsx",
+        lambda tmp: text_file(tmp / "n.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        "without a password",
+    ),
     ("bad_xlsx", lambda tmp: zipped(tmp / "n.xlsx", document=b"<a/>"), "save it as .xlsx"),
     ("too_big", lambda tmp: zipped(tmp / "n.xlsx", bomb=bytes(3_000_000)), "delete unused"),
-    ("too_big", lambda tmp: zipped(tmp / "n.xlsx", **{f"a{i}": b"" for i in range(2_001)}),
-     "delete unused"),
-    ("too_big", lambda tmp: zipped(tmp / "n.xlsx", xl__worksheets__sheet1=b'<c r="XFD1048576"/>'),
-     "delete unused"),
+    (
+        "too_big",
+        lambda tmp: zipped(tmp / "n.xlsx", **{f"a{i}": b"" for i in range(2_001)}),
+        "delete unused",
+    ),
+    (
+        "too_big",
+        lambda tmp: zipped(tmp / "n.xlsx", xl__worksheets__sheet1=b'<c r="XFD1048576"/>'),
+        "delete unused",
+    ),
     ("missing_header", lambda tmp: title_above(tmp / "n.xlsx"), "write the column names"),
     ("error_cell", lambda tmp: failed_formula(tmp / "n.xlsx"), "correct the formula"),
-    ("bad_json", lambda tmp: text_file(tmp / "n.json", b'{"demands": [\n{"demand": }]}'),
-     "correct the JSON"),
+    (
+        "bad_json",
+        lambda tmp: text_file(tmp / "n.json", b'{"demands": [\n{"demand": }]}'),
+        "correct the JSON",
+    ),
     ("bad_json", lambda tmp: text_file(tmp / "n.json", b"[" * 200_000), "write {"),
     ("bad_json", lambda tmp: text_file(tmp / "n.json", b'{"demands": [3]}'), "write {"),
-    ("bad_json", lambda tmp: text_file(tmp / "n.json", b'{"a": 1' + b"0" * 9_000 + b"}"),
-     "write a number"),
+    (
+        "bad_json",
+        lambda tmp: text_file(tmp / "n.json", b'{"a": 1' + b"0" * 9_000 + b"}"),
+        "write a number",
+    ),
     ("wrong_encoding", lambda tmp: text_file(tmp / "n.json", b'{"demands": "\xff"}'), "UTF-8"),
-    ("wrong_encoding", lambda tmp: text_file(tmp / "n.json", b'{"demands": "\\ud800"}'),
-     "both halves"),
+    (
+        "wrong_encoding",
+        lambda tmp: text_file(tmp / "n.json", b'{"demands": "\\ud800"}'),
+        "both halves",
+    ),
     ("unreadable", lambda tmp: tmp / ("n" * 300), "check that"),
 ]
 
@@ -416,10 +806,17 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_million_bad_cells_are_counted_not_listed() -> None:
     tables = example_tables()
     bids = pl.concat([tables["bids"].head(1)] * 5_000).with_columns(
-        bid=pl.int_range(pl.len()).cast(pl.String), price=pl.lit(-1.0))
+        bid=pl.int_range(pl.len()).cast(pl.String), price=pl.lit(-1.0)
+    )
     with pytest.raises(InputError) as caught:
-        network_from_tables({**tables, "bids": bids, "usages": tables["usages"].clear(),
-                             "tiers": tables["tiers"].clear()})
+        network_from_tables(
+            {
+                **tables,
+                "bids": bids,
+                "usages": tables["usages"].clear(),
+                "tiers": tables["tiers"].clear(),
+            }
+        )
     codes = [issue.code for issue in caught.value.issues]
     assert codes.count("out_of_range") == LISTED_PER_COLUMN
     left = [issue for issue in caught.value.issues if issue.code == "not_listed"]
@@ -429,12 +826,31 @@ def test_a_million_bad_cells_are_counted_not_listed() -> None:
 
 def test_all_issues_come_at_once(tmp_path: Path) -> None:
     # Faults that do not hide each other, in one network.
-    chosen = [plant for plant in PLANTS if plant.code in {
-        "unknown_column", "number_format", "not_finite", "impossible_date", "unknown_economy",
-        "unknown_choice", "unknown_standard", "wrong_hs", "moq_over_max", "end_before_start",
-        "unexpected_value", "own_currency_rate", "duplicate_key", "min_over_max", "out_of_range",
-        "duplicate_id", "dangling_id", "control_character",
-    }]
+    chosen = [
+        plant
+        for plant in PLANTS
+        if plant.code
+        in {
+            "unknown_column",
+            "number_format",
+            "not_finite",
+            "impossible_date",
+            "unknown_economy",
+            "unknown_choice",
+            "unknown_standard",
+            "wrong_hs",
+            "moq_over_max",
+            "end_before_start",
+            "unexpected_value",
+            "own_currency_rate",
+            "duplicate_key",
+            "min_over_max",
+            "out_of_range",
+            "duplicate_id",
+            "dangling_id",
+            "control_character",
+        }
+    ]
     tables, planted = sound(), set()
     used: set[str] = set()
     for plant in chosen:
@@ -453,8 +869,11 @@ def test_all_issues_come_at_once(tmp_path: Path) -> None:
 
 
 def test_every_code_is_planted() -> None:
-    planted = {plant.code for plant in PLANTS} | {plant[0] for plant in FILE_PLANTS} | {
-        plant[0] for plant in PATH_PLANTS}
+    planted = (
+        {plant.code for plant in PLANTS}
+        | {plant[0] for plant in FILE_PLANTS}
+        | {plant[0] for plant in PATH_PLANTS}
+    )
     assert planted | {"not_listed", "unwritable"} == set(CODES)
 
 
@@ -490,7 +909,8 @@ def test_columns_of_a_type_without_text_are_named() -> None:
     with pytest.raises(InputError) as caught:
         network_from_tables(tables)
     assert [(i.code, i.table, i.column) for i in caught.value.issues] == [
-        ("wrong_type", "bids", "price")]
+        ("wrong_type", "bids", "price")
+    ]
 
 
 def test_an_issue_reads_as_a_sentence() -> None:

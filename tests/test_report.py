@@ -35,23 +35,40 @@ TABLES: dict[str, list[dict[str, Any]]] = {
     "components": [{"component": "C", "name": "Cable | 1 m"}, {"component": "N"}],
     "standards": [{"standard": "Firm Q", "class": "firm"}],
     "requirements": [{"component": "C", "standard": "Firm Q"}],
-    "certificates": [{"supplier": "S1", "standard": "Firm Q"},
-                     {"supplier": "S2", "standard": "Firm Q"}],
+    "certificates": [
+        {"supplier": "S1", "standard": "Firm Q"},
+        {"supplier": "S2", "standard": "Firm Q"},
+    ],
     "demands": [{}, {"demand": "E", "component": "N"}],
-    "suppliers": [{"supplier": "S1", "onboarding_cost": 5.0, "size_class": "micro"},
-                  {"supplier": "S2", "onboarding_cost": 5.0, "size_class": "large"},
-                  {"supplier": "S3"}],
+    "suppliers": [
+        {"supplier": "S1", "onboarding_cost": 5.0, "size_class": "micro"},
+        {"supplier": "S2", "onboarding_cost": 5.0, "size_class": "large"},
+        {"supplier": "S3"},
+    ],
     "bids": [
         {"bid": "B1", "supplier": "S1", "price": 2.0, "max_quantity": 60.0, "tooling_cost": 10.0},
         {"bid": "B2", "supplier": "S2", "price": 3.0, "tooling_cost": 20.0},
-        {"bid": "B3", "supplier": "S3", "price": 1.0}],
+        {"bid": "B3", "supplier": "S3", "price": 1.0},
+    ],
 }
 LANDED, FIXED, ONBOARDING, TOTAL = 240.0, 30.0, 10.0, 280.0
 
 ATTACKS = (
-    "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "=HYPERLINK(\"http://x\")",
-    "+1+1", "-1", "@SUM(A1)", "{{ 7 * 7 }}", "a | b\nc", "[x](javascript:alert(1))", "$x_1$",
-    "http://example.org", "'", "]]>", "</title>", "—测试 ﷽",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    '=HYPERLINK("http://x")',
+    "+1+1",
+    "-1",
+    "@SUM(A1)",
+    "{{ 7 * 7 }}",
+    "a | b\nc",
+    "[x](javascript:alert(1))",
+    "$x_1$",
+    "http://example.org",
+    "'",
+    "]]>",
+    "</title>",
+    "—测试 ﷽",
 )
 
 
@@ -125,15 +142,22 @@ def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_summary_adds_up(summary: Summary) -> None:
     assert summary.costs.total == pytest.approx(TOTAL)
     assert summary.judgement.ok
-    for frame in (summary.by_term, summary.by_lead_firm, summary.by_economy,
-                  summary.by_size_class, summary.by_mode, summary.suppliers):
+    for frame in (
+        summary.by_term,
+        summary.by_lead_firm,
+        summary.by_economy,
+        summary.by_size_class,
+        summary.by_mode,
+        summary.suppliers,
+    ):
         assert frame["landed_cost"].sum() == pytest.approx(LANDED)
         assert frame["share"].sum() == pytest.approx(1.0)
     # S1 is micro and makes 60 × 2 of 240.
     assert summary.sme_share == pytest.approx(0.5)
     assert summary.unmet["demand"].to_list() == ["E"]
     assert summary.reasons.filter(pl.col("outcome") == "rejected").select(
-        "reason", "pairs", "alone").rows() == [("standard", 1, 1)]
+        "reason", "pairs", "alone"
+    ).rows() == [("standard", 1, 1)]
 
 
 class TestXlsx:
@@ -156,14 +180,15 @@ class TestXlsx:
         breakdown = {row[0]: row[1] for row in book["Cost breakdown"][:12]}
         assert breakdown["Price"] == pytest.approx(LANDED)
 
-    def test_dates_are_dates_and_headers_stay_in_sight(self, summary: Summary,
-                                                       plan: Plan) -> None:
+    def test_dates_are_dates_and_headers_stay_in_sight(self, summary: Summary, plan: Plan) -> None:
         book = openpyxl.load_workbook(io.BytesIO(to_xlsx(summary)))
         sheet = book["Awards"]
         assert sheet.freeze_panes == "B2"
         assert sheet.auto_filter.ref == f"A1:K{1 + plan.awards.height}"
-        arrives = [cell.value for cell in next(
-            column for column in sheet.columns if column[0].value == "Arrives")][1:]
+        arrives = [
+            cell.value
+            for cell in next(column for column in sheet.columns if column[0].value == "Arrives")
+        ][1:]
         assert all(isinstance(value, datetime) for value in arrives)
         assert [value.date() for value in arrives] == plan.awards["arrival_date"].to_list()
 
@@ -179,14 +204,16 @@ class TestMarkdown:
         text = to_markdown(summary)
         assert text.splitlines()[2] == f"**{summary.plan.verdict}**"
         assert "- Total cost, USD: 280.00 (landed 240.00, tooling and lanes 30.00" in text
-        row = next(line for line in text.splitlines()
-                   if line.startswith("| D | Cable \\| 1 m | S1"))
+        row = next(
+            line for line in text.splitlines() if line.startswith("| D | Cable \\| 1 m | S1")
+        )
         assert "| Vietnam | 60 | piece |" in row
         assert "| 2.000 | 120.00 |" in row
         assert "Nothing is worth negotiating" in text
 
-    def test_a_long_table_says_where_the_rest_is(self, summary: Summary,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_long_table_says_where_the_rest_is(
+        self, summary: Summary, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(markdown_module, "LIMIT", 1)
         assert "The first 1 of 2 rows; the XLSX report holds all of them." in to_markdown(summary)
 
@@ -198,9 +225,17 @@ class TestHtml:
         assert summary.judgement.verdict in parsed.text
         assert "Total cost, USD 280.00" in parsed.text
         at = parsed.cells.index("Cable | 1 m")
-        assert parsed.cells[at - 1: at + 8] == [
-            "D", "Cable | 1 m", "S1", "Vietnam", "60", "piece", summary.awards["mode"][0],
-            "2.000", "120.00"]
+        assert parsed.cells[at - 1 : at + 8] == [
+            "D",
+            "Cable | 1 m",
+            "S1",
+            "Vietnam",
+            "60",
+            "piece",
+            summary.awards["mode"][0],
+            "2.000",
+            "120.00",
+        ]
 
     def test_is_one_file_without_scripts_for_a_strict_policy(self, page: str) -> None:
         parsed = _Page(page)
@@ -218,30 +253,42 @@ class TestHtml:
         count = [tag for tag, _ in tags].count
         assert count("h1") == 1
         assert count("caption") == count("table") > 5
-        assert all(attributes.get("scope") in ("col", "row") for tag, attributes in tags
-                   if tag == "th")
+        assert all(
+            attributes.get("scope") in ("col", "row") for tag, attributes in tags if tag == "th"
+        )
         drawings = [attributes for tag, attributes in tags if tag == "svg"]
         assert drawings
         assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
-        ids = [a["id"] for _, a in tags if "id" in a and not re.match(r"[pmc][0-9a-f]{8}",
-                                                                      str(a["id"]))]
+        ids = [
+            a["id"]
+            for _, a in tags
+            if "id" in a and not re.match(r"[pmc][0-9a-f]{8}", str(a["id"]))
+        ]
         assert len(ids) == len(set(ids))
         assert dict(tags)["html"]["lang"] == "en"
 
     @pytest.mark.usefixtures("no_charts")
-    def test_a_long_table_says_where_the_rest_is(self, summary: Summary,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_long_table_says_where_the_rest_is(
+        self, summary: Summary, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(html_module, "LIMIT", 1)
         assert "The first 1 of 2 rows; the XLSX report holds all" in _Page(to_html(summary)).text
 
 
 def _named(attack: str, plan: Plan) -> Summary:
     """The same plan for the same network, in which everything has the given name."""
-    net = network(**TABLES | {
-        "network": [{"name": attack}],
-        **{table: [row | {"name": attack} for row in TABLES[table]]
-           for table in ("components", "suppliers")},
-        "places": [{"name": attack}], "lead_firms": [{"name": attack}]})
+    net = network(
+        **TABLES
+        | {
+            "network": [{"name": attack}],
+            **{
+                table: [row | {"name": attack} for row in TABLES[table]]
+                for table in ("components", "suppliers")
+            },
+            "places": [{"name": attack}],
+            "lead_firms": [{"name": attack}],
+        }
+    )
     return summarize(net, replace(plan, network=net.name, input_hash=net.input_hash))
 
 
@@ -258,21 +305,22 @@ def test_a_hostile_name_is_only_ever_text(attack: str, plan: Plan) -> None:
 
     text = to_markdown(summary)
     # Awards have 11 cells, losing bids 7, faults none: no name adds or ends a cell.
-    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines()
-              if line.startswith("| D ")}
+    widths = {
+        len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("| D ")
+    }
     assert widths == {12, 8}
     assert not re.search(r"(?<!\\)<(script|img)|(?<!\\)\]\(", text)
 
 
-def test_hostile_names_are_only_text_on_the_page(plan: Plan,
-                                                 recwarn: pytest.WarningsRecorder) -> None:
+def test_hostile_names_are_only_text_on_the_page(
+    plan: Plan, recwarn: pytest.WarningsRecorder
+) -> None:
     summary = _named(" ".join(ATTACKS), plan)
     page = _Page(to_html(summary))
     assert page.cells.count(summary.network.name) >= 3
     assert not {tag for tag, _ in page.tags} & {"script", "img"}
     assert "{{ 7 * 7 }}" in page.text
-    assert not [name for _, attributes in page.tags for name in attributes
-                if name.startswith("on")]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
     # Names in scripts that the charts' own font lacks are no reason to complain.
     assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
 
@@ -280,28 +328,39 @@ def test_hostile_names_are_only_text_on_the_page(plan: Plan,
 def test_a_cheaper_bid_that_got_nothing_is_worth_negotiating() -> None:
     # Both cost 1.00 and 1.10 per unit; tooling of 50 on the cheaper one makes it lose the 100
     # units. At most 0.10 × 100 = 10 could be saved.
-    net = network(bids=[{"bid": "A", "supplier": "S1", "price": 1.0, "tooling_cost": 50.0},
-                        {"bid": "B", "supplier": "S2", "price": 1.1}])
+    net = network(
+        bids=[
+            {"bid": "A", "supplier": "S1", "price": 1.0, "tooling_cost": 50.0},
+            {"bid": "B", "supplier": "S2", "price": 1.1},
+        ]
+    )
     summary = summarize(net, solve(net, gap_limit=0.0))
     assert summary.savings.select("demand", "bid", "reason", "quantity").rows() == [
-        ("D", "A", "rules", 100.0)]
+        ("D", "A", "rules", 100.0)
+    ]
     assert summary.savings["amount"].to_list() == pytest.approx([10.0])
     text = to_markdown(summary)
     assert "Worth negotiating: 1 demand had a bid" in text
     assert "at most 10.00 USD (9.09% of the plan)" in text
 
 
-@pytest.mark.parametrize(("bid", "capacity", "most"), [
-    ({"max_quantity": 30.0}, 1000.0, 30.0), ({}, 10.0, 20.0), ({}, 1000.0, 40.0)])
-def test_a_saving_counts_no_more_than_the_bid_could_take(bid: dict[str, float], capacity: float,
-                                                         most: float) -> None:
+@pytest.mark.parametrize(
+    ("bid", "capacity", "most"),
+    [({"max_quantity": 30.0}, 1000.0, 30.0), ({}, 10.0, 20.0), ({}, 1000.0, 40.0)],
+)
+def test_a_saving_counts_no_more_than_the_bid_could_take(
+    bid: dict[str, float], capacity: float, most: float
+) -> None:
     # A may be given its largest award, or capacity ÷ 0.5 per unit, or the share cap of 40.
     net = network(
         demands=[{"share_cap": 0.4}],
         resources=[{"resource": "R", "supplier": "S1", "capacity": capacity}],
         usages=[{"bid": "A", "resource": "R", "use_per_unit": 0.5}],
-        bids=[{"bid": "A", "supplier": "S1", "price": 1.0, "tooling_cost": 50.0} | bid,
-              *({"bid": f"B{i}", "supplier": f"T{i}", "price": 1.1} for i in range(3))])
+        bids=[
+            {"bid": "A", "supplier": "S1", "price": 1.0, "tooling_cost": 50.0} | bid,
+            *({"bid": f"B{i}", "supplier": f"T{i}", "price": 1.1} for i in range(3)),
+        ],
+    )
     summary = summarize(net, solve(net, gap_limit=0.0))
     assert summary.savings["quantity"].to_list() == [most]
     assert summary.savings["amount"].to_list() == pytest.approx([0.1 * most])
@@ -332,8 +391,10 @@ def test_a_plan_that_breaks_a_rule_is_called_so(net: Network) -> None:
 
 def _contradiction() -> Network:
     return network(
-        demands=[{"quantity": 100.0}], bids=[{"bid": "B", "supplier": "S"}],
-        rules=[{"rule": "two", "kind": "supplier_count", "scope": "network", "min": 2.0}])
+        demands=[{"quantity": 100.0}],
+        bids=[{"bid": "B", "supplier": "S"}],
+        rules=[{"rule": "two", "kind": "supplier_count", "scope": "network", "min": 2.0}],
+    )
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -351,8 +412,11 @@ def test_a_plan_without_awards_is_reported_too(case: str, suffix: str, tmp_path:
         net = network(demands=[{"ceiling": 0.5}], bids=[{"bid": "B", "supplier": "S"}])
         plan = solve(net)
     else:
-        net = network(components=[{}, {"component": "N"}], demands=[{"component": "N"}],
-                      bids=[{"bid": "B", "supplier": "S"}])
+        net = network(
+            components=[{}, {"component": "N"}],
+            demands=[{"component": "N"}],
+            bids=[{"bid": "B", "supplier": "S"}],
+        )
         plan = solve(net)
     assert plan.awards.is_empty()
     path = tmp_path / f"report{suffix}"
@@ -389,38 +453,64 @@ def test_warnings_of_the_network_are_in_the_report() -> None:
     net = network(
         places=[{"place": "P", "economy": "VN"}, {"place": "Q", "economy": "TH"}],
         trade_costs=[{"economy": "VN"}, {"economy": "TH"}],
-        suppliers=[{"supplier": "S", "place": "Q"}], bids=[{"bid": "B", "supplier": "S"}])
+        suppliers=[{"supplier": "S", "place": "Q"}],
+        bids=[{"bid": "B", "supplier": "S"}],
+    )
     assert net.warnings
     summary = summarize(net, solve(net))
     assert net.warnings[0].problem in _Page(to_html(summary)).text
 
 
-def test_report_never_prints(net: Network, plan: Plan, tmp_path: Path,
-                             capfd: pytest.CaptureFixture[str]) -> None:
+def test_report_never_prints(
+    net: Network, plan: Plan, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     for suffix in SUFFIXES:
         report(net, plan, tmp_path / f"r{suffix}")
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("name", "code"), [
-    ("plan.pdf", "unknown_format"), ("plan", "unknown_format"), ("no/such/place.md", "unwritable")])
-def test_a_path_that_does_not_do_is_an_input_error(net: Network, plan: Plan, tmp_path: Path,
-                                                   name: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("plan.pdf", "unknown_format"),
+        ("plan", "unknown_format"),
+        ("no/such/place.md", "unwritable"),
+    ],
+)
+def test_a_path_that_does_not_do_is_an_input_error(
+    net: Network, plan: Plan, tmp_path: Path, name: str, code: str
+) -> None:
     with pytest.raises(InputError) as raised:
         report(net, plan, tmp_path / name)
     assert [issue.code for issue in raised.value.issues] == [code]
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (1234567.8, "1,234,568"), (-36356.2, "−36,356"), (12.345, "12.35"), (-0.001, "0.00"),
-    (None, "–"), (float("nan"), "–")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.8, "1,234,568"),
+        (-36356.2, "−36,356"),
+        (12.345, "12.35"),
+        (-0.001, "0.00"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
+)
 def test_money(value: float | None, text: str) -> None:
     assert figures.money(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.20531, "0.2053"), (21.8, "21.80"), (1234.5, "1,234.50"), (0.0000123, "0.000012"),
-    (0.0, "0.0000"), (-0.5, "−0.5000")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.20531, "0.2053"),
+        (21.8, "21.80"),
+        (1234.5, "1,234.50"),
+        (0.0000123, "0.000012"),
+        (0.0, "0.0000"),
+        (-0.5, "−0.5000"),
+    ],
+)
 def test_unit_cost(value: float, text: str) -> None:
     assert figures.unit_cost(value) == text
 
@@ -430,8 +520,16 @@ def test_days_in_hand_are_never_overstated(value: float, text: str) -> None:
     assert figures.days(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (1_341_538.0, "1.34 M"), (999_700.0, "1.00 M"), (90_200.0, "90.2 k"), (4.02, "4.02"),
-    (0.0, "0"), (2.5e9, "2.50 bn")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_341_538.0, "1.34 M"),
+        (999_700.0, "1.00 M"),
+        (90_200.0, "90.2 k"),
+        (4.02, "4.02"),
+        (0.0, "0"),
+        (2.5e9, "2.50 bn"),
+    ],
+)
 def test_short_money(value: float, text: str) -> None:
     assert figures.short_money(value) == text

@@ -20,29 +20,49 @@ from matcher.write import Format, template, write
 from matcher.write.example import example_tables
 
 FORMATS: list[tuple[Format, str]] = [
-    ("csv", "n"), ("parquet", "n"), ("xlsx", "n.xlsx"), ("json", "n.json")]
+    ("csv", "n"),
+    ("parquet", "n"),
+    ("xlsx", "n.xlsx"),
+    ("json", "n.json"),
+]
 
 # Every character but surrogates, controls, and the two that XML cannot hold.
-TEXT = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
-    | st.sampled_from("\t\n\r,;\"'=+-@_x000D "),
-    min_size=1, max_size=12,
-).map(str.strip).filter(bool)
+TEXT = (
+    st.text(
+        st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")
+        | st.sampled_from("\t\n\r,;\"'=+-@_x000D "),
+        min_size=1,
+        max_size=12,
+    )
+    .map(str.strip)
+    .filter(bool)
+)
 
 # Columns that the example's cross-checks do not tie to others.
 FREE = [
     (table.name, column)
-    for table in TABLES for column in table.columns
+    for table in TABLES
+    for column in table.columns
     if column.name not in table.key
     and column.kind in ("text", "number", "flag")
-    and column.name not in ("of", "min", "max", "moq", "share_cap", "single_source", "max_quantity",
-                            "order_multiple")
+    and column.name
+    not in (
+        "of",
+        "min",
+        "max",
+        "moq",
+        "share_cap",
+        "single_source",
+        "max_quantity",
+        "order_multiple",
+    )
 ]
 
 
 def equal(a: Network, b: Network) -> bool:
     return a.input_hash == b.input_hash and all(
-        a.table(table.name).equals(b.table(table.name)) for table in TABLES)
+        a.table(table.name).equals(b.table(table.name)) for table in TABLES
+    )
 
 
 def cells(column: Column) -> st.SearchStrategy[object]:
@@ -68,8 +88,7 @@ def networks(draw: st.DrawFn) -> Network:
         height = tables[name].height
         cell = cells(column) if column.required else st.none() | cells(column)
         values = draw(st.lists(cell, min_size=height, max_size=height))
-        tables[name] = tables[name].with_columns(
-            pl.Series(column.name, values, dtype=column.dtype))
+        tables[name] = tables[name].with_columns(pl.Series(column.name, values, dtype=column.dtype))
     return network_from_tables(tables)
 
 
@@ -80,8 +99,9 @@ def test_the_example_survives_every_format(form: Format, name: str, tmp_path: Pa
     assert equal(read(tmp_path / name), network)
 
 
-@settings(max_examples=12, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(network=networks())
 def test_any_network_survives_every_format(
     network: Network, tmp_path_factory: pytest.TempPathFactory
@@ -92,10 +112,28 @@ def test_any_network_survives_every_format(
         assert equal(read(path), network), form
 
 
-@pytest.mark.parametrize("text", [
-    "=1+1", "+49 30 1", "-", "@SUM(A1)", "=cmd|'/c calc'!A1", '"', 'a "b" c', "a,b", "a\nb",
-    "_x000D_", "http://example.com", "007", "1e5", "TRUE", "2026-01-01", "é ü 漢字 🙂", "'quoted",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+49 30 1",
+        "-",
+        "@SUM(A1)",
+        "=cmd|'/c calc'!A1",
+        '"',
+        'a "b" c',
+        "a,b",
+        "a\nb",
+        "_x000D_",
+        "http://example.com",
+        "007",
+        "1e5",
+        "TRUE",
+        "2026-01-01",
+        "é ü 漢字 🙂",
+        "'quoted",
+    ],
+)
 @pytest.mark.parametrize(("form", "name"), FORMATS)
 def test_text_stays_text(form: Format, name: str, text: str, tmp_path: Path) -> None:
     tables = example_tables()
@@ -108,7 +146,8 @@ def test_text_stays_text(form: Format, name: str, text: str, tmp_path: Path) -> 
 def test_a_workbook_holds_no_formula_and_every_digit(tmp_path: Path) -> None:
     tables = example_tables()
     tables["suppliers"] = tables["suppliers"].with_columns(
-        name=pl.lit("=1+1"), onboarding_cost=pl.lit(0.1 + 0.2))
+        name=pl.lit("=1+1"), onboarding_cost=pl.lit(0.1 + 0.2)
+    )
     write(network_from_tables(tables), tmp_path / "n.xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "n.xlsx")["suppliers"]
     assert [cell.data_type for cell in sheet[2]] == ["s", "s", "s", "s", "n"]
@@ -151,7 +190,8 @@ def test_an_empty_template_names_what_to_fill_in(name: str, tmp_path: Path) -> N
         read(tmp_path / name)
     assert {issue.code for issue in caught.value.issues} == {"empty_table"}
     assert [issue.table.removesuffix(".csv") for issue in caught.value.issues] == [
-        table.name for table in TABLES if table.required]
+        table.name for table in TABLES if table.required
+    ]
 
 
 def test_the_template_explains_itself(tmp_path: Path) -> None:
@@ -164,8 +204,10 @@ def test_the_template_explains_itself(tmp_path: Path) -> None:
     assert notes["price"].startswith("Required. Price at the incoterm. Unit: bid currency")
     assert "Default: 0.0." in notes["moq"]
     assert bids.freeze_panes == "B2"
-    lists = {str(rule.sqref).split(":")[0]: rule.formula1
-             for rule in bids.data_validations.dataValidation}
+    lists = {
+        str(rule.sqref).split(":")[0]: rule.formula1
+        for rule in bids.data_validations.dataValidation
+    }
     assert lists["G2"] == '"EXW,FCA,FAS,FOB,CFR,CIF,CPT,CIP,DAP,DPU,DDP"'
     fills = {cell.value: cell.fill.fgColor.rgb for cell in bids[1]}
     assert fills["price"] != fills["moq"]

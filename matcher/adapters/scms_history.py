@@ -12,12 +12,12 @@ from matcher.adapters.scms import choose_lines
 from matcher.adapters.scms_lines import read_lines
 from matcher.network import Network
 
-
 LARGEST_MOVES = 20
 
 
-def scms_history(path: str | Path, *, years: Collection[int] = (2010,),
-                 countries: Collection[str] | None = None) -> pl.DataFrame:
+def scms_history(
+    path: str | Path, *, years: Collection[int] = (2010,), countries: Collection[str] | None = None
+) -> pl.DataFrame:
     """What was really bought: one row for each demand of the network of the same choice.
 
     Returns
@@ -30,9 +30,22 @@ def scms_history(path: str | Path, *, years: Collection[int] = (2010,),
     """
     chosen = choose_lines(read_lines(path), Path(path).name, years, countries)
     return chosen.select(
-        "demand", "supplier", "vendor", "country", "mode", "term", "quantity", "value", "freight",
-        "freight_basis", "ordered", "scheduled", "delivered", component="item",
-        insurance=pl.col("insurance").fill_null(0.0)).sort("demand")
+        "demand",
+        "supplier",
+        "vendor",
+        "country",
+        "mode",
+        "term",
+        "quantity",
+        "value",
+        "freight",
+        "freight_basis",
+        "ordered",
+        "scheduled",
+        "delivered",
+        component="item",
+        insurance=pl.col("insurance").fill_null(0.0),
+    ).sort("demand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +101,12 @@ class Comparison:
         if not self.num_compared:
             return "No order line can be compared: none is covered in full with a known freight."
         direction = "less" if self.saving >= 0 else "more"
-        return (f"With hindsight of the year's prices, the {self.num_compared} lines that can be "
-                f"compared cost {abs(self.saving):,.0f} US dollars ({abs(self.saving_share):.1%}) "
-                f"{direction} than the {self.bought_cost:,.0f} that were paid; "
-                f"{self.num_same_supplier} stay with the site that made them.")
+        return (
+            f"With hindsight of the year's prices, the {self.num_compared} lines that can be "
+            f"compared cost {abs(self.saving):,.0f} US dollars ({abs(self.saving_share):.1%}) "
+            f"{direction} than the {self.bought_cost:,.0f} that were paid; "
+            f"{self.num_same_supplier} stay with the site that made them."
+        )
 
     def write(self, path: str | Path) -> None:
         """Write the comparison as Markdown, with every line as CSV beside it."""
@@ -104,28 +119,45 @@ class Comparison:
             ("Paid for them", f"{self.bought_cost:,.0f} USD"),
             ("Planned for them", f"{self.planned_cost:,.0f} USD"),
             ("Saved by another site", f"{self.saving_elsewhere:,.0f} USD"),
-            ("Saved at the same site (its usual price and freight)",
-             f"{self.saving - self.saving_elsewhere:,.0f} USD"),
+            (
+                "Saved at the same site (its usual price and freight)",
+                f"{self.saving - self.saving_elsewhere:,.0f} USD",
+            ),
             ("Lines not covered in full", f"{self.num_unmet}"),
             ("Lines whose freight was not recorded", f"{self.num_freight_unknown}"),
             ("Lines delivered late at the time", f"{self.num_bought_late}"),
         )
-        moves = self.lines.drop_nulls("saving").filter(
-            pl.col("planned_from") != pl.col("bought_from")).sort(
-                "saving", "demand", descending=[True, False]).head(LARGEST_MOVES)
-        text = ["# The plan beside what was really bought", "", self.verdict, "",
-                "| figure | value |", "|---|---:|",
-                *(f"| {name} | {value} |" for name, value in figures), "",
-                "The plan knows the year's median prices beforehand, which the buyers did not: "
-                "this is what hindsight is worth at most.", "",
-                f"## The {moves.height} largest moves", "",
-                "| line | item | to | bought from | planned from | paid, USD | planned, USD |",
-                "|---|---|---|---|---|---:|---:|"]
+        moves = (
+            self.lines.drop_nulls("saving")
+            .filter(pl.col("planned_from") != pl.col("bought_from"))
+            .sort("saving", "demand", descending=[True, False])
+            .head(LARGEST_MOVES)
+        )
+        text = [
+            "# The plan beside what was really bought",
+            "",
+            self.verdict,
+            "",
+            "| figure | value |",
+            "|---|---:|",
+            *(f"| {name} | {value} |" for name, value in figures),
+            "",
+            "The plan knows the year's median prices beforehand, which the buyers did not: "
+            "this is what hindsight is worth at most.",
+            "",
+            f"## The {moves.height} largest moves",
+            "",
+            "| line | item | to | bought from | planned from | paid, USD | planned, USD |",
+            "|---|---|---|---|---|---:|---:|",
+        ]
         for row in moves.iter_rows(named=True):
-            cells = [str(row[name]).replace("|", "\\|") for name in (
-                "demand", "component", "country", "bought_from", "planned_from")]
-            text.append(f"| {' | '.join(cells)} | {row['bought_cost']:,.0f} | "
-                        f"{row['planned_cost']:,.0f} |")
+            cells = [
+                str(row[name]).replace("|", "\\|")
+                for name in ("demand", "component", "country", "bought_from", "planned_from")
+            ]
+            text.append(
+                f"| {' | '.join(cells)} | {row['bought_cost']:,.0f} | {row['planned_cost']:,.0f} |"
+            )
         text += ["", f"Every line is in {lines.name}."]
         path.write_text("\n".join(text) + "\n", encoding="utf-8")
 
@@ -161,22 +193,33 @@ def compare(network: Network, plan_awards: pl.DataFrame, history: pl.DataFrame) 
         planned_from=pl.col("supplier").cast(pl.String).unique().sort().str.join(";"),
         planned_quantity=pl.col("quantity").sum(),
         planned_cost=(pl.col("quantity") * pl.col("landed_cost_per_unit")).sum(),
-        planned_arrival=pl.col("arrival_date").max())
+        planned_arrival=pl.col("arrival_date").max(),
+    )
     demands = network.demands.select("demand", "due")
-    both = history.join(demands, on="demand").join(planned, on="demand", how="left").select(
-        "demand", "component", "country", "quantity", "due",
-        bought_from="supplier",
-        bought_cost=pl.col("value") + pl.col("freight") + pl.col("insurance"),
-        delivered="delivered",
-        days_late=(pl.col("delivered") - pl.col("scheduled")).dt.total_days(),
-        planned_from="planned_from",
-        planned_quantity=pl.col("planned_quantity").fill_null(0.0),
-        planned_cost=pl.col("planned_cost").fill_null(0.0),
-        planned_arrival="planned_arrival",
-    ).sort("demand")
+    both = (
+        history.join(demands, on="demand")
+        .join(planned, on="demand", how="left")
+        .select(
+            "demand",
+            "component",
+            "country",
+            "quantity",
+            "due",
+            bought_from="supplier",
+            bought_cost=pl.col("value") + pl.col("freight") + pl.col("insurance"),
+            delivered="delivered",
+            days_late=(pl.col("delivered") - pl.col("scheduled")).dt.total_days(),
+            planned_from="planned_from",
+            planned_quantity=pl.col("planned_quantity").fill_null(0.0),
+            planned_cost=pl.col("planned_cost").fill_null(0.0),
+            planned_arrival="planned_arrival",
+        )
+        .sort("demand")
+    )
     is_met = pl.col("planned_quantity") >= pl.col("quantity") * (1 - 1e-6)
     lines = both.with_columns(
-        saving=pl.when(is_met).then(pl.col("bought_cost") - pl.col("planned_cost")))
+        saving=pl.when(is_met).then(pl.col("bought_cost") - pl.col("planned_cost"))
+    )
     compared = lines.drop_nulls("saving")
     same = compared.filter(pl.col("planned_from") == pl.col("bought_from"))
     return Comparison(

@@ -22,20 +22,41 @@ import polars as pl
 from matcher.errors import InputError, Issue
 
 ITEM, ORDERED, WEIGHT, FREIGHT = (
-    "Item Description", "PO Sent to Vendor Date", "Weight (Kilograms)", "Freight Cost (USD)")
+    "Item Description",
+    "PO Sent to Vendor Date",
+    "Weight (Kilograms)",
+    "Freight Cost (USD)",
+)
 INCLUDED, SEPARATE, NO_WEIGHT, NO_DATE, FROM_STOCK = (
-    "Freight Included in Commodity Cost", "Invoiced Separately", "Weight Captured Separately",
-    "Date Not Captured", "N/A - From RDC")
+    "Freight Included in Commodity Cost",
+    "Invoiced Separately",
+    "Weight Captured Separately",
+    "Date Not Captured",
+    "N/A - From RDC",
+)
 DIRECT = "Direct Drop"
 MODE = {"Air": "air", "Air Charter": "air", "Ocean": "sea", "Truck": "road"}
 
-_NUMBERS = {"Line Item Quantity": "quantity", "Line Item Value": "value",
-            "Line Item Insurance (USD)": "insurance"}
+_NUMBERS = {
+    "Line Item Quantity": "quantity",
+    "Line Item Value": "value",
+    "Line Item Insurance (USD)": "insurance",
+}
 _DATES = {"Scheduled Delivery Date": "scheduled", "Delivered to Client Date": "delivered"}
-_TEXTS = {"ID": "line", "Project Code": "project", "ASN/DN #": "shipment", "Country": "country",
-          "Fulfill Via": "fulfilled", "Vendor INCO Term": "term", "Product Group": "group",
-          "Sub Classification": "class", "Vendor": "vendor", ITEM: "item",
-          "Dosage Form": "form", "Manufacturing Site": "site"}
+_TEXTS = {
+    "ID": "line",
+    "Project Code": "project",
+    "ASN/DN #": "shipment",
+    "Country": "country",
+    "Fulfill Via": "fulfilled",
+    "Vendor INCO Term": "term",
+    "Product Group": "group",
+    "Sub Classification": "class",
+    "Vendor": "vendor",
+    ITEM: "item",
+    "Dosage Form": "form",
+    "Manufacturing Site": "site",
+}
 COLUMNS = (*_TEXTS, *_NUMBERS, *_DATES, "Shipment Mode", ORDERED, WEIGHT, FREIGHT)
 """The columns of the file that are used; it may have more."""
 
@@ -80,78 +101,133 @@ def read_lines(path: str | Path) -> pl.DataFrame:
 def _read(path: Path) -> pl.DataFrame:
     name = path.name
     if not path.is_file():
-        raise _wrong("no_such_path", name, None, str(path), "is not a file",
-                     "give the CSV file of the SCMS delivery history")
+        raise _wrong(
+            "no_such_path",
+            name,
+            None,
+            str(path),
+            "is not a file",
+            "give the CSV file of the SCMS delivery history",
+        )
     content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _wrong("wrong_encoding", name, None, None, f"is not UTF-8 ({error.reason})",
-                     "save the file as CSV in UTF-8") from None
+        raise _wrong(
+            "wrong_encoding",
+            name,
+            None,
+            None,
+            f"is not UTF-8 ({error.reason})",
+            "save the file as CSV in UTF-8",
+        ) from None
     try:
         raw = pl.read_csv(text.encode(), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise _wrong("bad_csv", name, None, None, "is not a CSV file: " + str(error).split("\n")[0],
-                     "give the CSV file of the SCMS delivery history") from None
+        raise _wrong(
+            "bad_csv",
+            name,
+            None,
+            None,
+            "is not a CSV file: " + str(error).split("\n")[0],
+            "give the CSV file of the SCMS delivery history",
+        ) from None
     missing = [column for column in COLUMNS if column not in raw.columns]
     if missing:
-        raise InputError([
-            Issue("missing_column", name, 1, column, None, "is not among the file's columns",
-                  "give the SCMS delivery history as published, with its header")
-            for column in missing])
+        raise InputError(
+            [
+                Issue(
+                    "missing_column",
+                    name,
+                    1,
+                    column,
+                    None,
+                    "is not among the file's columns",
+                    "give the SCMS delivery history as published, with its header",
+                )
+                for column in missing
+            ]
+        )
     if raw.is_empty():
-        raise _wrong("empty_table", name, None, None, "holds no order lines",
-                     "give the SCMS delivery history as published")
+        raise _wrong(
+            "empty_table",
+            name,
+            None,
+            None,
+            "holds no order lines",
+            "give the SCMS delivery history as published",
+        )
     return raw.select(pl.all().str.strip_chars())
 
 
-def _wrong(code: str, table: str, column: str | None, value: str | None, problem: str,
-           fix: str) -> InputError:
+def _wrong(
+    code: str, table: str, column: str | None, value: str | None, problem: str, fix: str
+) -> InputError:
     return InputError([Issue(code, table, None, column, value, problem, fix)])
 
 
 def _typed(raw: pl.DataFrame, name: str) -> pl.DataFrame:
     """Texts, numbers and dates; a cell that is neither of its kind nor a known gap is an issue."""
+
     def number(column: str) -> pl.Expr:
         return pl.col(column).str.replace_all(",", "").cast(pl.Float64, strict=False)
 
     # An order date is written 3/19/10 in one edition and 19-Mar-10 in another.
-    ordered = pl.coalesce(pl.col(ORDERED).str.to_date("%m/%d/%y", strict=False),
-                          pl.col(ORDERED).str.to_date("%d-%b-%y", strict=False))
+    ordered = pl.coalesce(
+        pl.col(ORDERED).str.to_date("%m/%d/%y", strict=False),
+        pl.col(ORDERED).str.to_date("%d-%b-%y", strict=False),
+    )
     reference = r"^See (?:ASN|DN)-\d+ \(ID#:\d+\)$"
     lines = raw.select(
         *(pl.col(column).alias(to) for column, to in _TEXTS.items()),
         *(number(column).alias(to) for column, to in _NUMBERS.items()),
-        *(pl.col(column).str.to_date("%d-%b-%y", strict=False).alias(to)
-          for column, to in _DATES.items()),
+        *(
+            pl.col(column).str.to_date("%d-%b-%y", strict=False).alias(to)
+            for column, to in _DATES.items()
+        ),
         ordered.alias("ordered"),
         pl.col("Shipment Mode").replace_strict(MODE, default=None).alias("mode"),
         number(WEIGHT).alias("shipment_kg"),
         number(FREIGHT).alias("shipment_freight"),
-        pl.when(number(FREIGHT).is_not_null()
-                | pl.col(FREIGHT).str.contains(reference)).then(pl.lit("stated"))
-        .when(pl.col(FREIGHT) == INCLUDED).then(pl.lit("included"))
-        .when(pl.col(FREIGHT) == SEPARATE).then(pl.lit("separate"))
-        .otherwise(pl.lit("missing")).alias("freight_basis"),
-        pl.col(WEIGHT).alias("weight_text"), pl.col(ORDERED).alias("ordered_text"),
+        pl.when(number(FREIGHT).is_not_null() | pl.col(FREIGHT).str.contains(reference))
+        .then(pl.lit("stated"))
+        .when(pl.col(FREIGHT) == INCLUDED)
+        .then(pl.lit("included"))
+        .when(pl.col(FREIGHT) == SEPARATE)
+        .then(pl.lit("separate"))
+        .otherwise(pl.lit("missing"))
+        .alias("freight_basis"),
+        pl.col(WEIGHT).alias("weight_text"),
+        pl.col(ORDERED).alias("ordered_text"),
     )
     unreadable = {
-        **{column: lines[to].is_null() for column, to in (_NUMBERS | _DATES).items()
-           if to != "insurance"},
+        **{
+            column: lines[to].is_null()
+            for column, to in (_NUMBERS | _DATES).items()
+            if to != "insurance"
+        },
         "Line Item Insurance (USD)": lines["insurance"].is_null()
         & raw["Line Item Insurance (USD)"].is_not_null(),
         "Line Item Quantity": (lines["quantity"].is_null() | (lines["quantity"] <= 0)),
         ORDERED: lines["ordered"].is_null() & ~raw[ORDERED].is_in([NO_DATE, FROM_STOCK]),
-        WEIGHT: lines["shipment_kg"].is_null() & (raw[WEIGHT] != NO_WEIGHT)
+        WEIGHT: lines["shipment_kg"].is_null()
+        & (raw[WEIGHT] != NO_WEIGHT)
         & ~raw[WEIGHT].str.contains(reference),
         FREIGHT: lines["freight_basis"] == "missing",
     }
     issues = [
-        Issue("wrong_type", name, row + 2, column, raw[column][row],
-              "is neither a value nor one of the file's words for a missing one",
-              "give the SCMS delivery history as published")
+        Issue(
+            "wrong_type",
+            name,
+            row + 2,
+            column,
+            raw[column][row],
+            "is neither a value nor one of the file's words for a missing one",
+            "give the SCMS delivery history as published",
+        )
         for column, bad in unreadable.items()
-        for row in bad.fill_null(value=True).arg_true().head(20)]
+        for row in bad.fill_null(value=True).arg_true().head(20)
+    ]
     if issues:
         raise InputError(issues)
     return lines
@@ -185,19 +261,26 @@ def _countries() -> pl.DataFrame:
 def _with_weights(lines: pl.DataFrame) -> pl.DataFrame:
     alone = (pl.col("on_shipment") == 1) & (pl.col("shipment_kg") > 0)
     lines = lines.with_columns(
-        weighed=pl.when(alone).then(pl.col("shipment_kg") / pl.col("quantity")))
+        weighed=pl.when(alone).then(pl.col("shipment_kg") / pl.col("quantity"))
+    )
     steps = {"item": ["item"], "group and form": ["group", "form"], "group": ["group"]}
     lines = lines.with_columns(
-        *(pl.col("weighed").median().over(keys).alias(f"kg by {step}")
-          for step, keys in steps.items()),
+        *(
+            pl.col("weighed").median().over(keys).alias(f"kg by {step}")
+            for step, keys in steps.items()
+        ),
         # 100 g a pack where a file states no weight at all.
-        pl.col("weighed").median().fill_null(0.1).alias("kg by all"))
+        pl.col("weighed").median().fill_null(0.1).alias("kg by all"),
+    )
     basis = pl.lit("all")
     for step in reversed(steps):
         basis = pl.when(pl.col(f"kg by {step}").is_not_null()).then(pl.lit(step)).otherwise(basis)
     found = [f"kg by {step}" for step in (*steps, "all")]
-    return lines.with_columns(unit_kg=pl.coalesce(found), unit_kg_basis=basis).with_columns(
-        kg=pl.col("quantity") * pl.col("unit_kg")).drop("weighed", *found)
+    return (
+        lines.with_columns(unit_kg=pl.coalesce(found), unit_kg_basis=basis)
+        .with_columns(kg=pl.col("quantity") * pl.col("unit_kg"))
+        .drop("weighed", *found)
+    )
 
 
 def _with_freight(lines: pl.DataFrame) -> pl.DataFrame:
@@ -207,5 +290,8 @@ def _with_freight(lines: pl.DataFrame) -> pl.DataFrame:
     total = pl.col("shipment_freight").sum().over("shipment")
     is_known = pl.col("shipment_freight").count().over("shipment") > 0
     return lines.with_columns(
-        freight=pl.when(shares & is_known).then(kg / kg.sum().over("shipment") * total)
-        .when(pl.col("freight_basis") == "included").then(pl.lit(0.0)))
+        freight=pl.when(shares & is_known)
+        .then(kg / kg.sum().over("shipment") * total)
+        .when(pl.col("freight_basis") == "included")
+        .then(pl.lit(0.0))
+    )

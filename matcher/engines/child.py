@@ -82,6 +82,7 @@ class ChildEngine:
         best = _Best(program)
         if start is not None:
             best.offer(start)
+            best.refused = 0.0  # a start that does not fit is no fault of the solver's
         watch = _Watch(self, limits, best, on_progress, cancelled)
         return watch.run(start if best.x is not None else None)
 
@@ -181,7 +182,10 @@ class _Watch:
 
         def send() -> None:
             request = Request(
-                self.best.program, self.limits, start, os.getpid(),
+                self.best.program,
+                self.limits,
+                start,
+                os.getpid(),
                 max(0.05, self.limits.time_s - self._seconds()),
             )
             with contextlib.suppress(OSError, ValueError):
@@ -295,8 +299,11 @@ class _Watch:
         else:
             details.append(verdict.detail)
             stopped = {
-                "finished": "gap_limit", "infeasible": "proved", "time_limit": "time_limit",
-                "interrupted": self.reason or "crashed", "failed": "crashed",
+                "finished": "gap_limit",
+                "infeasible": "proved",
+                "time_limit": "time_limit",
+                "interrupted": self.reason or "crashed",
+                "failed": "crashed",
             }[verdict.status]  # type: ignore[assignment]
         infeasible = verdict is not None and verdict.status == "infeasible"
         if infeasible and best.value is not None:
@@ -308,15 +315,25 @@ class _Watch:
         if best.refused:
             details.append(f"a plan was refused: it breaks the program by {best.refused:.2g}")
         proved = (
-            best.value is not None and bound is not None
+            best.value is not None
+            and bound is not None
             and best.value - bound <= _PROVED * max(1.0, abs(best.value))
         )
         return Outcome(
-            found="infeasible" if infeasible else "optimal" if proved
-            else "none" if best.value is None else "feasible",
+            found="infeasible"
+            if infeasible
+            else "optimal"
+            if proved
+            else "none"
+            if best.value is None
+            else "feasible",
             stopped="proved" if proved else stopped,
-            x=best.x, best=best.value, bound=bound, seconds=self._seconds(),
-            engine=self.engine.name, version=version(self.engine.solver.distribution),
+            x=best.x,
+            best=best.value,
+            bound=bound,
+            seconds=self._seconds(),
+            engine=self.engine.name,
+            version=version(self.engine.solver.distribution),
             detail="; ".join(text for text in details if text),
         )
 
@@ -374,8 +391,11 @@ def _spawn(name: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             command("native", name),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            start_new_session=True, env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+            env=environment(),
         )
     except OSError as error:
         raise EngineCrashed(f"engine '{name}' could not start a process: {error}") from error

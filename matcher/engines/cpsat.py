@@ -74,7 +74,11 @@ def linear(program: Program) -> Floats | None:
     """An optimum of a program without integers, by GLOP; ``None`` if it has none."""
     helper: Any = linear_solver.ModelBuilderHelper()
     helper.fill_model_from_sparse_data(
-        program.lower, program.upper, program.cost, program.row_lower, program.row_upper,
+        program.lower,
+        program.upper,
+        program.cost,
+        program.row_lower,
+        program.row_upper,
         csr_matrix(program.matrix),
     )
     solver = linear_solver.ModelSolverHelper("glop")

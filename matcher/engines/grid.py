@@ -86,7 +86,9 @@ def grid(program: Program) -> Grid:
     columns, data = matrix.indices, matrix.data
     magnitude = abs(matrix)
     rows = np.repeat(np.arange(program.num_rows), np.diff(matrix.indptr))
-    scaled, scale = _scale_rows(program, data * step[columns], top[columns], rows)
+    # A fixed column is part of the base; whatever its coefficient, it needs no room in the budget.
+    moving = np.where(top[columns] > 0, data * step[columns], 0.0)
+    scaled, scale = _scale_rows(program, moving, top[columns], rows)
     coefficients = np.round(scaled)
     drift = _sum_by_row(np.abs(coefficients - scaled) * top[columns], rows, program.num_rows)
     slack = scale * (magnitude @ rest) + drift
@@ -107,8 +109,12 @@ def grid(program: Program) -> Grid:
     near = np.round(scaled_cost)
     is_exact = np.abs(scaled_cost - near) <= 1e-9 * np.maximum(1.0, np.abs(near))
     return Grid(
-        origin=lower, step=step, top=top.astype(np.int64), data=coefficients.astype(np.int64),
-        row_lower=limits[0], row_upper=limits[1],
+        origin=lower,
+        step=step,
+        top=top.astype(np.int64),
+        data=coefficients.astype(np.int64),
+        row_lower=limits[0],
+        row_upper=limits[1],
         cost=np.where(is_exact, near, np.floor(scaled_cost)).astype(np.int64),
         cost_scale=cost_scale,
         cost_constant=program.objective(lower) - float(np.abs(program.cost) @ rest),
@@ -179,7 +185,8 @@ def _finite_bounds(program: Program) -> tuple[Floats, Floats]:
         at_most = data * np.where(positive, upper[columns], lower[columns])
         with np.errstate(invalid="ignore"):
             for least, bound, is_upper in (
-                (at_least, program.row_upper, True), (at_most, program.row_lower, False),
+                (at_least, program.row_upper, True),
+                (at_most, program.row_lower, False),
             ):
                 others = _others(least, rows, program.num_rows)
                 implied = (bound[rows] - others) / np.where(data == 0, 1.0, data)

@@ -23,8 +23,11 @@ _KINDS = highspy.cb.HighsCallbackType
 _IMPROVING, _LOGGING = int(_KINDS.kCallbackMipImprovingSolution), int(_KINDS.kCallbackMipLogging)
 _INTERRUPTS = tuple(
     int(kind)
-    for kind in (_KINDS.kCallbackMipInterrupt, _KINDS.kCallbackSimplexInterrupt,
-                 _KINDS.kCallbackIpmInterrupt)
+    for kind in (
+        _KINDS.kCallbackMipInterrupt,
+        _KINDS.kCallbackSimplexInterrupt,
+        _KINDS.kCallbackIpmInterrupt,
+    )
 )
 _ENDINGS: dict[HighsModelStatus, Status] = {
     HighsModelStatus.kOptimal: "finished",
@@ -80,8 +83,10 @@ def _model(program: Program) -> Any:
     """A HiGHS instance that holds ``program`` and says nothing."""
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     for name, value in (
-        ("output_flag", False), ("mip_feasibility_tolerance", _FEASIBILITY),
-        ("primal_feasibility_tolerance", _FEASIBILITY), ("mip_abs_gap", 1e-9),
+        ("output_flag", False),
+        ("mip_feasibility_tolerance", _FEASIBILITY),
+        ("primal_feasibility_tolerance", _FEASIBILITY),
+        ("mip_abs_gap", 1e-9),
     ):
         _check(highs.setOptionValue(name, value), name)
     lp = highspy.HighsLp()

@@ -1,9 +1,9 @@
 """The child process: reads one request, solves it with one native library, and answers.
 
-Started by `matcher.engines.child` with the engine's name. The answers leave through a copy of the standard
-output, which itself leads nowhere from then on, so that no solver's banner gets between them. A
-request to stop arrives on the standard input; when that closes, or the parent is another process,
-the parent is gone and this one ends itself, even in the midst of a native call.
+Started by `matcher.engines.child` with the engine's name. The answers leave through a copy of the
+standard output, which itself leads nowhere from then on, so that no solver's banner gets between
+them. A request to stop arrives on the standard input; when that closes, or the parent is another
+process, the parent is gone and this one ends itself, even in the midst of a native call.
 """
 
 from __future__ import annotations

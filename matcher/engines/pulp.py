@@ -116,7 +116,9 @@ def write_model(program: Program, path: str | Path) -> None:
         raise EngineError(f"cannot write '{path}': the name has to end in {' or '.join(SUFFIXES)}")
     run = subprocess.run(
         command("pulp", str(path.absolute())),
-        input=pickle.dumps(program, protocol=5), capture_output=True, env=environment(),
+        input=pickle.dumps(program, protocol=5),
+        capture_output=True,
+        env=environment(),
         check=False,
     )
     if run.returncode:
@@ -142,8 +144,10 @@ def _solver(pulp: ModuleType, option: str, request: Request) -> tuple[Any, bool]
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise EngineUnavailable(f"PuLP knows no solver '{option}'{hint} {_reachable(pulp)}")
     wanted = {
-        "timeLimit": request.remaining_s, "gapRel": request.limits.gap,
-        "threads": request.limits.threads, "timeMode": "elapsed",
+        "timeLimit": request.remaining_s,
+        "gapRel": request.limits.gap,
+        "threads": request.limits.threads,
+        "timeMode": "elapsed",
         "warmStart": request.start is not None,
     }
     taken = inspect.signature(type(pulp.getSolver(option, msg=False)).__init__).parameters
@@ -197,8 +201,12 @@ def _variable(
     name: str, kind: str, lower: float, upper: float, value: float | None
 ) -> dict[str, object]:
     return {
-        "name": name, "cat": kind, "lowBound": None if lower == -np.inf else lower,
-        "upBound": None if upper == np.inf else upper, "varValue": value, "dj": None,
+        "name": name,
+        "cat": kind,
+        "lowBound": None if lower == -np.inf else lower,
+        "upBound": None if upper == np.inf else upper,
+        "varValue": value,
+        "dj": None,
     }
 
 
@@ -226,7 +234,10 @@ def _constraints(
                 sides[1] = (other, *sides[1][1:])
         for label, sense, bound in sides:
             yield {
-                "name": label, "sense": sense, "coefficients": terms, "pi": None,
+                "name": label,
+                "sense": sense,
+                "coefficients": terms,
+                "pi": None,
                 "constant": -bound,
             }
 

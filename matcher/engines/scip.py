@@ -86,12 +86,20 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
     kinds = np.where(program.integer, "I", "C").tolist()
     columns = [
         model.addVar(
-            f"x{j}", kind, None if lower == -np.inf else lower, None if upper == np.inf else upper,
+            f"x{j}",
+            kind,
+            None if lower == -np.inf else lower,
+            None if upper == np.inf else upper,
             cost,
         )
         for j, (kind, lower, upper, cost) in enumerate(
-            zip(kinds, program.lower.tolist(), program.upper.tolist(), program.cost.tolist(),
-                strict=True)
+            zip(
+                kinds,
+                program.lower.tolist(),
+                program.upper.tolist(),
+                program.cost.tolist(),
+                strict=True,
+            )
         )
     ]
     model.addObjoffset(program.offset)

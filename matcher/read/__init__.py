@@ -61,8 +61,12 @@ def read(path: str | Path) -> Network:
             _unknown_format(path, findings)
             raws = []
     except (OSError, ValueError) as error:  # ValueError: a path that no file system can hold
-        findings.add("unreadable", _shown(path), f"cannot be opened: {_reason(error)}",
-                     "check that the file is there and may be read")
+        findings.add(
+            "unreadable",
+            _shown(path),
+            f"cannot be opened: {_reason(error)}",
+            "check that the file is there and may be read",
+        )
         raws = []
     if not raws and findings.issues and not unread:
         raise InputError(findings.listed({}))
@@ -109,8 +113,12 @@ def _read_folder(folder: Path, findings: Findings, unread: set[str]) -> list[Raw
         try:
             raw = _OF_FOLDER[suffix](path, name, findings)
         except OSError as error:
-            findings.add("unreadable", path.name, f"cannot be opened: {_reason(error)}",
-                         "check that the file is there and may be read")
+            findings.add(
+                "unreadable",
+                path.name,
+                f"cannot be opened: {_reason(error)}",
+                "check that the file is there and may be read",
+            )
             raw = None
         if raw is None:
             unread.add(name)
@@ -119,8 +127,11 @@ def _read_folder(folder: Path, findings: Findings, unread: set[str]) -> list[Raw
     if not found:
         inside = [path.name for path in sorted(folder.iterdir()) if path.suffix in _OF_FILE]
         findings.add(
-            "no_tables", _shown(folder), "holds no table: no demands.csv or demands.parquet",
-            f"give the path of {' or '.join(inside)} itself" if inside
+            "no_tables",
+            _shown(folder),
+            "holds no table: no demands.csv or demands.parquet",
+            f"give the path of {' or '.join(inside)} itself"
+            if inside
             else "give a folder with one CSV or Parquet file a table; `matcher template` makes one",
         )
     return raws
@@ -131,8 +142,12 @@ def _no_such_path(path: Path, findings: Findings) -> None:
     near = None
     if parent.is_dir():
         near = Nearest(sorted(each.name for each in parent.iterdir())).find(path.name)
-    findings.add("no_such_path", _shown(path), "does not exist",
-                 f"did you mean {parent / near}?" if near else "check the path")
+    findings.add(
+        "no_such_path",
+        _shown(path),
+        "does not exist",
+        f"did you mean {parent / near}?" if near else "check the path",
+    )
 
 
 def _unknown_format(path: Path, findings: Findings) -> None:
@@ -143,8 +158,12 @@ def _unknown_format(path: Path, findings: Findings) -> None:
         fix = "open it in a spreadsheet program and save it as .xlsx"
     else:
         fix = "give a folder of .csv or .parquet files, an .xlsx workbook or a .json file"
-    findings.add("unknown_format", path.name, f"has the suffix '{path.suffix}'" if suffix
-                 else "has no suffix", fix)
+    findings.add(
+        "unknown_format",
+        path.name,
+        f"has the suffix '{path.suffix}'" if suffix else "has no suffix",
+        fix,
+    )
 
 
 def _reason(error: Exception) -> str:

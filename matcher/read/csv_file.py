@@ -20,8 +20,10 @@ CELL_CHARACTERS = 131_072
 """Longest cell; a longer one is a quote that was never closed."""
 
 _OTHER_ENCODINGS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
 
@@ -31,8 +33,13 @@ def read_csv(path: Path, name: str, findings: Findings) -> Raw | None:
         start = file.read(4)
     for mark, encoding in _OTHER_ENCODINGS:
         if start.startswith(mark):
-            findings.add("wrong_encoding", path.name, f"is {encoding}",
-                         "save it as CSV UTF-8", value=mark.hex(" "))
+            findings.add(
+                "wrong_encoding",
+                path.name,
+                f"is {encoding}",
+                "save it as CSV UTF-8",
+                value=mark.hex(" "),
+            )
             return None
     csv.field_size_limit(CELL_CHARACTERS)
     row = 0
@@ -55,8 +62,13 @@ def read_csv(path: Path, name: str, findings: Findings) -> Raw | None:
         _wrong_encoding(path, findings)
         return None
     except csv.Error as error:
-        findings.add("bad_csv", path.name, f"cannot be split into cells after row {row}: {error}",
-                     "close every quote, and double a quote within quotes", row=None)
+        findings.add(
+            "bad_csv",
+            path.name,
+            f"cannot be split into cells after row {row}: {error}",
+            "close every quote, and double a quote within quotes",
+            row=None,
+        )
         return None
     if not sound:
         return None
@@ -69,9 +81,7 @@ def _chunks(reader: Iterator[list[str]]) -> Iterator[list[list[str]]]:
         yield rows
 
 
-def _even(
-    rows: list[list[str]], width: int, first: int, place: str, findings: Findings
-) -> bool:
+def _even(rows: list[list[str]], width: int, first: int, place: str, findings: Findings) -> bool:
     """Whether every row has ``width`` cells; an empty line counts as a row of empty cells."""
     sound = True
     for i, cells in enumerate(rows):
@@ -82,7 +92,9 @@ def _even(
             continue
         sound = False
         findings.add(
-            "ragged_row", place, f"has {len(cells)} cells, but the header has {width}",
+            "ragged_row",
+            place,
+            f"has {len(cells)} cells, but the header has {width}",
             "quote cells that hold a comma, and write a comma for every empty cell",
             row=first + i,
         )
@@ -91,14 +103,24 @@ def _even(
 
 def _is_header(header: list[str], place: str, findings: Findings) -> bool:
     if not any(cell.strip() for cell in header):
-        findings.add("missing_header", place, "has no column names in row 1",
-                     "write the column names there, or delete the file", row=1)
+        findings.add(
+            "missing_header",
+            place,
+            "has no column names in row 1",
+            "write the column names there, or delete the file",
+            row=1,
+        )
         return False
     for separator, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and separator in header[0]:
-            findings.add("wrong_separator", place, f"is separated by {called}",
-                         "save it as CSV with commas (and a decimal point)", row=1,
-                         value=header[0][:60])
+            findings.add(
+                "wrong_separator",
+                place,
+                f"is separated by {called}",
+                "save it as CSV with commas (and a decimal point)",
+                row=1,
+                value=header[0][:60],
+            )
             return False
     return True
 
@@ -112,7 +134,10 @@ def _wrong_encoding(path: Path, findings: Findings) -> None:
         # With a byte order mark, the position is counted behind it.
         at = error.start + (3 if content.startswith(codecs.BOM_UTF8) else 0)
         findings.add(
-            "wrong_encoding", path.name,
-            f"is not UTF-8 at byte {at:,} (counted from 0)", "save it as CSV UTF-8",
-            row=content.count(b"\n", 0, at) + 1, value=f"0x{content[at]:02x}",
+            "wrong_encoding",
+            path.name,
+            f"is not UTF-8 at byte {at:,} (counted from 0)",
+            "save it as CSV UTF-8",
+            row=content.count(b"\n", 0, at) + 1,
+            value=f"0x{content[at]:02x}",
         )

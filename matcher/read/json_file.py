@@ -35,8 +35,13 @@ def read_json(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
         findings.add("bad_json", path.name, "is not an object at its top", _SHAPE)
         return []
     for name in getattr(content, "names", ()):
-        findings.add("duplicate_table", path.name, "stands twice at the top", "keep one of the two",
-                     value=name)
+        findings.add(
+            "duplicate_table",
+            path.name,
+            "stands twice at the top",
+            "keep one of the two",
+            value=name,
+        )
     raws = []
     for member, rows in content.items():
         name = table_name(member, f"/{member}", findings)
@@ -60,15 +65,28 @@ def _parsed(path: Path, findings: Findings) -> object:
         if _SURROGATE.search(text):  # half of a pair cannot be encoded
             json.dumps(parsed, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        findings.add("wrong_encoding", path.name,
-                     f"is not UTF-8 at byte {error.start:,} (counted from 0)", "save it as UTF-8",
-                     value=f"0x{content[error.start]:02x}")
+        findings.add(
+            "wrong_encoding",
+            path.name,
+            f"is not UTF-8 at byte {error.start:,} (counted from 0)",
+            "save it as UTF-8",
+            value=f"0x{content[error.start]:02x}",
+        )
     except UnicodeEncodeError:
-        findings.add("wrong_encoding", path.name, "holds half of a surrogate pair",
-                     "write the character itself, or both halves")
+        findings.add(
+            "wrong_encoding",
+            path.name,
+            "holds half of a surrogate pair",
+            "write the character itself, or both halves",
+        )
     except json.JSONDecodeError as error:
-        findings.add("bad_json", path.name, f"line {error.lineno}, column {error.colno}: "
-                     f"{error.msg.lower()}", "correct the JSON there", row=None)
+        findings.add(
+            "bad_json",
+            path.name,
+            f"line {error.lineno}, column {error.colno}: {error.msg.lower()}",
+            "correct the JSON there",
+            row=None,
+        )
     except RecursionError:
         findings.add("bad_json", path.name, "is nested too deeply", _SHAPE)
     except ValueError as error:  # a whole number of thousands of digits
@@ -100,8 +118,14 @@ def _table(name: str, place: str, rows: object, findings: Findings) -> Raw | Non
             sound = False
             continue
         for twice in getattr(cells, "names", ()):
-            findings.add("duplicate_column", place, "stands in the row twice",
-                         "keep one of the two", row=i + 2, column=twice)
+            findings.add(
+                "duplicate_column",
+                place,
+                "stands in the row twice",
+                "keep one of the two",
+                row=i + 2,
+                column=twice,
+            )
             sound = False
         for column, value in cells.items():
             texts = columns.setdefault(column, [])
@@ -109,16 +133,26 @@ def _table(name: str, place: str, rows: object, findings: Findings) -> Raw | Non
             try:
                 texts.append(_text(value))
             except TypeError:
-                findings.add("wrong_type", place, "is an object, not a cell",
-                             "write a text, number, true, false or null", row=i + 2, column=column)
+                findings.add(
+                    "wrong_type",
+                    place,
+                    "is an object, not a cell",
+                    "write a text, number, true, false or null",
+                    row=i + 2,
+                    column=column,
+                )
                 sound = False
     if not sound:
         return None
     for texts in columns.values():
         texts.extend([None] * (len(rows) - len(texts)))
-    return Raw(name, place, tuple(columns),
-               tuple(pl.Series(texts, dtype=pl.String) for texts in columns.values()),
-               row_numbers(len(rows)))
+    return Raw(
+        name,
+        place,
+        tuple(columns),
+        tuple(pl.Series(texts, dtype=pl.String) for texts in columns.values()),
+        row_numbers(len(rows)),
+    )
 
 
 def _text(value: object) -> str | None:

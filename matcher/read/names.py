@@ -23,11 +23,21 @@ def table_name(written: str, place: str, findings: Findings) -> str | None:
     nearest = Nearest(BY_NAME)
     near = nearest.find(name, cutoff=_NEAR)
     if near is not None:
-        findings.add("unknown_table", place, f"is not a table, but nearly '{near}'",
-                     f"rename it to {near}, or to something else if it is not meant", value=written)
+        findings.add(
+            "unknown_table",
+            place,
+            f"is not a table, but nearly '{near}'",
+            f"rename it to {near}, or to something else if it is not meant",
+            value=written,
+        )
     else:
         maybe = nearest.find(name, cutoff=0.0)
-        findings.add("unknown_table", place, "is not a table and is left out",
-                     f"rename it if it is meant as one; the nearest is '{maybe}'", value=written,
-                     severity="warning")
+        findings.add(
+            "unknown_table",
+            place,
+            "is not a table and is left out",
+            f"rename it if it is meant as one; the nearest is '{maybe}'",
+            value=written,
+            severity="warning",
+        )
     return None

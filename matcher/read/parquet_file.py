@@ -15,7 +15,8 @@ def read_parquet(path: Path, name: str, findings: Findings) -> Raw | None:
         frame = pl.read_parquet(path.read_bytes(), use_statistics=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or ["it is damaged"])[0][:200]
-        findings.add("bad_parquet", path.name, f"cannot be read: {reason}",
-                     "write it anew as Parquet")
+        findings.add(
+            "bad_parquet", path.name, f"cannot be read: {reason}", "write it anew as Parquet"
+        )
         return None
     return Raw.of_frame(name, path.name, frame)

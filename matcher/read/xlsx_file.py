@@ -32,7 +32,9 @@ MAX_CELLS = 30_000_000
 _CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,9})([0-9]{1,9})["']""")
 _ERROR_CELL = re.compile(
     rb"""<(?:\w+:)?c\b(?=[^>]*\bt\s*=\s*["']e["'])[^>]*\br\s*=\s*["']([A-Z]{1,3})([0-9]{1,7})["']"""
-    rb"""[^>]*>(?:(?!</(?:\w+:)?c>).){0,400}?<(?:\w+:)?v>([^<]*)<""", re.DOTALL)
+    rb"""[^>]*>(?:(?!</(?:\w+:)?c>).){0,400}?<(?:\w+:)?v>([^<]*)<""",
+    re.DOTALL,
+)
 _TAG = r"<(?:\w+:)?{}\b[^>]*>"
 _OVERLAP = 512
 _CHUNK = 1 << 20
@@ -66,14 +68,23 @@ def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     except BaseException as error:
         # A parser that panics raises a class of its own, which is no Exception.
         if not isinstance(error, (CalamineError, ValueError, OSError)) and (
-                type(error).__name__ != "PanicException"):
+            type(error).__name__ != "PanicException"
+        ):
             raise
-        findings.add("bad_xlsx", path.name, f"cannot be read: {str(error)[:200]}",
-                     "open it in a spreadsheet program and save it as .xlsx anew")
+        findings.add(
+            "bad_xlsx",
+            path.name,
+            f"cannot be read: {str(error)[:200]}",
+            "open it in a spreadsheet program and save it as .xlsx anew",
+        )
         return []
     if not found:
-        findings.add("no_tables", path.name, "has no sheet that is a table",
-                     "name a sheet for every table, as in the workbook of `matcher template`")
+        findings.add(
+            "no_tables",
+            path.name,
+            "has no sheet that is a table",
+            "name a sheet for every table, as in the workbook of `matcher template`",
+        )
     return raws
 
 
@@ -81,14 +92,24 @@ def _table(name: str, sheet: CalamineSheet, findings: Findings) -> Raw | None:
     rows = sheet.to_python(skip_empty_area=False)
     header = tuple(_text(cell) for cell in rows[0])
     if not any(cell.strip() for cell in header):
-        findings.add("missing_header", sheet.name, "has no column names in row 1",
-                     "write the column names there, or delete the sheet", row=1)
+        findings.add(
+            "missing_header",
+            sheet.name,
+            "has no column names in row 1",
+            "write the column names there, or delete the sheet",
+            row=1,
+        )
         return None
     cells = [[_text(cell) for cell in column] for column in zip(*rows[1:], strict=True)]
     if not cells:
         cells = [[] for _ in header]
-    return Raw(name, sheet.name, header, tuple(pl.Series(c, dtype=pl.String) for c in cells),
-               row_numbers(len(rows) - 1))
+    return Raw(
+        name,
+        sheet.name,
+        header,
+        tuple(pl.Series(c, dtype=pl.String) for c in cells),
+        row_numbers(len(rows) - 1),
+    )
 
 
 def _text(value: object) -> str:
@@ -101,8 +122,15 @@ def _text(value: object) -> str:
 
 def _report_errors(sheet: str, cells: list[tuple[int, str, str]], findings: Findings) -> None:
     for row, column, value in cells:
-        findings.add("error_cell", sheet, f"the formula in {column}{row} failed",
-                     "correct the formula, or write a value", row=row, column=column, value=value)
+        findings.add(
+            "error_cell",
+            sheet,
+            f"the formula in {column}{row} failed",
+            "correct the formula, or write a value",
+            row=row,
+            column=column,
+            value=value,
+        )
 
 
 def _inspected(path: Path, findings: Findings) -> dict[str, list[tuple[int, str, str]]] | None:
@@ -114,28 +142,49 @@ def _inspected(path: Path, findings: Findings) -> dict[str, list[tuple[int, str,
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\xd0\xcf\x11\xe0"):
-        findings.add("bad_xlsx", path.name, "is an old .xls workbook, or one with a password",
-                     "save it as .xlsx without a password")
+        findings.add(
+            "bad_xlsx",
+            path.name,
+            "is an old .xls workbook, or one with a password",
+            "save it as .xlsx without a password",
+        )
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             problem = _too_big(archive)
             if problem is None:
                 failed = {
-                    info.filename: found for info in archive.infolist()
+                    info.filename: found
+                    for info in archive.infolist()
                     if (found := _scan(archive, info))
                 }
                 sheets = _sheet_files(archive) if failed else {}
     except _TooManyCellsError as error:
         problem = str(error)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, KeyError,
-            ValueError, OverflowError) as error:
-        findings.add("bad_xlsx", path.name, f"is not an XLSX workbook ({str(error)[:100]})",
-                     "open it in a spreadsheet program and save it as .xlsx")
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        OverflowError,
+    ) as error:
+        findings.add(
+            "bad_xlsx",
+            path.name,
+            f"is not an XLSX workbook ({str(error)[:100]})",
+            "open it in a spreadsheet program and save it as .xlsx",
+        )
         return None
     if problem is not None:
-        findings.add("too_big", path.name, problem,
-                     "delete unused rows and columns, or give a folder of Parquet files")
+        findings.add(
+            "too_big",
+            path.name,
+            problem,
+            "delete unused rows and columns, or give a folder of Parquet files",
+        )
         return None
     return {sheets.get(filename, filename): found for filename, found in failed.items()}
 
@@ -153,8 +202,10 @@ def _too_big(archive: zipfile.ZipFile) -> str | None:
         return f"unpacks to {size:,} bytes; the limit is {MAX_UNPACKED_BYTES:,}"
     for info in infos:
         if info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
-            return (f"its {info.filename[:60]} unpacks to {info.file_size:,} bytes from "
-                    f"{info.compress_size:,}; the limit is {MAX_RATIO} to 1")
+            return (
+                f"its {info.filename[:60]} unpacks to {info.file_size:,} bytes from "
+                f"{info.compress_size:,}; the limit is {MAX_RATIO} to 1"
+            )
     return None
 
 
@@ -178,7 +229,8 @@ def _scan(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> list[tuple[int, st
             if last_row * last_column > MAX_CELLS:
                 raise _TooManyCellsError(
                     f"its {info.filename[:60]} spans {last_row:,} rows and {last_column:,} "
-                    f"columns; the limit is {MAX_CELLS:,} cells")
+                    f"columns; the limit is {MAX_CELLS:,} cells"
+                )
             for letters, digits, value in _ERROR_CELL.findall(text):
                 failed[int(digits), letters.decode()] = value.decode(errors="replace")
             tail = text[-_OVERLAP:]
@@ -210,7 +262,9 @@ def _tags(archive: zipfile.ZipFile, filename: str, tag: str) -> list[dict[str, s
     """The attributes, without name spaces, of every tag of that name."""
     text = archive.read(filename).decode("utf-8", errors="replace")
     return [
-        {name: html.unescape(value) for name, _, value in
-         re.findall(r"""(\w+)\s*=\s*(["'])(.*?)\2""", found)}
+        {
+            name: html.unescape(value)
+            for name, _, value in re.findall(r"""(\w+)\s*=\s*(["'])(.*?)\2""", found)
+        }
         for found in re.findall(_TAG.format(tag), text)
     ]

@@ -28,5 +28,11 @@ def cities() -> pl.DataFrame:
     >>> cities().row(by_predicate=pl.col("city") == "Rayong")
     ('Rayong', 'TH', 12.68, 101.26, 1607017)
     """
-    return load("cities.csv", city=pl.String, economy=pl.String, latitude=pl.Float64,
-                longitude=pl.Float64, geonames_id=pl.Int64)
+    return load(
+        "cities.csv",
+        city=pl.String,
+        economy=pl.String,
+        latitude=pl.Float64,
+        longitude=pl.Float64,
+        geonames_id=pl.Int64,
+    )

@@ -28,7 +28,9 @@ class Incoterms:
     insurance
         The price holds the insurance of the main carriage, or the seller bears that risk.
     imports
-        The price holds import clearance and handling.
+        The price holds what it takes to get the goods from the border to the named place. Under
+        DAP and DPU the buyer still clears them; the shipped import costs do not tell clearance
+        from handling and inland transport, which make up most of them, so the whole is held.
     duty
         The price holds import duty.
     names_destination

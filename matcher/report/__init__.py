@@ -17,7 +17,10 @@ __all__ = ["report", "to_html", "to_markdown", "to_xlsx"]
 
 
 _OF_SUFFIX: dict[str, Callable[[Summary], str | bytes]] = {
-    ".md": to_markdown, ".xlsx": to_xlsx, ".html": to_html}
+    ".md": to_markdown,
+    ".xlsx": to_xlsx,
+    ".html": to_html,
+}
 
 
 def report(network: Network, plan: Plan, path: str | Path) -> None:
@@ -39,13 +42,33 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
     path = Path(path)
     write = _OF_SUFFIX.get(path.suffix.lower())
     if write is None:
-        raise InputError([Issue(
-            "unknown_format", str(path), None, None, path.suffix or None,
-            "is not a format of a report", f"end the name in {', '.join(_OF_SUFFIX)}")])
+        raise InputError(
+            [
+                Issue(
+                    "unknown_format",
+                    str(path),
+                    None,
+                    None,
+                    path.suffix or None,
+                    "is not a format of a report",
+                    f"end the name in {', '.join(_OF_SUFFIX)}",
+                )
+            ]
+        )
     content = write(summarize(network, plan))
     try:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
-        raise InputError([Issue("unwritable", str(path), None, None, None,
-                                error.strerror or str(error),
-                                "give a path that can be written")]) from None
+        raise InputError(
+            [
+                Issue(
+                    "unwritable",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    error.strerror or str(error),
+                    "give a path that can be written",
+                )
+            ]
+        ) from None

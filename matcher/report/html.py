@@ -20,15 +20,15 @@ FOLDED = ("awards", "suppliers", "nearest", "warnings", "basis", "by_mode")
 WIDE, SLIM = 800, 380
 _NAMES = {
     "cost_beyond_price": "Bar chart: what arrival adds to the price of the largest components, by "
-                         "term. The table beside it has the totals.",
+    "term. The table beside it has the totals.",
     "award_shares": "Bar chart: landed cost by economy and size class of the supplier. The tables "
-                    "below have the figures.",
+    "below have the figures.",
     "flow_map": "Map: lines from suppliers to the places of demand, as wide as their landed cost. "
-                "The table of awards has the figures.",
+    "The table of awards has the figures.",
     "days_in_hand": "Bar chart: the awards with the fewest days in hand before the due date. The "
-                    "table of awards has the figures.",
+    "table of awards has the figures.",
     "rejection_reasons": "Bar chart: rejected pairs of demand and bid by reason. The table below "
-                         "has the figures.",
+    "has the figures.",
 }
 
 
@@ -41,9 +41,16 @@ def to_html(summary: Summary) -> str:
     parts = sections(summary)
     charts = {name: _drawings(summary, name) for part in parts for name in part.charts}
     return _template().render(
-        summary=summary, parts=parts, charts=charts, proof=proof(summary),
+        summary=summary,
+        parts=parts,
+        charts=charts,
+        proof=proof(summary),
         judged=judged(summary),
-        key_figures=key_figures(summary), limit=LIMIT, folded=FOLDED, number=_is_number)
+        key_figures=key_figures(summary),
+        limit=LIMIT,
+        folded=FOLDED,
+        number=_is_number,
+    )
 
 
 def _drawings(summary: Summary, name: str) -> list[tuple[str, Markup]]:
@@ -64,5 +71,6 @@ def _is_number(table: Table, i: int) -> bool:
 @cache
 def _template() -> Template:
     source = (files("matcher") / "templates" / "report.html.j2").read_text(encoding="utf-8")
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                       lstrip_blocks=True).from_string(source)
+    return Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(source)

@@ -15,10 +15,19 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 def to_markdown(summary: Summary) -> str:
     """The report as Markdown text."""
-    lines = [f"# {_safe(summary.network.name)}", "", f"**{_safe(summary.plan.verdict)}**", "",
-             f"Judge: {_safe(judged(summary))}", "", proof(summary), ""]
-    lines += [f"- {label}: {figure} ({_safe(remark)})"
-              for label, figure, remark in key_figures(summary)]
+    lines = [
+        f"# {_safe(summary.network.name)}",
+        "",
+        f"**{_safe(summary.plan.verdict)}**",
+        "",
+        f"Judge: {_safe(judged(summary))}",
+        "",
+        proof(summary),
+        "",
+    ]
+    lines += [
+        f"- {label}: {figure} ({_safe(remark)})" for label, figure, remark in key_figures(summary)
+    ]
     for section in sections(summary):
         lines += ["", f"## {section.title}"]
         for sentence in section.sentences:
@@ -29,15 +38,22 @@ def to_markdown(summary: Summary) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    lines = [f"{table.caption}:", "",
-             "| " + " | ".join(column.label for column in table.columns) + " |",
-             "|" + "|".join("---" if column.kind in ("text", "date") else "---:"
-                            for column in table.columns) + "|"]
+    lines = [
+        f"{table.caption}:",
+        "",
+        "| " + " | ".join(column.label for column in table.columns) + " |",
+        "|"
+        + "|".join("---" if column.kind in ("text", "date") else "---:" for column in table.columns)
+        + "|",
+    ]
     lines += ["| " + " | ".join(_safe(cell) for cell in row) + " |" for row in table.texts(LIMIT)]
     shown = table.on_page(LIMIT)
     if table.frame.height > shown:
-        lines += ["", f"The first {shown:,} of {table.frame.height:,} rows; the XLSX report holds "
-                      "all of them."]
+        lines += [
+            "",
+            f"The first {shown:,} of {table.frame.height:,} rows; the XLSX report holds "
+            "all of them.",
+        ]
     return lines
 
 

@@ -28,10 +28,24 @@ LIMIT = 200_000
 # The longest text that a cell can hold.
 LONGEST_TEXT = 32_767
 _FORMATS: dict[Kind, str] = {
-    "text": "@", "count": "#,##0", "money": "#,##0.00", "unit_cost": "#,##0.0000",
-    "quantity": "#,##0.###", "share": "0.0%", "days": "0.0", "date": "yyyy-mm-dd"}
+    "text": "@",
+    "count": "#,##0",
+    "money": "#,##0.00",
+    "unit_cost": "#,##0.0000",
+    "quantity": "#,##0.###",
+    "share": "0.0%",
+    "days": "0.0",
+    "date": "yyyy-mm-dd",
+}
 _WIDTHS: dict[Kind, int] = {
-    "count": 10, "money": 16, "unit_cost": 13, "quantity": 14, "share": 10, "days": 10, "date": 12}
+    "count": 10,
+    "money": 16,
+    "unit_cost": 13,
+    "quantity": 14,
+    "share": 10,
+    "days": 10,
+    "date": 12,
+}
 _WIDEST = 60
 
 
@@ -39,12 +53,20 @@ def to_xlsx(summary: Summary) -> bytes:
     """The report as the bytes of an XLSX workbook."""
     buffer = io.BytesIO()
     # A name from an input is never a formula, a link or a number, whatever it looks like.
-    book = xlsxwriter.Workbook(buffer, {
-        "in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-        "strings_to_numbers": False, "nan_inf_to_errors": True})
+    book = xlsxwriter.Workbook(
+        buffer,
+        {
+            "in_memory": True,
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "nan_inf_to_errors": True,
+        },
+    )
     # The day of the network, not of the writing: equal plans give equal files.
-    book.set_properties({"title": summary.network.name,
-                         "created": datetime.combine(summary.network.start, time())})
+    book.set_properties(
+        {"title": summary.network.name, "created": datetime.combine(summary.network.start, time())}
+    )
     sheets = _Sheets(book)
     parts = {section.key: section for section in sections(summary)}
     _summary_sheet(sheets, summary, parts)
@@ -56,8 +78,10 @@ def to_xlsx(summary: Summary) -> bytes:
         if key in parts:
             sheets.of_table(name, parts[key].tables[0])
     if "why_not" in parts:
-        sheets.of_table("Why not", Table("lost", "Every pair that got nothing",
-                                         lost_columns(summary), summary.lost))
+        sheets.of_table(
+            "Why not",
+            Table("lost", "Every pair that got nothing", lost_columns(summary), summary.lost),
+        )
         sheets.of_table("Reasons", parts["why_not"].tables[0])
     tables = [table for key in ("faults", "basis") if key in parts for table in parts[key].tables]
     sheets.of_tables("Run and warnings", tables)
@@ -70,10 +94,13 @@ class _Sheets:
 
     def __init__(self, book: Any) -> None:
         self.book = book
-        self.cell = {kind: book.add_format({"num_format": form, "valign": "top"})
-                     for kind, form in _FORMATS.items()}
-        self.header = book.add_format({"bold": True, "bottom": 1, "valign": "top",
-                                       "text_wrap": True, "bg_color": "#EAEEF2"})
+        self.cell = {
+            kind: book.add_format({"num_format": form, "valign": "top"})
+            for kind, form in _FORMATS.items()
+        }
+        self.header = book.add_format(
+            {"bold": True, "bottom": 1, "valign": "top", "text_wrap": True, "bg_color": "#EAEEF2"}
+        )
         self.title = book.add_format({"bold": True, "font_size": 12})
 
     def of_table(self, name: str, table: Table) -> None:
@@ -93,8 +120,11 @@ class _Sheets:
             sheet.write_string(row, 0, table.caption, self.title)
             row += self.write(sheet, row + 1, table) + 3
         for i in range(max((len(table.columns) for table in tables), default=0)):
-            sheet.set_column(i, i, max(_width(table, table.columns[i]) for table in tables
-                                       if i < len(table.columns)))
+            sheet.set_column(
+                i,
+                i,
+                max(_width(table, table.columns[i]) for table in tables if i < len(table.columns)),
+            )
         return sheet
 
     def write(self, sheet: Any, top: int, table: Table) -> int:
@@ -114,8 +144,12 @@ class _Sheets:
                     sheet.write_number(row, i, value, form)
         if table.frame.height <= LIMIT:
             return frame.height
-        sheet.write_string(top + LIMIT + 1, 0, f"The first {LIMIT:,} of {table.frame.height:,} "
-                           "rows; the plan's JSON and the network hold the rest.")
+        sheet.write_string(
+            top + LIMIT + 1,
+            0,
+            f"The first {LIMIT:,} of {table.frame.height:,} "
+            "rows; the plan's JSON and the network hold the rest.",
+        )
         return frame.height + 1
 
 
@@ -135,14 +169,22 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 8, 22)
     sheet.write_string(0, 0, summary.network.name, sheets.title)
-    for row, text in enumerate((summary.plan.verdict, f"Judge: {judged(summary)}",
-                                proof(summary)), start=1):
+    for row, text in enumerate(
+        (summary.plan.verdict, f"Judge: {judged(summary)}", proof(summary)), start=1
+    ):
         sheet.write_string(row, 0, text)
     money, costs, result = sheets.cell["money"], summary.costs, summary.plan.result
     row = 5
-    figures_of_money = [] if not summary.has_plan else [
-        ("Landed cost", costs.landed), ("Tooling and lanes", costs.fixed),
-        ("Onboarding", costs.onboarding), ("Total cost", costs.total)]
+    figures_of_money = (
+        []
+        if not summary.has_plan
+        else [
+            ("Landed cost", costs.landed),
+            ("Tooling and lanes", costs.fixed),
+            ("Onboarding", costs.onboarding),
+            ("Total cost", costs.total),
+        ]
+    )
     if result is not None and result.bound is not None:
         figures_of_money.append(("Proven bound", result.bound))
     for label, value in figures_of_money:
@@ -178,16 +220,29 @@ def _cost_sheet(sheets: _Sheets, terms: Table, groups: tuple[Table, ...]) -> Non
     chart = sheets.book.add_chart({"type": "bar"})
     name = "Cost breakdown"
     # The price would dwarf the rest: the chart shows what arrival adds to it.
-    chart.add_series({
-        "name": "What arrival adds", "categories": [name, 3, 0, last, 0],
-        "values": [name, 3, 1, last, 1], "fill": {"color": "#0072B2"},
-        "data_labels": {"value": True, "num_format": "#,##0"}, "gap": 60})
-    chart.set_title({"name": f"What arrival adds to the price ({terms.columns[1].label})",
-                     "name_font": {"size": 12}})
+    chart.add_series(
+        {
+            "name": "What arrival adds",
+            "categories": [name, 3, 0, last, 0],
+            "values": [name, 3, 1, last, 1],
+            "fill": {"color": "#0072B2"},
+            "data_labels": {"value": True, "num_format": "#,##0"},
+            "gap": 60,
+        }
+    )
+    chart.set_title(
+        {
+            "name": f"What arrival adds to the price ({terms.columns[1].label})",
+            "name_font": {"size": 12},
+        }
+    )
     chart.set_legend({"none": True})
     chart.set_y_axis({"reverse": True, "label_position": "low", "line": {"none": True}})
     chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
     chart.set_size({"width": 620, "height": 320})
-    sheet.insert_chart(1, len(groups[0].columns) + 1, chart, {
-        "description": "Bar chart of landed cost by term, without the price"})
-
+    sheet.insert_chart(
+        1,
+        len(groups[0].columns) + 1,
+        chart,
+        {"description": "Bar chart of landed cost by term, without the price"},
+    )

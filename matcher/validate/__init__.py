@@ -31,9 +31,7 @@ _STANDARDS = replace(
 __all__ = ["CODES", "Findings", "Raw", "validated"]
 
 
-def validated(
-    raws: Sequence[Raw], findings: Findings, unread: Collection[str] = ()
-) -> Network:
+def validated(raws: Sequence[Raw], findings: Findings, unread: Collection[str] = ()) -> Network:
     """The network that the raw tables describe.
 
     Parameters
@@ -54,18 +52,24 @@ def validated(
     first: dict[str, Raw] = {}
     for raw in raws:
         if raw.name in first:
-            findings.add("duplicate_table", raw.place,
-                         f"gives the table {raw.name}, which {first[raw.name].place} gives too",
-                         "keep one of the two")
+            findings.add(
+                "duplicate_table",
+                raw.place,
+                f"gives the table {raw.name}, which {first[raw.name].place} gives too",
+                "keep one of the two",
+            )
         else:
             first[raw.name] = raw
     unknown = set(unread) - set(first)
     for table in TABLES:
         if table.required and table.name not in first and table.name not in unknown:
             unknown.add(table.name)
-            findings.add("missing_table", table.name, "is required and missing",
-                         f"add it with the columns "
-                         f"{', '.join(c.name for c in table.columns if c.required)}")
+            findings.add(
+                "missing_table",
+                table.name,
+                "is required and missing",
+                f"add it with the columns {', '.join(c.name for c in table.columns if c.required)}",
+            )
     tables = _typed(first, findings)
     for each in tables.values():
         if each.table.name != "standards":  # whose names are the same however they are spelt
@@ -93,8 +97,13 @@ def _typed(raws: dict[str, Raw], findings: Findings) -> dict[str, Typed]:
     for issue in problems:
         if issue.column == "standard" and issue.row is not None:  # implies is checked as a cell
             findings.add(
-                issue.code, own.place, issue.problem, issue.fix, column=issue.column,
-                row=int(named["row"][issue.row - 2]), value=issue.value,
+                issue.code,
+                own.place,
+                issue.problem,
+                issue.fix,
+                column=issue.column,
+                row=int(named["row"][issue.row - 2]),
+                value=issue.value,
             )
     return tables
 
@@ -112,12 +121,16 @@ def _one(
 
 def _final(each: Typed) -> pl.DataFrame:
     """The table as a network holds it: defaults filled in, schema order, sorted by key."""
-    return _filled(each.table, each.frame).select(list(each.table.schema)).sort(
-        each.table.key, nulls_last=False)
+    return (
+        _filled(each.table, each.frame)
+        .select(list(each.table.schema))
+        .sort(each.table.key, nulls_last=False)
+    )
 
 
 def _filled(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         pl.col(column.name).fill_null(pl.lit(column.default, dtype=column.dtype))
-        for column in table.columns if column.default is not None
+        for column in table.columns
+        if column.default is not None
     )

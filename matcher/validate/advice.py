@@ -25,23 +25,33 @@ def demands_have_bids(tables: Tables, findings: Findings) -> None:
     general = bids.filter(pl.col("demand").is_null())["component"].unique()
     special = bids["demand"].drop_nulls().unique()
     hits = tables["demands"].filter(
-        ~pl.col("component").is_in(general.implode()), ~pl.col("demand").is_in(special.implode()))
+        ~pl.col("component").is_in(general.implode()), ~pl.col("demand").is_in(special.implode())
+    )
     findings.each(
-        "demand_without_bid", tables.place("demands"), hits,
-        lambda hit: (f"asks for {hit['component']}, for which no bid is made",
-                     "add a bid; until then all of it stays unmet"),
-        column="demand", severity="warning",
+        "demand_without_bid",
+        tables.place("demands"),
+        hits,
+        lambda hit: (
+            f"asks for {hit['component']}, for which no bid is made",
+            "add a bid; until then all of it stays unmet",
+        ),
+        column="demand",
+        severity="warning",
     )
 
 
 def suppliers_have_bids(tables: Tables, findings: Findings) -> None:
     """Warn of a supplier that makes no bid."""
     hits = tables["suppliers"].filter(
-        ~pl.col("supplier").is_in(tables["bids"]["supplier"].unique().implode()))
+        ~pl.col("supplier").is_in(tables["bids"]["supplier"].unique().implode())
+    )
     findings.each(
-        "supplier_without_bid", tables.place("suppliers"), hits,
+        "supplier_without_bid",
+        tables.place("suppliers"),
+        hits,
         lambda _: ("makes no bid", "add one; until then it cannot get an award"),
-        column="supplier", severity="warning",
+        column="supplier",
+        severity="warning",
     )
 
 
@@ -49,30 +59,46 @@ def order_multiples_divide(tables: Tables, findings: Findings) -> None:
     """Warn of a demand of which each bid's order multiple leaves a remainder."""
     offers = tables["bids"].select("component", "demand", "order_multiple").unique()
     wanted = tables["demands"].select("row", "demand", "component", "quantity")
-    special = offers.drop_nulls("demand").select("demand", "order_multiple").join(
-        wanted, on="demand")
-    general = offers.filter(pl.col("demand").is_null()).select("component", "order_multiple").join(
-        wanted, on="component")
-    pairs = pl.concat([special.select(sorted(special.columns)),
-                       general.select(sorted(general.columns))])
+    special = (
+        offers.drop_nulls("demand").select("demand", "order_multiple").join(wanted, on="demand")
+    )
+    general = (
+        offers.filter(pl.col("demand").is_null())
+        .select("component", "order_multiple")
+        .join(wanted, on="component")
+    )
+    pairs = pl.concat(
+        [special.select(sorted(special.columns)), general.select(sorted(general.columns))]
+    )
     steps = pl.col("quantity") / pl.col("order_multiple")
     pairs = pairs.with_columns(
-        whole=(pl.col("order_multiple").is_null()
-               | ((steps - steps.round()).abs() <= TOLERANCE * steps.clip(lower_bound=1))),
+        whole=(
+            pl.col("order_multiple").is_null()
+            | ((steps - steps.round()).abs() <= TOLERANCE * steps.clip(lower_bound=1))
+        ),
         rest=pl.col("quantity") - steps.floor() * pl.col("order_multiple"),
     )
-    hits = pairs.group_by("row", "demand", "quantity").agg(
-        pl.col("whole").any(), pl.col("rest").min(),
-        pl.col("order_multiple").unique().sort().alias("multiples"),
-    ).filter(~pl.col("whole"))
+    hits = (
+        pairs.group_by("row", "demand", "quantity")
+        .agg(
+            pl.col("whole").any(),
+            pl.col("rest").min(),
+            pl.col("order_multiple").unique().sort().alias("multiples"),
+        )
+        .filter(~pl.col("whole"))
+    )
     findings.each(
-        "no_award_step_divides", tables.place("demands"), hits,
+        "no_award_step_divides",
+        tables.place("demands"),
+        hits,
         lambda hit: (
             "is no multiple of any bid's order_multiple ("
             + ", ".join(plain(value) for value in hit["multiples"][:6])
             + f"); one supplier alone leaves at least {hit['rest']:.6g}",
-            "change the quantity or an order_multiple, or allow several suppliers"),
-        column="quantity", severity="warning",
+            "change the quantity or an order_multiple, or allow several suppliers",
+        ),
+        column="quantity",
+        severity="warning",
     )
 
 
@@ -81,30 +107,46 @@ def goods_have_duties(tables: Tables, findings: Findings) -> None:
     missing = _crossings(tables)
     duties = tables["duties"]
     for length in duties["hs"].str.len_chars().unique():
-        prefix = pl.col("hs").str.slice(0, length) if length is not None else pl.lit(
-            None, dtype=pl.String)
+        prefix = (
+            pl.col("hs").str.slice(0, length)
+            if length is not None
+            else pl.lit(None, dtype=pl.String)
+        )
         for keys in (["hs", "origin", "destination"], ["hs", "destination"]):
             rows = duties.filter(
                 pl.col("hs").str.len_chars().eq_missing(pl.lit(length, dtype=pl.UInt32)),
                 pl.col("origin").is_not_null() if "origin" in keys else pl.col("origin").is_null(),
             )
-            missing = missing.with_columns(whole=pl.col("hs"), hs=prefix).join(
-                rows, on=keys, how="anti", nulls_equal=True,
-            ).with_columns(hs=pl.col("whole")).drop("whole")
+            missing = (
+                missing.with_columns(whole=pl.col("hs"), hs=prefix)
+                .join(
+                    rows,
+                    on=keys,
+                    how="anti",
+                    nulls_equal=True,
+                )
+                .with_columns(hs=pl.col("whole"))
+                .drop("whole")
+            )
     hits = missing.group_by("destination").agg(
         pl.col("component").n_unique().alias("components"),
-        pl.col("origin").unique().sort(), pl.col("row").min(),
+        pl.col("origin").unique().sort(),
+        pl.col("row").min(),
     )
     findings.each(
-        "no_duty", tables.place("demands"), hits,
+        "no_duty",
+        tables.place("demands"),
+        hits,
         lambda hit: (
             f"0 duty taken for {hit['components']:,} "
             f"component{'s' * (hit['components'] > 1)} from {', '.join(hit['origin'][:8])}"
             f"{', …' if len(hit['origin']) > 8 else ''} into {hit['destination']}, since no row "
             f"of {tables.place('duties')} matches",
             f"add rows with the destination {hit['destination']} to {tables.place('duties')}, "
-            "with the rate 0 where none is due"),
-        value="destination", severity="warning",
+            "with the rate 0 where none is due",
+        ),
+        value="destination",
+        severity="warning",
     )
 
 
@@ -113,13 +155,21 @@ def _crossings(tables: Tables) -> pl.DataFrame:
     economy = tables["places"].select("place", "economy")
     origin = tables["suppliers"].join(economy, on="place").select("supplier", origin="economy")
     offers = (
-        tables["bids"].select("supplier", "component", "demand").unique()
-        .join(origin, on="supplier").select("component", "demand", "origin").unique()
+        tables["bids"]
+        .select("supplier", "component", "demand")
+        .unique()
+        .join(origin, on="supplier")
+        .select("component", "demand", "origin")
+        .unique()
     )
-    wanted = tables["demands"].join(economy, on="place").select(
-        "row", "demand", "component", destination="economy")
+    wanted = (
+        tables["demands"]
+        .join(economy, on="place")
+        .select("row", "demand", "component", destination="economy")
+    )
     general = (
-        offers.filter(pl.col("demand").is_null()).drop("demand")
+        offers.filter(pl.col("demand").is_null())
+        .drop("demand")
         .join(wanted.group_by("component", "destination").agg(pl.col("row").min()), on="component")
     )
     special = offers.drop_nulls("demand").drop("component").join(wanted, on="demand")
@@ -127,7 +177,8 @@ def _crossings(tables: Tables) -> pl.DataFrame:
     return (
         pl.concat([general.select(columns), special.select(columns)])
         .filter(pl.col("origin") != pl.col("destination"))
-        .group_by("component", "origin", "destination").agg(pl.col("row").min())
+        .group_by("component", "origin", "destination")
+        .agg(pl.col("row").min())
         .join(tables["components"].select("component", "hs"), on="component")
     )
 

@@ -52,8 +52,11 @@ def as_text(cells: pl.Series) -> pl.Series | None:
         cells = digits.zip_with(whole.fill_null(value=False), cells.cast(pl.String))
     elif isinstance(kind, pl.Datetime):
         cells = cells.dt.to_string("iso").str.replace(r"[ T]00:00:00(\.0+)?$", "")
-    elif not (kind.is_numeric() or isinstance(kind, (pl.String, pl.Categorical, pl.Enum))
-              or kind in (pl.Date, pl.Time)):
+    elif not (
+        kind.is_numeric()
+        or isinstance(kind, (pl.String, pl.Categorical, pl.Enum))
+        or kind in (pl.Date, pl.Time)
+    ):
         return None
     cells = cells.cast(pl.String).str.strip_chars()
     if cells.str.contains("\r", literal=True).any():
@@ -78,9 +81,15 @@ class Parser:
         self._near_standard = Nearest(standards.standards)
         self._faults: dict[tuple[Column, str], Fault] = {}
         self._one: dict[str, Callable[[Column, str], object]] = {
-            "flag": _flag, "date": _date, "choice": _choice, "choices": _choices, "hs": _hs,
-            "economy": self._economy, "currency": self._currency,
-            "standard": self._standard, "standards": self._standards_list,
+            "flag": _flag,
+            "date": _date,
+            "choice": _choice,
+            "choices": _choices,
+            "hs": _hs,
+            "economy": self._economy,
+            "currency": self._currency,
+            "standard": self._standard,
+            "standards": self._standards_list,
         }
 
     def parse(self, column: Column, cells: pl.Series) -> tuple[pl.Series, pl.Series] | None:
@@ -120,30 +129,45 @@ class Parser:
         if column.kind in ("number", "integer"):
             return _number_fault(column, text)
         if column.kind in ("text", "id", "ref"):
-            return Fault("control_character", f"holds a control character: {text!a}",
-                         "delete it")
+            return Fault("control_character", f"holds a control character: {text!a}", "delete it")
         found = self._one[column.kind](column, text)
         if not isinstance(found, Fault):
             raise AssertionError(f"{text!r} is right in {column.name}")
         return found
 
     def _economy(self, _: Column, text: str) -> str | Fault:
-        return _coded(text, ECONOMIES, self._near_economy, Fault(
-            "unknown_economy", "is not an economy", "write its ISO 3166-1 alpha-2 code, such as VN",
-        ))
+        return _coded(
+            text,
+            ECONOMIES,
+            self._near_economy,
+            Fault(
+                "unknown_economy",
+                "is not an economy",
+                "write its ISO 3166-1 alpha-2 code, such as VN",
+            ),
+        )
 
     def _currency(self, _: Column, text: str) -> str | Fault:
-        return _coded(text, CURRENCIES, self._near_currency, Fault(
-            "unknown_currency", "is not a currency", "write its ISO 4217 code, such as USD",
-        ))
+        return _coded(
+            text,
+            CURRENCIES,
+            self._near_currency,
+            Fault(
+                "unknown_currency",
+                "is not a currency",
+                "write its ISO 4217 code, such as USD",
+            ),
+        )
 
     def _standard(self, _: Column, text: str) -> str | Fault:
         index = self._standards.index(text)
         if index is not None:
-            return self._standards.keys[index]
-        return Fault("unknown_standard", "is not a standard that the catalogue or the table "
-                     "standards knows",
-                     self._near_standard.fix(text, "add it to the table standards"))
+            return self._standards.standards[index]
+        return Fault(
+            "unknown_standard",
+            "is not a standard that the catalogue or the table standards knows",
+            self._near_standard.fix(text, "add it to the table standards"),
+        )
 
     def _standards_list(self, column: Column, text: str) -> str | Fault:
         return _several(text, lambda part: self._standard(column, part))
@@ -176,8 +200,11 @@ def _choice(column: Column, text: str) -> str | Fault:
     known = {choice.casefold(): choice for choice in column.choices}
     if text.casefold() in known:
         return known[text.casefold()]
-    return Fault("unknown_choice", f"is not one of {', '.join(column.choices)}",
-                 Nearest(column.choices).fix(text, "write one of them"))
+    return Fault(
+        "unknown_choice",
+        f"is not one of {', '.join(column.choices)}",
+        Nearest(column.choices).fix(text, "write one of them"),
+    )
 
 
 def _choices(column: Column, text: str) -> str | Fault:
@@ -187,12 +214,17 @@ def _choices(column: Column, text: str) -> str | Fault:
 def _hs(_: Column, text: str) -> str | Fault:
     digits = re.sub(r"[.\s]", "", text)
     if not re.fullmatch(r"[0-9]{2,10}", digits):
-        return Fault("wrong_hs", "is not a code of the Harmonized System",
-                     "write 2 to 10 digits, such as 8542 or 8542.31")
+        return Fault(
+            "wrong_hs",
+            "is not a code of the Harmonized System",
+            "write 2 to 10 digits, such as 8542 or 8542.31",
+        )
     if len(digits) in (3, 5, 7):
-        return Fault("wrong_hs", f"has {len(digits)} digits, which no HS code has",
-                     f"a spreadsheet may have dropped a zero: write '0{digits}' or '{digits}0' "
-                     "as text")
+        return Fault(
+            "wrong_hs",
+            f"has {len(digits)} digits, which no HS code has",
+            f"a spreadsheet may have dropped a zero: write '0{digits}' or '{digits}0' as text",
+        )
     return digits
 
 
@@ -205,9 +237,11 @@ def _date(_: Column, text: str) -> date | Fault:
         return Fault("impossible_date", f"has a month {month}", "write yyyy-mm-dd, month 01 to 12")
     last = calendar.monthrange(max(year, 1), month)[1]
     if not 1 <= day <= last:
-        return Fault("impossible_date",
-                     f"does not exist: {calendar.month_name[month]} {year} has {last} days",
-                     f"write a day from 01 to {last}")
+        return Fault(
+            "impossible_date",
+            f"does not exist: {calendar.month_name[month]} {year} has {last} days",
+            f"write a day from 01 to {last}",
+        )
     if year < 1 or not EARLIEST <= date(year, month, day) <= LATEST:
         return Fault("out_of_range", "is too far off", f"write a date from {EARLIEST} to {LATEST}")
     return date(year, month, day)
@@ -224,8 +258,11 @@ def _date_advice(text: str) -> str:
     if other is not None:
         a, b, c = (int(part) for part in other.groups())
         for year, month, day_of_month in ((a, b, c), (c, b, a), (c, a, b)):
-            if (year >= 1900 and 1 <= month <= 12
-                    and 1 <= day_of_month <= calendar.monthrange(year, month)[1]):
+            if (
+                year >= 1900
+                and 1 <= month <= 12
+                and 1 <= day_of_month <= calendar.monthrange(year, month)[1]
+            ):
                 candidates.add(date(year, month, day_of_month))
     return "write " + (" or ".join(str(day) for day in sorted(candidates)) or "it as 2026-12-31")
 
@@ -265,12 +302,17 @@ def _number_fault(column: Column, text: str) -> Fault:
     if number is None:
         return _notation_fault(text)
     if math.isnan(number) or math.isinf(number):
-        return Fault("not_finite", "is not a finite number",
-                     "write a number, or leave the cell empty" if not column.required
-                     else "write a number")
+        return Fault(
+            "not_finite",
+            "is not a finite number",
+            "write a number, or leave the cell empty" if not column.required else "write a number",
+        )
     if column.kind == "integer" and number != math.floor(number):
-        return Fault("wrong_type", "is not a whole number",
-                     f"write {math.floor(number)} or {math.ceil(number)}")
+        return Fault(
+            "wrong_type",
+            "is not a whole number",
+            f"write {math.floor(number)} or {math.ceil(number)}",
+        )
     within = limits(column)
     if not within or abs(number) > LARGEST_NUMBER:
         within = f"from -{LARGEST_NUMBER:.0e} to {LARGEST_NUMBER:.0e}"
@@ -293,5 +335,6 @@ def _notation_fault(text: str) -> Fault:
     if re.fullmatch(r"[+-]?\d+(\.\d+)?\s*%", text):
         share = float(text.rstrip("% ")) / 100
         return Fault("number_format", "holds a percent sign", f"write {share:.12g}")
-    return Fault("wrong_type", "is not a number",
-                 "write digits with a decimal point, without a unit")
+    return Fault(
+        "wrong_type", "is not a number", "write digits with a decimal point, without a unit"
+    )

@@ -29,8 +29,11 @@ def typed(raw: Raw, table: Table, parser: Parser, findings: Findings) -> Typed:
         if parsed is None:
             wrong[column.name] = raw.rows
             findings.add(
-                "wrong_type", raw.place, f"holds cells of the type {found.dtype}",
-                f"store it as {column.dtype} or as text", column=column.name,
+                "wrong_type",
+                raw.place,
+                f"holds cells of the type {found.dtype}",
+                f"store it as {column.dtype} or as text",
+                column=column.name,
             )
             continue
         values[column.name], stated[column.name] = parsed
@@ -40,14 +43,24 @@ def typed(raw: Raw, table: Table, parser: Parser, findings: Findings) -> Typed:
         filled |= mask
     for column in table.columns:
         if column.name in stated:
-            rows = _faults(raw, column, cells[column.name], values[column.name],
-                           stated[column.name], filled, parser, findings)
+            rows = _faults(
+                raw,
+                column,
+                cells[column.name],
+                values[column.name],
+                stated[column.name],
+                filled,
+                parser,
+                findings,
+            )
             if rows.len():
                 wrong[column.name] = rows
     frame = pl.DataFrame(
-        {"row": raw.rows} | {
+        {"row": raw.rows}
+        | {
             column.name: values.get(
-                column.name, pl.Series([None] * raw.rows.len(), dtype=column.dtype))
+                column.name, pl.Series([None] * raw.rows.len(), dtype=column.dtype)
+            )
             for column in table.columns
         }
     ).filter(filled)
@@ -71,8 +84,15 @@ def _columns(
     for written, series in zip(raw.header, raw.columns, strict=True):
         name = written.strip().casefold()
         if name in cells:
-            findings.add("duplicate_column", raw.place, "stands in the table twice",
-                         "keep one of the two", row=1, column=name, value=written.strip())
+            findings.add(
+                "duplicate_column",
+                raw.place,
+                "stands in the table twice",
+                "keep one of the two",
+                row=1,
+                column=name,
+                value=written.strip(),
+            )
         elif name in names:
             cells[name] = series
         else:
@@ -81,20 +101,35 @@ def _columns(
     for name, series in unknown:
         if name:
             findings.add(
-                "unknown_column", raw.place, "is not a column of this table",
+                "unknown_column",
+                raw.place,
+                "is not a column of this table",
                 nearest.fix(name, f"delete it; the columns are {', '.join(names)}"),
-                row=1, column=name, value=name,
+                row=1,
+                column=name,
+                value=name,
             )
         elif _has_content(series):
-            findings.add("unknown_column", raw.place, "a column without a name holds cells",
-                         "name it in row 1, or delete it", row=1)
+            findings.add(
+                "unknown_column",
+                raw.place,
+                "a column without a name holds cells",
+                "name it in row 1, or delete it",
+                row=1,
+            )
     missing = {c.name for c in table.columns if c.required and c.name not in cells}
     if not raw.header and not raw.rows.len():  # such as an empty list in JSON
         missing.clear()
     for name in names:
         if name in missing:
-            findings.add("missing_column", raw.place, "is required and missing",
-                         f"add the column {name}: {table[name].meaning}", row=1, column=name)
+            findings.add(
+                "missing_column",
+                raw.place,
+                "is required and missing",
+                f"add the column {name}: {table[name].meaning}",
+                row=1,
+                column=name,
+            )
     return cells, {name: raw.rows.clear() for name in missing}
 
 
@@ -121,24 +156,26 @@ def _faults(
         hits = pl.DataFrame({"row": raw.rows.filter(bad), "text": text})
         for code, group in _by_code(hits, column, parser):
             findings.each(
-                code, raw.place, group,
-                lambda hit: (
-                    (fault := parser.fault(column, hit["text"])).problem, fault.fix),
-                column=column.name, value="text",
+                code,
+                raw.place,
+                group,
+                lambda hit: ((fault := parser.fault(column, hit["text"])).problem, fault.fix),
+                column=column.name,
+                value="text",
             )
     gaps = filled & ~stated & column.required
     if gaps.any():
         findings.each(
-            "missing_cell", raw.place, pl.DataFrame({"row": raw.rows.filter(gaps)}),
+            "missing_cell",
+            raw.place,
+            pl.DataFrame({"row": raw.rows.filter(gaps)}),
             lambda _: ("is required and empty", f"state it: {column.meaning}"),
             column=column.name,
         )
     return raw.rows.filter(bad | gaps)
 
 
-def _by_code(
-    hits: pl.DataFrame, column: Column, parser: Parser
-) -> list[tuple[str, pl.DataFrame]]:
+def _by_code(hits: pl.DataFrame, column: Column, parser: Parser) -> list[tuple[str, pl.DataFrame]]:
     """The wrong cells, grouped by the code of what is wrong with them."""
     texts = hits["text"].unique(maintain_order=True)
     codes = pl.Series([parser.fault(column, text).code for text in texts], dtype=pl.String)
@@ -148,12 +185,21 @@ def _by_code(
 
 def _row_count(raw: Raw, table: Table, frame: pl.DataFrame, findings: Findings) -> None:
     if table.required and frame.is_empty():
-        findings.add("empty_table", raw.place, "has no rows",
-                     f"add at least one; required columns: "
-                     f"{', '.join(c.name for c in table.columns if c.required)}")
+        findings.add(
+            "empty_table",
+            raw.place,
+            "has no rows",
+            f"add at least one; required columns: "
+            f"{', '.join(c.name for c in table.columns if c.required)}",
+        )
     if table.name == "network" and frame.height > 1:
-        findings.add("too_many_rows", raw.place, f"has {frame.height:,} rows",
-                     "keep one row; a network is one problem", row=int(frame["row"][1]))
+        findings.add(
+            "too_many_rows",
+            raw.place,
+            f"has {frame.height:,} rows",
+            "keep one row; a network is one problem",
+            row=int(frame["row"][1]),
+        )
 
 
 def check_keys(table: Typed, findings: Findings) -> None:
@@ -170,19 +216,24 @@ def check_keys(table: Typed, findings: Findings) -> None:
         return
     hits = rows.with_columns(
         first=pl.col("row").min().over(key),
-        text=pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in key],
-                           separator=" / "),
+        text=pl.concat_str(
+            [pl.col(name).cast(pl.String).fill_null("") for name in key], separator=" / "
+        ),
     ).filter(pl.col("row") != pl.col("first"))
     single = len(key) == 1
     findings.each(
-        "duplicate_id" if single else "duplicate_key", table.place, hits,
+        "duplicate_id" if single else "duplicate_key",
+        table.place,
+        hits,
         lambda hit: (
-            f"is in row {hit['first']} already" if single
+            f"is in row {hit['first']} already"
+            if single
             else f"as {', '.join(key)} is in row {hit['first']} already",
             f"keep row {hit['first']} or row {hit['row']}, or give one of them another "
             + (key[0] if single else "key"),
         ),
-        column=key[0] if single else None, value="text",
+        column=key[0] if single else None,
+        value="text",
     )
 
 
@@ -202,8 +253,7 @@ def check_references(
         for column in table.table.columns:
             if column.kind == "ref" and column.ref not in unknown:
                 dangling = _dangling(table, column.name, tables[column.ref], findings)
-                frame = frame.with_columns(
-                    pl.when(~dangling).then(column.name).alias(column.name))
+                frame = frame.with_columns(pl.when(~dangling).then(column.name).alias(column.name))
         checked[name] = replace(table, frame=frame)
     return checked
 
@@ -220,9 +270,12 @@ def _dangling(table: Typed, name: str, target: Typed, findings: Findings) -> pl.
         names = known.unique().sort()
         nearest = Nearest(names)
         otherwise = f"add it to {target.place}" + (
-            f", which has {quoted(names, 3)}" if names.len() else "")
+            f", which has {quoted(names, 3)}" if names.len() else ""
+        )
         findings.each(
-            "dangling_id", table.place, table.frame.select("row", name).filter(dangling),
+            "dangling_id",
+            table.place,
+            table.frame.select("row", name).filter(dangling),
             lambda hit: (f"is not in {target.place}", nearest.fix(hit[name], otherwise)),
             column=name,
         )

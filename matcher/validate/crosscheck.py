@@ -24,17 +24,23 @@ def check(tables: Tables, findings: Findings) -> None:
 def usages_stay_with_the_supplier(tables: Tables, findings: Findings) -> None:
     """A usage takes a resource of the supplier that makes the bid."""
     hits = (
-        tables["usages"].select("row", "bid", "resource")
+        tables["usages"]
+        .select("row", "bid", "resource")
         .join(_unique(tables["bids"], "bid", "supplier"), on="bid")
-        .join(_unique(tables["resources"], "resource", pl.col("supplier").alias("owner")),
-              on="resource")
+        .join(
+            _unique(tables["resources"], "resource", pl.col("supplier").alias("owner")),
+            on="resource",
+        )
         .filter(pl.col("supplier") != pl.col("owner"))
     )
     findings.each(
-        "foreign_resource", tables.place("usages"), hits,
+        "foreign_resource",
+        tables.place("usages"),
+        hits,
         lambda hit: (
             f"belongs to supplier {hit['owner']}, but bid {hit['bid']} is of {hit['supplier']}",
-            f"name a resource of {hit['supplier']}"),
+            f"name a resource of {hit['supplier']}",
+        ),
         column="resource",
     )
 
@@ -42,16 +48,22 @@ def usages_stay_with_the_supplier(tables: Tables, findings: Findings) -> None:
 def bids_fit_their_demand(tables: Tables, findings: Findings) -> None:
     """A bid for one demand offers the component of that demand."""
     hits = (
-        tables["bids"].select("row", "demand", "component").drop_nulls()
-        .join(_unique(tables["demands"], "demand", pl.col("component").alias("wanted")),
-              on="demand")
+        tables["bids"]
+        .select("row", "demand", "component")
+        .drop_nulls()
+        .join(
+            _unique(tables["demands"], "demand", pl.col("component").alias("wanted")), on="demand"
+        )
         .filter(pl.col("component") != pl.col("wanted"))
     )
     findings.each(
-        "component_mismatch", tables.place("bids"), hits,
+        "component_mismatch",
+        tables.place("bids"),
+        hits,
         lambda hit: (
             f"asks for {hit['wanted']}, but the bid offers {hit['component']}",
-            f"name a demand of {hit['component']}, or leave the cell empty"),
+            f"name a demand of {hit['component']}, or leave the cell empty",
+        ),
         column="demand",
     )
 
@@ -61,31 +73,46 @@ def demands_do_not_contradict_themselves(tables: Tables, findings: Findings) -> 
     demands, place = tables["demands"], tables.place("demands")
     least, most, cap = pl.col("min_suppliers"), pl.col("max_suppliers"), pl.col("share_cap")
     findings.each(
-        "min_over_max", place, demands.filter(least > most),
-        lambda hit: (f"is above max_suppliers {hit['max_suppliers']}",
-                     "lower it, or raise max_suppliers"),
+        "min_over_max",
+        place,
+        demands.filter(least > most),
+        lambda hit: (
+            f"is above max_suppliers {hit['max_suppliers']}",
+            "lower it, or raise max_suppliers",
+        ),
         column="min_suppliers",
     )
     findings.each(
-        "contradiction", place, demands.filter(pl.col("single_source") & (least > 1)),
-        lambda _: ("contradicts single_source, which is true",
-                   "set single_source to false, or min_suppliers to 1"),
+        "contradiction",
+        place,
+        demands.filter(pl.col("single_source") & (least > 1)),
+        lambda _: (
+            "contradicts single_source, which is true",
+            "set single_source to false, or min_suppliers to 1",
+        ),
         column="min_suppliers",
     )
     findings.each(
-        "contradiction", place, demands.filter(pl.col("single_source") & (cap < 1)),
-        lambda _: ("contradicts single_source, which asks for all from one supplier",
-                   "set single_source to false, or leave share_cap empty"),
+        "contradiction",
+        place,
+        demands.filter(pl.col("single_source") & (cap < 1)),
+        lambda _: (
+            "contradicts single_source, which asks for all from one supplier",
+            "set single_source to false, or leave share_cap empty",
+        ),
         column="share_cap",
     )
     findings.each(
-        "cannot_be_covered", place,
+        "cannot_be_covered",
+        place,
         demands.filter(cap * most < 1 - TOLERANCE, ~pl.col("single_source").fill_null(value=False)),
         lambda hit: (
             f"times max_suppliers {hit['max_suppliers']} is below 1: at least "
             f"{1 - hit['share_cap'] * hit['max_suppliers']:.1%} of the demand stays unmet",
-            "raise share_cap or max_suppliers"),
-        column="share_cap", severity="warning",
+            "raise share_cap or max_suppliers",
+        ),
+        column="share_cap",
+        severity="warning",
     )
 
 
@@ -94,10 +121,13 @@ def demands_are_due_after_the_start(tables: Tables, findings: Findings) -> None:
     start = tables.cell("start")
     if start is not None:
         findings.each(
-            "due_before_start", tables.place("demands"),
+            "due_before_start",
+            tables.place("demands"),
             tables["demands"].filter(pl.col("due") < pl.lit(start)),
-            lambda _: (f"is before the network's start, {start}",
-                       "write a later date, or an earlier start"),
+            lambda _: (
+                f"is before the network's start, {start}",
+                "write a later date, or an earlier start",
+            ),
             column="due",
         )
 
@@ -105,7 +135,8 @@ def demands_are_due_after_the_start(tables: Tables, findings: Findings) -> None:
 def certificates_end_after_they_begin(tables: Tables, findings: Findings) -> None:
     """A certificate does not end before it begins."""
     findings.each(
-        "end_before_start", tables.place("certificates"),
+        "end_before_start",
+        tables.place("certificates"),
         tables["certificates"].filter(pl.col("valid_to") < pl.col("valid_from")),
         lambda hit: (f"is before valid_from, {hit['valid_from']}", "exchange or correct the dates"),
         column="valid_to",
@@ -117,20 +148,28 @@ def award_sizes_are_possible(tables: Tables, findings: Findings) -> None:
     bids, place = tables["bids"], tables.place("bids")
     moq, most, multiple = pl.col("moq"), pl.col("max_quantity"), pl.col("order_multiple")
     findings.each(
-        "moq_over_max", place, bids.filter(moq > most),
-        lambda hit: (f"is above max_quantity {plain(hit['max_quantity'])}",
-                     "lower it, or raise max_quantity"),
+        "moq_over_max",
+        place,
+        bids.filter(moq > most),
+        lambda hit: (
+            f"is above max_quantity {plain(hit['max_quantity'])}",
+            "lower it, or raise max_quantity",
+        ),
         column="moq",
     )
     smallest = (moq.fill_null(0.0) / multiple - TOLERANCE).ceil().clip(lower_bound=1) * multiple
     hits = bids.with_columns(smallest=smallest).filter(
-        ~(moq > most).fill_null(value=False), pl.col("smallest") > most * (1 + TOLERANCE))
+        ~(moq > most).fill_null(value=False), pl.col("smallest") > most * (1 + TOLERANCE)
+    )
     findings.each(
-        "no_multiple_fits", place, hits,
+        "no_multiple_fits",
+        place,
+        hits,
         lambda hit: (
             f"has no multiple from moq {plain(hit['moq'] or 0.0)} to max_quantity "
             f"{plain(hit['max_quantity'])}",
-            f"raise max_quantity to {plain(hit['smallest'])}, or lower order_multiple"),
+            f"raise max_quantity to {plain(hit['smallest'])}, or lower order_multiple",
+        ),
         column="order_multiple",
     )
 
@@ -138,19 +177,24 @@ def award_sizes_are_possible(tables: Tables, findings: Findings) -> None:
 def larger_tiers_are_cheaper(tables: Tables, findings: Findings) -> None:
     """Warn of a tier that costs more than the tier, or the bid's price, below it."""
     hits = (
-        tables["tiers"].drop_nulls(["bid", "from_quantity", "price"])
+        tables["tiers"]
+        .drop_nulls(["bid", "from_quantity", "price"])
         .join(_unique(tables["bids"], "bid", pl.col("price").alias("base")), on="bid", how="left")
         .sort("bid", "from_quantity")
         .with_columns(below=pl.coalesce(pl.col("price").shift(1).over("bid"), "base"))
         .filter(pl.col("price") > pl.col("below"))
     )
     findings.each(
-        "tier_price_rises", tables.place("tiers"), hits,
+        "tier_price_rises",
+        tables.place("tiers"),
+        hits,
         lambda hit: (
             f"from {plain(hit['from_quantity'])} units is more than the {plain(hit['below'])} "
             f"that smaller awards of bid {hit['bid']} pay",
-            "check the price and from_quantity"),
-        column="price", severity="warning",
+            "check the price and from_quantity",
+        ),
+        column="price",
+        severity="warning",
     )
 
 
@@ -161,32 +205,42 @@ def currencies_have_rates(tables: Tables, findings: Findings) -> None:
         return
     rates, place = tables["rates"], tables.place("rates")
     findings.each(
-        "own_currency_rate", place,
+        "own_currency_rate",
+        place,
         rates.filter(pl.col("currency") == own, pl.col("value") != 1.0),
-        lambda _: (f"is the worth of {own}, the network's own currency, in itself",
-                   "write 1, or delete the row"),
+        lambda _: (
+            f"is the worth of {own}, the network's own currency, in itself",
+            "write 1, or delete the row",
+        ),
         column="value",
     )
     has = {own, *rates["currency"].drop_nulls()}
     used = (
-        tables["bids"].drop_nulls("currency").group_by("currency")
+        tables["bids"]
+        .drop_nulls("currency")
+        .group_by("currency")
         .agg(pl.len().alias("bids"), pl.col("row").min())
         .filter(~pl.col("currency").is_in(sorted(has)))
     )
     findings.each(
-        "missing_rate", tables.place("bids"), used,
+        "missing_rate",
+        tables.place("bids"),
+        used,
         lambda hit: (
             f"has no exchange rate, and {hit['bids']:,} bid{'s' * (hit['bids'] > 1)} "
             f"{'are' if hit['bids'] > 1 else 'is'} in it",
-            f"add a row {hit['currency']} to {place}: the worth of 1 {hit['currency']} in {own}"),
+            f"add a row {hit['currency']} to {place}: the worth of 1 {hit['currency']} in {own}",
+        ),
         column="currency",
     )
     if "USD" not in has and "USD" not in set(used["currency"]):
         findings.add(
-            "missing_rate", place, "has no exchange rate; the shipped costs of trade and of modes "
-            "are in US dollars",
+            "missing_rate",
+            place,
+            "has no exchange rate; the shipped costs of trade and of modes are in US dollars",
             f"add a row USD to {place}: the worth of 1 USD in {own}",
-            column="currency", value="USD",
+            column="currency",
+            value="USD",
         )
 
 
@@ -197,18 +251,25 @@ def economies_have_trade_costs(tables: Tables, findings: Findings) -> None:
     used = pl.concat([tables["demands"]["place"], tables["suppliers"]["place"]]).drop_nulls()
     has = pl.concat([trade_costs()["economy"], tables["trade_costs"]["economy"]]).drop_nulls()
     hits = (
-        tables["places"].drop_nulls("economy")
-        .filter(pl.col("place").is_in(used.unique().implode()),
-                ~pl.col("economy").is_in(has.unique().implode()))
-        .group_by("economy").agg(pl.col("row").min(), pl.col("place").sort())
+        tables["places"]
+        .drop_nulls("economy")
+        .filter(
+            pl.col("place").is_in(used.unique().implode()),
+            ~pl.col("economy").is_in(has.unique().implode()),
+        )
+        .group_by("economy")
+        .agg(pl.col("row").min(), pl.col("place").sort())
     )
     findings.each(
-        "missing_trade_cost", tables.place("places"), hits,
+        "missing_trade_cost",
+        tables.place("places"),
+        hits,
         lambda hit: (
             "has no trade costs, neither shipped ones nor the network's own, and lies under "
             + quoted(hit["place"], 3),
             f"add a row {hit['economy']} to {tables.place('trade_costs')} with days and US "
-            "dollars of export and import"),
+            "dollars of export and import",
+        ),
         column="economy",
     )
 
@@ -217,19 +278,28 @@ def rules_name_what_they_limit(tables: Tables, findings: Findings) -> None:
     """A rule names an id of its scope, and its limits leave something possible."""
     rules, place = tables["rules"], tables.place("rules")
     findings.each(
-        "min_over_max", place, rules.filter(pl.col("min") > pl.col("max")),
-        lambda hit: (f"is above max {plain(hit['max'])}", "lower it, or raise max"), column="min",
+        "min_over_max",
+        place,
+        rules.filter(pl.col("min") > pl.col("max")),
+        lambda hit: (f"is above max {plain(hit['max'])}", "lower it, or raise max"),
+        column="min",
     )
     findings.each(
-        "rule_without_limit", place, rules.filter(pl.col("min").is_null(), pl.col("max").is_null()),
+        "rule_without_limit",
+        place,
+        rules.filter(pl.col("min").is_null(), pl.col("max").is_null()),
         lambda _: ("states neither min nor max", "state one of them, or delete the row"),
-        column="rule", severity="warning",
+        column="rule",
+        severity="warning",
     )
     findings.each(
-        "unexpected_value", place,
+        "unexpected_value",
+        place,
         rules.filter(pl.col("scope") == "network", pl.col("of").is_not_null()),
-        lambda _: ("stands beside the scope network, which is one thing",
-                   "empty the cell, or choose another scope"),
+        lambda _: (
+            "stands beside the scope network, which is one thing",
+            "empty the cell, or choose another scope",
+        ),
         column="of",
     )
     for scope in ("lead_firm", "component", "demand"):
@@ -239,9 +309,13 @@ def rules_name_what_they_limit(tables: Tables, findings: Findings) -> None:
 def _rules_of_scope(scope: str, rules: pl.DataFrame, tables: Tables, findings: Findings) -> None:
     place = tables.place("rules")
     findings.each(
-        "missing_cell", place, rules.filter(pl.col("of").is_null()),
-        lambda _: (f"is required and empty, as the scope is {scope}",
-                   f"name a {scope}, or choose the scope network"),
+        "missing_cell",
+        place,
+        rules.filter(pl.col("of").is_null()),
+        lambda _: (
+            f"is required and empty, as the scope is {scope}",
+            f"name a {scope}, or choose the scope network",
+        ),
         column="of",
     )
     known = tables[f"{scope}s"][scope].drop_nulls()
@@ -249,10 +323,13 @@ def _rules_of_scope(scope: str, rules: pl.DataFrame, tables: Tables, findings: F
         return
     nearest = Nearest(known.unique().sort())
     findings.each(
-        "dangling_id", place,
+        "dangling_id",
+        place,
         rules.filter(pl.col("of").is_not_null() & ~pl.col("of").is_in(known.implode())),
-        lambda hit: (f"is not in {tables.place(f'{scope}s')}",
-                     nearest.fix(hit["of"], f"name a {scope} that is there")),
+        lambda hit: (
+            f"is not in {tables.place(f'{scope}s')}",
+            nearest.fix(hit["of"], f"name a {scope} that is there"),
+        ),
         column="of",
     )
 

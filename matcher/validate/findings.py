@@ -204,10 +204,15 @@ class Findings:
         """
         left = [
             Issue(
-                "not_listed", table, None, column, None,
+                "not_listed",
+                table,
+                None,
+                column,
+                None,
                 f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' that are not "
                 "listed",
-                "fix the listed ones and read again", severity,
+                "fix the listed ones and read again",
+                severity,
             )
             for (table, column, code, severity), count in self._count.items()
             if count > LISTED_PER_COLUMN
@@ -215,8 +220,13 @@ class Findings:
         return sorted(
             self.issues + left,
             key=lambda issue: (
-                issue.severity, order.get(issue.table, -1), issue.table,
-                issue.code == "not_listed", issue.row or 0, issue.column or "", issue.code,
+                issue.severity,
+                order.get(issue.table, -1),
+                issue.table,
+                issue.code == "not_listed",
+                issue.row or 0,
+                issue.column or "",
+                issue.code,
             ),
         )
 

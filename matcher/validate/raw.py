@@ -40,8 +40,9 @@ class Raw:
     @classmethod
     def of_frame(cls, name: str, place: str, frame: pl.DataFrame) -> Raw:
         """A raw table from a frame whose first row is row 2."""
-        return cls(name, place, tuple(frame.columns), tuple(frame.get_columns()),
-                   row_numbers(frame.height))
+        return cls(
+            name, place, tuple(frame.columns), tuple(frame.get_columns()), row_numbers(frame.height)
+        )
 
 
 @dataclass(frozen=True, slots=True)

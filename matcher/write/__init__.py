@@ -45,8 +45,9 @@ def write(network: Network, path: str | Path, *, format: Format | None = None) -
     LimitError
         If a table has more rows, or a cell more characters, than a worksheet can hold.
     """
-    _write({table.name: network.table(table.name) for table in TABLES}, Path(path), format,
-           guide=False)
+    _write(
+        {table.name: network.table(table.name) for table in TABLES}, Path(path), format, guide=False
+    )
 
 
 def template(path: str | Path, *, example: bool = True) -> None:
@@ -78,9 +79,19 @@ def _write(
     suffix = path.suffix.lower()
     format = format or _SUFFIXES.get(suffix, "csv")
     if format in ("csv", "parquet") and suffix in _NO_FOLDERS:
-        raise InputError([Issue(
-            "unknown_format", str(path), None, None, None, f"has the suffix '{suffix}'",
-            "give a folder, or a file with the suffix .xlsx or .json")])
+        raise InputError(
+            [
+                Issue(
+                    "unknown_format",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    f"has the suffix '{suffix}'",
+                    "give a folder, or a file with the suffix .xlsx or .json",
+                )
+            ]
+        )
     try:
         if format in ("csv", "parquet"):
             path.mkdir(parents=True, exist_ok=True)
@@ -95,9 +106,19 @@ def _write(
                 _write_file(frame, path / f"{name}.{format}", format)
     except (OSError, XlsxWriterException) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise InputError([Issue(
-            "unwritable", str(path), None, None, None, f"cannot be written: {reason}",
-            "check the path, and close the file if it is open elsewhere")]) from error
+        raise InputError(
+            [
+                Issue(
+                    "unwritable",
+                    str(path),
+                    None,
+                    None,
+                    None,
+                    f"cannot be written: {reason}",
+                    "check the path, and close the file if it is open elsewhere",
+                )
+            ]
+        ) from error
 
 
 def _write_file(frame: pl.DataFrame, path: Path, format: Format) -> None:
@@ -115,8 +136,11 @@ def _json(tables: dict[str, pl.DataFrame]) -> str:
         if frame.is_empty():
             continue
         rows = ",\n    ".join(
-            json.dumps({column: cell for column, cell in row.items() if cell is not None},
-                       ensure_ascii=False, default=str)
+            json.dumps(
+                {column: cell for column, cell in row.items() if cell is not None},
+                ensure_ascii=False,
+                default=str,
+            )
             for row in frame.iter_rows(named=True)
         )
         members.append(f'  "{name}": [\n    {rows}\n  ]')

@@ -21,8 +21,18 @@ MAX_CHARACTERS = 32_767
 """Longest text of a worksheet's cell."""
 
 _FORM_ROWS = 10_000
-_TEXT_KINDS = ("id", "ref", "text", "choice", "choices", "economy", "currency", "hs", "standard",
-               "standards")
+_TEXT_KINDS = (
+    "id",
+    "ref",
+    "text",
+    "choice",
+    "choices",
+    "economy",
+    "currency",
+    "hs",
+    "standard",
+    "standards",
+)
 
 _READ_ME = (
     "Supplier matcher: one sourcing network",
@@ -61,8 +71,9 @@ def write_workbook(tables: Mapping[str, pl.DataFrame], path: Path, *, guide: boo
         _check_limits(name, frame)
     with xlsxwriter.Workbook(str(path)) as book:
         styles = {
-            "required": book.add_format({"bold": True, "bg_color": "#1F4E5F",
-                                         "font_color": "#FFFFFF"}),
+            "required": book.add_format(
+                {"bold": True, "bg_color": "#1F4E5F", "font_color": "#FFFFFF"}
+            ),
             "optional": book.add_format({"bold": True, "bg_color": "#D9E4E8"}),
             "date": book.add_format({"num_format": "yyyy-mm-dd"}),
             "text": book.add_format({"num_format": "@"}),
@@ -86,29 +97,41 @@ def write_workbook(tables: Mapping[str, pl.DataFrame], path: Path, *, guide: boo
 
 def _check_limits(name: str, frame: pl.DataFrame) -> None:
     if frame.height > MAX_ROWS:
-        raise LimitError(f"table {name} has {frame.height:,} rows, a worksheet holds "
-                         f"{MAX_ROWS:,}; write a folder of CSV or Parquet files")
+        raise LimitError(
+            f"table {name} has {frame.height:,} rows, a worksheet holds "
+            f"{MAX_ROWS:,}; write a folder of CSV or Parquet files"
+        )
     for column in frame.select(pl.col(pl.String)):
         # Excel counts UTF-16 units: a character outside of the basic plane counts twice.
-        longest = max((len(text.encode("utf-16-le")) // 2 for text in
-                       column.drop_nulls().filter(column.drop_nulls().str.len_bytes()
-                                                  > MAX_CHARACTERS)), default=0)
+        longest = max(
+            (
+                len(text.encode("utf-16-le")) // 2
+                for text in column.drop_nulls().filter(
+                    column.drop_nulls().str.len_bytes() > MAX_CHARACTERS
+                )
+            ),
+            default=0,
+        )
         if longest > MAX_CHARACTERS:
-            raise LimitError(f"a cell of {name}.{column.name} has {longest:,} characters, a "
-                             f"worksheet's cell holds {MAX_CHARACTERS:,}; write a folder of CSV "
-                             "files")
+            raise LimitError(
+                f"a cell of {name}.{column.name} has {longest:,} characters, a "
+                f"worksheet's cell holds {MAX_CHARACTERS:,}; write a folder of CSV "
+                "files"
+            )
 
 
 def _write_column(
     sheet: Any, position: int, column: Column, cells: pl.Series, styles: Mapping[str, Any]
 ) -> None:
-    style = styles["date" if column.kind == "date" else
-                   "text" if column.kind in _TEXT_KINDS else "number"]
+    style = styles[
+        "date" if column.kind == "date" else "text" if column.kind in _TEXT_KINDS else "number"
+    ]
     widest = cells.head(1_000).cast(pl.String).str.len_chars().max()
     width = max(len(column.name), widest if isinstance(widest, int) else 0)
     sheet.set_column(position, position, min(width, 40) + 3, style)
-    sheet.write_string(0, position, column.name,
-                       styles["required" if column.required else "optional"])
+    sheet.write_string(
+        0, position, column.name, styles["required" if column.required else "optional"]
+    )
     for row, cell in enumerate(cells, start=1):
         if cell is None:
             continue
@@ -125,13 +148,24 @@ def _write_column(
 def _guide(sheet: Any, position: int, column: Column) -> None:
     """The note on the header, and the drop-down list below it."""
     note = described(column)
-    sheet.write_comment(0, position, note,
-                        {"x_scale": 2.2, "y_scale": 0.4 + 0.25 * (len(note) // 40 + 1)})
+    sheet.write_comment(
+        0, position, note, {"x_scale": 2.2, "y_scale": 0.4 + 0.25 * (len(note) // 40 + 1)}
+    )
     options = {"flag": ["true", "false"], "choice": list(column.choices)}.get(column.kind)
     if options:
-        sheet.data_validation(1, position, _FORM_ROWS, position, {
-            "validate": "list", "source": options, "ignore_blank": True,
-            "error_title": column.name, "error_message": f"Choose one of: {', '.join(options)}"})
+        sheet.data_validation(
+            1,
+            position,
+            _FORM_ROWS,
+            position,
+            {
+                "validate": "list",
+                "source": options,
+                "ignore_blank": True,
+                "error_title": column.name,
+                "error_message": f"Choose one of: {', '.join(options)}",
+            },
+        )
 
 
 def described(column: Column) -> str:
@@ -164,7 +198,7 @@ _HINTS = {
     "integer": "A whole number.",
     "standard": "Of the catalogue, such as ISO 9001, or of the table standards.",
     "standards": "Of the catalogue, such as ISO 9001, or of this table; several are separated "
-                 "by ;.",
+    "by ;.",
 }
 
 

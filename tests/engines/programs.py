@@ -16,16 +16,30 @@ NATIVE = ("highs", "cpsat", "scip")
 
 
 def program(
-    cost: ArrayLike, rows: ArrayLike, row_lower: ArrayLike, row_upper: ArrayLike,
-    lower: ArrayLike, upper: ArrayLike, integer: ArrayLike, offset: float = 0.0,
+    cost: ArrayLike,
+    rows: ArrayLike,
+    row_lower: ArrayLike,
+    row_upper: ArrayLike,
+    lower: ArrayLike,
+    upper: ArrayLike,
+    integer: ArrayLike,
+    offset: float = 0.0,
 ) -> Program:
     """A program from plain lists."""
     cost = np.array(cost, dtype=float)
     matrix = csr_array(np.array(rows, dtype=float).reshape(-1, cost.size))
     return Program(
-        "test", cost, matrix, np.array(row_lower, dtype=float), np.array(row_upper, dtype=float),
-        np.array(lower, dtype=float), np.array(upper, dtype=float), np.array(integer, dtype=bool),
-        (Block("row", matrix.shape[0]),), (Block("x", cost.size),), offset,
+        "test",
+        cost,
+        matrix,
+        np.array(row_lower, dtype=float),
+        np.array(row_upper, dtype=float),
+        np.array(lower, dtype=float),
+        np.array(upper, dtype=float),
+        np.array(integer, dtype=bool),
+        (Block("row", matrix.shape[0]),),
+        (Block("x", cost.size),),
+        offset,
     )
 
 
@@ -44,24 +58,33 @@ def sourcing(seed: int, max_awards: int = 6) -> Program:
     one, none = np.eye(n), np.zeros((n, demands))
     meets = (demand_of == np.arange(demands)[:, None]).astype(float)
     uses = (supplier_of == np.arange(suppliers)[:, None]) * random.uniform(0.3, 2, n).round(3)
-    rows = np.block([
-        [meets, np.zeros((demands, n)), np.eye(demands)],
-        [one, -np.diag(cap), none],
-        [one, -np.diag(least), none],
-        [uses, np.zeros((suppliers, n + demands))],
-    ])
+    rows = np.block(
+        [
+            [meets, np.zeros((demands, n)), np.eye(demands)],
+            [one, -np.diag(cap), none],
+            [one, -np.diag(least), none],
+            [uses, np.zeros((suppliers, n + demands))],
+        ]
+    )
     endless = np.full(n, np.inf)
     return program(
-        np.concatenate([
-            random.uniform(1, 20, n).round(4), random.uniform(0, 500, n).round(2),
-            np.full(demands, 100.0),
-        ]),
+        np.concatenate(
+            [
+                random.uniform(1, 20, n).round(4),
+                random.uniform(0, 500, n).round(2),
+                np.full(demands, 100.0),
+            ]
+        ),
         rows,
         np.concatenate([quantity, -endless, np.zeros(n), np.full(suppliers, -np.inf)]),
-        np.concatenate([
-            quantity, np.zeros(n), endless,
-            np.full(suppliers, round(0.45 * float(quantity.sum()), 2)),
-        ]),
+        np.concatenate(
+            [
+                quantity,
+                np.zeros(n),
+                endless,
+                np.full(suppliers, round(0.45 * float(quantity.sum()), 2)),
+            ]
+        ),
         np.zeros(2 * n + demands),
         np.concatenate([quantity[demand_of], np.ones(n), quantity]),
         [0] * n + [1] * n + [0] * demands,
@@ -80,8 +103,12 @@ def market_split(rows: int = 5, columns: int = 40, seed: int = 0) -> Program:
     width = columns + 2 * rows
     return program(
         [0] * columns + [1] * (2 * rows),
-        np.hstack([sales, np.eye(rows), -np.eye(rows)]), half, half,
-        np.zeros(width), [1] * columns + [5000] * (2 * rows), [1] * columns + [0] * (2 * rows),
+        np.hstack([sales, np.eye(rows), -np.eye(rows)]),
+        half,
+        half,
+        np.zeros(width),
+        [1] * columns + [5000] * (2 * rows),
+        [1] * columns + [0] * (2 * rows),
     )
 
 
@@ -114,15 +141,17 @@ def large_sourcing(demands: int = 1500, bids: int = 15) -> Program:
     room = float(quantity.sum()) / (demands // 3)
     return Program(
         "large",
-        np.concatenate([random.uniform(1, 20, n), random.uniform(0, 500, n),
-                        np.full(demands, 100.0)]),
+        np.concatenate(
+            [random.uniform(1, 20, n), random.uniform(0, 500, n), np.full(demands, 100.0)]
+        ),
         csr_array((value, (row, column)), shape=(m, 2 * n + demands)),
         np.concatenate([quantity, np.full(m - demands, -np.inf)]),
         np.concatenate([quantity, np.zeros(n), np.full(demands // 3, 1.2 * room)]),
         np.zeros(2 * n + demands),
         np.concatenate([quantity[demand_of], np.ones(n), quantity]),
         np.concatenate([np.zeros(n), np.ones(n), np.zeros(demands)]).astype(bool),
-        (Block("row", m),), (Block("x", 2 * n + demands),),
+        (Block("row", m),),
+        (Block("x", 2 * n + demands),),
     )
 
 
@@ -143,7 +172,8 @@ def brute_force(problem: Program) -> float | None:
         lower[integer] = upper[integer] = values
         answer = linprog(
             problem.cost,
-            A_ub=above if above.size else None, b_ub=limits if above.size else None,
+            A_ub=above if above.size else None,
+            b_ub=limits if above.size else None,
             A_eq=dense[equal] if equal.any() else None,
             b_eq=problem.row_lower[equal] if equal.any() else None,
             bounds=np.column_stack([lower, upper]),

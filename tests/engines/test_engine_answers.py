@@ -81,7 +81,12 @@ def test_no_quantity_without_its_award(name: str) -> None:
     # x <= 1e7·y: a solver whose zero is 1e-6 would make x = 0.5 with y = 5e-8 and pay nothing.
     # Paying for y (100) is cheaper than leaving 0.5 unmet (500).
     problem = program(
-        [0, 100, 1000], [[1, 0, 1], [1, -1e7, 0]], [0.5, -INF], [0.5, 0], [0, 0, 0], [INF, 1, 1],
+        [0, 100, 1000],
+        [[1, 0, 1], [1, -1e7, 0]],
+        [0.5, -INF],
+        [0.5, 0],
+        [0, 0, 0],
+        [INF, 1, 1],
         [0, 1, 0],
     )
     outcome = engine(name).solve(problem, EXACT)
@@ -127,8 +132,13 @@ def test_wrong_options_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("higs", "did you mean 'highs'"), ("cplex", "known are highs"), ("pulp", "pulp:SOLVER"),
-     ("highs:fast", "known are"), ("", "known are")],
+    [
+        ("higs", "did you mean 'highs'"),
+        ("cplex", "known are highs"),
+        ("pulp", "pulp:SOLVER"),
+        ("highs:fast", "known are"),
+        ("", "known are"),
+    ],
 )
 def test_unknown_engines_name_the_known(name: str, hint: str) -> None:
     with pytest.raises(EngineUnavailable, match=hint):

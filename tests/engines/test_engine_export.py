@@ -53,7 +53,8 @@ def test_labels_become_names(tmp_path: Path) -> None:
     index = np.arange(3, dtype=np.int32)
     problem = replace(
         program([1, 2, 3], [[1, 1, 1]], [1], [2], [0] * 3, [1] * 3, [1] * 3),
-        column_blocks=(Block("y", 3, ((index, demands),)),), row_blocks=(Block("end", 1),),
+        column_blocks=(Block("y", 3, ((index, demands),)),),
+        row_blocks=(Block("end", 1),),
     )
     write_model(problem, tmp_path / "model.lp")
     text = (tmp_path / "model.lp").read_text()

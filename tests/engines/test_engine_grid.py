@@ -53,13 +53,18 @@ def test_every_plan_has_a_grid_point_that_costs_no_more(seed: int) -> None:
 
 def test_integer_data_are_exact() -> None:
     problem = program(
-        [3, -2, 0.25], [[0.1, 0.2, 0], [5, -7, 1]], [-INF, 1], [0.7, 1],
-        [0, -3, 2], [9, 4, 2], [1, 1, 1],
+        [3, -2, 0.25],
+        [[0.1, 0.2, 0], [5, -7, 1]],
+        [-INF, 1],
+        [0.7, 1],
+        [0, -3, 2],
+        [9, 4, 2],
+        [1, 1, 1],
     )
     points = grid(problem)
     # the first row in tenths: x + 2(y + 3) <= 7 + 6; the second as it is: 5x - 7(y + 3) + 1·0
-    # = 1 + 21·(-1) - 2 → 1 - (5·0 - 7·(-3) + 2) = -22
-    assert points.data.tolist() == [1, 2, 5, -7, 1]
+    # = 1 + 21·(-1) - 2 → 1 - (5·0 - 7·(-3) + 2) = -22; the last column is fixed and takes no part
+    assert points.data.tolist() == [1, 2, 5, -7, 0]
     assert points.row_upper.tolist() == [13, -22]
     assert points.row_lower[1] == -22
     assert points.top.tolist() == [9, 7, 0]
@@ -70,9 +75,7 @@ def test_integer_data_are_exact() -> None:
 
 
 def test_large_numbers_stay_within_64_bits() -> None:
-    problem = program(
-        [1e9, 1e-9], [[1e8, 1e-8]], [-INF], [1e14], [0, 0], [1e6, 1e6], [0, 0]
-    )
+    problem = program([1e9, 1e-9], [[1e8, 1e-8]], [-INF], [1e14], [0, 0], [1e6, 1e6], [0, 0])
     points = grid(problem)
     assert float(np.abs(points.data.astype(float)) @ points.top) < 2.0**60
     assert float(np.abs(points.cost.astype(float)) @ points.top) < 2.0**60

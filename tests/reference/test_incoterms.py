@@ -25,7 +25,7 @@ def held(rule: str) -> set[str]:
         ("FOB", {"origin", "export"}),
         ("CPT", {"origin", "export", "freight"}),
         ("CIF", {"origin", "export", "freight", "insurance"}),
-        ("DAP", {"origin", "export", "freight", "insurance"}),
+        ("DAP", {"origin", "export", "freight", "insurance", "imports"}),
         ("DDP", set(TERMS)),
     ],
 )

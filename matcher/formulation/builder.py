@@ -1,0 +1,277 @@
+"""Columns and rows of the program, collected block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+
+from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.candidates import Candidates
+from matcher.options import expand
+from matcher.program import Block, Program
+from matcher.rules import MIN_COUNTED_SHARE, Rule, SupplierCount
+from matcher.tables import MODES
+
+Index = NDArray[np.int64]
+
+
+class Builder:
+    """Collects columns and rows block by block. Row r of a block has entries (r, column, value)."""
+
+    def __init__(self, arrays: Arrays, candidates: Candidates, rules: tuple[Rule, ...]) -> None:
+        self.arrays = arrays
+        self.candidates = candidates
+        self.rules = rules
+        self.num_columns = 0
+        self.num_rows = 0
+        self._columns: list[tuple[Floats, Floats, Floats, Bools]] = []
+        self._column_blocks: list[Block] = []
+        self._entries: list[tuple[Index, Index, Floats]] = []
+        self._limits: list[tuple[Floats, Floats]] = []
+        self._row_blocks: list[Block] = []
+        self.keys = Keys(arrays)
+
+        self.quantity = arrays.demands.quantity
+        self.lower, self.upper = award_limits(arrays, candidates, rules)
+        size = candidates.size
+        demand = candidates.demand
+        self.x = self.add_columns(
+            Block("x", size, self.keys.candidates(candidates, np.arange(size))),
+            cost=candidates.unit_cost * self.quantity[demand],
+            upper=self.upper,
+        )
+        self.y = self._decisions()
+        self.z = self._uses()
+        num_demands = self.quantity.size
+        self.u = self.add_columns(
+            Block("u", num_demands, ((np.arange(num_demands, dtype=np.int32), self.keys.demand),)),
+            cost=np.zeros(num_demands),
+            upper=np.ones(num_demands),
+        )
+        self.multiple, self.step = self._multiples()
+
+    def add_columns(
+        self, block: Block, *, cost: Floats, upper: Floats, integer: bool = False
+    ) -> Index:
+        """Append columns with lower bound 0; gives their positions."""
+        size = block.size
+        self._columns.append((cost, np.zeros(size), upper, np.full(size, integer)))
+        self._column_blocks.append(block)
+        start, self.num_columns = self.num_columns, self.num_columns + size
+        return np.arange(start, self.num_columns)
+
+    def add_rows(
+        self,
+        block: Block,
+        entries: list[tuple[Index, Index, Floats | float]],
+        lower: Floats | float,
+        upper: Floats | float,
+    ) -> None:
+        """Append rows; ``entries`` are (row within the block, column, value) triples of arrays."""
+        if block.size == 0:
+            return
+        for row, column, value in entries:
+            self._entries.append(
+                (
+                    row + self.num_rows,
+                    column,
+                    np.broadcast_to(np.asarray(value, dtype=np.float64), row.shape),
+                )
+            )
+        self._limits.append(
+            (
+                np.broadcast_to(np.asarray(lower, dtype=np.float64), (block.size,)),
+                np.broadcast_to(np.asarray(upper, dtype=np.float64), (block.size,)),
+            )
+        )
+        self._row_blocks.append(block)
+        self.num_rows += block.size
+
+    def program(self, name: str) -> Program:
+        """Everything collected, as a program."""
+        row, column, value = (np.concatenate(parts) for parts in zip(*self._entries, strict=True))
+        matrix = csr_array(
+            coo_array((value, (row, column)), shape=(self.num_rows, self.num_columns))
+        )
+        cost, lower, upper, integer = (
+            np.concatenate(parts) for parts in zip(*self._columns, strict=True)
+        )
+        row_lower, row_upper = (np.concatenate(parts) for parts in zip(*self._limits, strict=True))
+        return Program(
+            name=name,
+            cost=cost,
+            matrix=matrix,
+            row_lower=row_lower,
+            row_upper=row_upper,
+            lower=lower,
+            upper=upper,
+            integer=integer,
+            row_blocks=tuple(self._row_blocks),
+            column_blocks=tuple(self._column_blocks),
+        )
+
+    def presence(self, group: Index) -> tuple[Index, Index, Index]:
+        """Columns that say whether a supplier has an award within a group of candidates.
+
+        ``group`` is each candidate's group, -1 for none. Gives (column, group, supplier) of each
+        pair that occurs. A pair with one candidate is told by that candidate's y; others get a
+        binary w with y_a ≤ w ≤ Σ y_a.
+        """
+        rows = np.flatnonzero(group >= 0)
+        num_suppliers = self.z.size
+        code = group[rows] * num_suppliers + self.candidates.supplier[rows]
+        pairs, first, member, count = np.unique(
+            code, return_index=True, return_inverse=True, return_counts=True
+        )
+        column = self.y[rows[first]].copy()
+        shared = np.flatnonzero(count > 1)
+        supplier = pairs % num_suppliers
+        if shared.size:
+            label = supplier[shared].astype(np.int32)
+            keys = ((label, self.keys.supplier),)
+            column[shared] = self.add_columns(
+                Block("w", shared.size, keys),
+                cost=np.zeros(shared.size),
+                upper=np.ones(shared.size),
+                integer=True,
+            )
+            at = np.flatnonzero(count[member] > 1)
+            w, y = column[member[at]], self.y[rows[at]]
+            each = np.arange(at.size)
+            self.add_rows(
+                Block("presence_each", at.size), [(each, y, 1.0), (each, w, -1.0)], -np.inf, 0.0
+            )
+            position = np.full(pairs.size, -1)
+            position[shared] = np.arange(shared.size)
+            self.add_rows(
+                Block("presence_any", shared.size, keys),
+                [(np.arange(shared.size), column[shared], 1.0), (position[member[at]], y, -1.0)],
+                -np.inf,
+                0.0,
+            )
+        return column, pairs // num_suppliers, supplier
+
+    def _decisions(self) -> Index:
+        """Award decisions y, for the candidates whose award is more than a quantity."""
+        c, demands = self.candidates, self.arrays.demands
+        suppliers_bidding = distinct(c.demand, c.supplier, demands.quantity.size)
+        counted = (demands.min_suppliers > 1) | (demands.max_suppliers < suppliers_bidding)
+        needed = (self.lower > 0) | (c.fixed_cost > 0) | counted[c.demand]
+        needed |= shares_bid(c) & ~self.arrays.bids.split[c.bid]
+        for rule in self.rules:
+            needed |= in_scope(self.arrays, c, rule)
+        rows = np.flatnonzero(needed)
+        y = np.full(c.size, -1)
+        y[rows] = self.add_columns(
+            Block("y", rows.size, self.keys.candidates(c, rows)),
+            cost=c.fixed_cost[rows],
+            upper=np.ones(rows.size),
+            integer=True,
+        )
+        return y
+
+    def _uses(self) -> Index:
+        """Supplier use z, where onboarding costs something."""
+        onboarding = self.arrays.suppliers.onboarding_cost
+        bids = np.zeros(onboarding.size, dtype=np.bool_)
+        bids[self.candidates.supplier] = True
+        rows = np.flatnonzero(bids & (onboarding > 0))
+        z = np.full(onboarding.size, -1)
+        z[rows] = self.add_columns(
+            Block("z", rows.size, ((rows.astype(np.int32), self.keys.supplier),)),
+            cost=onboarding[rows],
+            upper=np.ones(rows.size),
+            integer=True,
+        )
+        return z
+
+    def _multiples(self) -> tuple[Index, Floats]:
+        """Counts of order multiples, where a bid states one."""
+        c = self.candidates
+        step = self.arrays.bids.order_multiple[c.bid] / self.quantity[c.demand]
+        rows = np.flatnonzero(step > 0)
+        multiple = np.full(c.size, -1)
+        multiple[rows] = self.add_columns(
+            Block("k", rows.size, self.keys.candidates(c, rows)),
+            cost=np.zeros(rows.size),
+            upper=np.floor(self.upper[rows] / np.maximum(step[rows], 1e-300) + 1e-6),
+            integer=True,
+        )
+        return multiple, step
+
+
+class Keys:
+    """Vocabularies for labels."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        network = arrays.network
+        self.demand = tuple(network.demands["demand"].to_list())
+        self.bid = tuple(network.bids["bid"].to_list())
+        self.supplier = tuple(network.suppliers["supplier"].to_list())
+        self.resource = tuple(network.resources["resource"].to_list())
+        self.tier = tuple(str(i + 1) for i in range(int(np.diff(arrays.bids.tier_start).max())))
+        self._tier_start = arrays.bids.tier_start
+
+    def candidates(self, c: Candidates, rows: Index) -> tuple[tuple[Ints, tuple[str, ...]], ...]:
+        """Label parts of candidates: demand, bid, mode, tier."""
+        return (
+            (c.demand[rows], self.demand),
+            (c.bid[rows], self.bid),
+            (c.mode[rows], MODES),
+            (c.tier[rows] - self._tier_start[c.bid[rows]], self.tier),
+        )
+
+
+def award_limits(arrays: Arrays, c: Candidates, rules: tuple[Rule, ...]) -> tuple[Floats, Floats]:
+    """Smallest and largest award of each candidate, as shares of its demand."""
+    quantity = arrays.demands.quantity[c.demand]
+    counted = arrays.demands.min_suppliers[c.demand] > 1
+    for rule in rules:
+        if rule.minimum:
+            counted |= in_scope(arrays, c, rule)
+    lower = np.maximum(c.lower / quantity, np.where(counted, MIN_COUNTED_SHARE, 0.0))
+    upper = np.minimum(c.upper / quantity, 1.0)
+    rows, resource, use = resource_use(arrays, c)
+    np.minimum.at(upper, rows, arrays.usages.capacity[resource] / use)
+    return lower, upper
+
+
+def resource_use(arrays: Arrays, c: Candidates) -> tuple[Index, Ints, Floats]:
+    """(candidate, resource, use by the whole demand) of every use of a resource."""
+    usages = arrays.usages
+    starts = np.searchsorted(usages.bid, np.arange(arrays.bids.supplier.size + 1))
+    rows, offset = expand((starts[1:] - starts[:-1])[c.bid])
+    usage = starts[c.bid[rows]] + offset
+    use = usages.use_per_unit[usage] * arrays.demands.quantity[c.demand[rows]]
+    return rows.astype(np.int64), usages.resource[usage], use
+
+
+def in_scope(arrays: Arrays, c: Candidates, rule: SupplierCount) -> Bools:
+    """Which candidates a rule speaks about."""
+    if rule.scope == "network":
+        return np.ones(c.size, dtype=np.bool_)
+    network, demands = arrays.network, arrays.demands
+    if rule.scope == "lead_firm":
+        of, keys = demands.lead_firm[c.demand], network.lead_firms["lead_firm"]
+    elif rule.scope == "component":
+        of, keys = demands.component[c.demand], network.components["component"]
+    else:
+        of, keys = c.demand, network.demands["demand"]
+    inside: Bools = of == keys.index_of(rule.of)
+    return inside
+
+
+def shares_bid(c: Candidates) -> Bools:
+    """Whether another candidate has the same demand and bid; candidates are sorted by both."""
+    same = (c.demand[1:] == c.demand[:-1]) & (c.bid[1:] == c.bid[:-1])
+    shared = np.zeros(c.size, dtype=np.bool_)
+    shared[1:] |= same
+    shared[:-1] |= same
+    return shared
+
+
+def distinct(group: Ints, value: Ints, num_groups: int) -> NDArray[np.int64]:
+    """Number of distinct values in each group."""
+    pairs = np.unique(np.stack([group, value]), axis=1)
+    return np.bincount(pairs[0], minlength=num_groups)
