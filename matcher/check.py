@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from matcher import figures
 from matcher.arrays import Arrays, Bools, Floats, Ints, to_arrays
 from matcher.awarded import Awards, understand
 from matcher.delivery import Delivery, delivery
@@ -26,7 +27,6 @@ from matcher.eligibility import (
     quality_gate,
     terms_gate,
 )
-from matcher.figures import count
 from matcher.finding import CODES, Finding
 from matcher.landed_cost import TERMS, duty_rates, fixed_cost, landed_cost
 from matcher.network import Network
@@ -66,13 +66,15 @@ class Judgement:
             left = (
                 ""
                 if self.num_open == 0
-                else (f" and leaves {count(self.num_open, 'demand')} open, wholly or in part")
+                else (
+                    f" and leaves {figures.count(self.num_open, 'demand')} open, wholly or in part"
+                )
             )
             return f"The plan keeps every rule; it costs {cost} landed{left}."
         codes = len({finding.code for finding in self.findings})
         return (
-            f"Do not use this plan: {count(len(self.findings), 'fault')} of "
-            f"{count(codes, 'kind')}; recomputed, it costs {cost} landed."
+            f"Do not use this plan: {figures.count(len(self.findings), 'fault')} of "
+            f"{figures.count(codes, 'kind')}; recomputed, it costs {cost} landed."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -216,7 +218,8 @@ def _sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     floor = MIN_COUNTED_SHARE * arrays.demands.quantity[options.demand]
     yield from _each(
         awards,
-        "below_counted_share" & (quantity < floor - slack),
+        "below_counted_share",
+        counted & (quantity < floor - slack),
         claimed=quantity,
         actual=floor,
     )

@@ -507,6 +507,16 @@ def test_every_code_has_a_plan_that_shows_it() -> None:
     assert shown <= CODES.keys()
 
 
+def test_the_page_on_plans_lists_every_code() -> None:
+    page = Path(__file__).parents[1] / "docs" / "plan-format.md"
+    rows = [
+        line
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `") and line.split("`")[1] in CODES
+    ]
+    assert dict((row.split("`")[1], row.split("|")[2].strip()) for row in rows) == CODES
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 

@@ -149,8 +149,8 @@ ECONOMIES = tuple(
             "VND",
             0.96,
             1.1,
-            "pcb cable cable moulding moulding moulding rubber press press packaging packaging machining "
-            "magnetics",
+            "pcb cable cable moulding moulding moulding rubber press press packaging packaging "
+            "machining magnetics",
             "Bao Dai Hoa Minh Nam Phu Tan Thanh Viet An Long Son",
         ),
         (

@@ -261,7 +261,8 @@ def _unmet(summary: Summary) -> Section | None:
         "What is not covered",
         (
             f"{figures.count(summary.unmet.height, 'demand')} of "
-            f"{summary.network.demands.height:,} {'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} "
+            f"{summary.network.demands.height:,} "
+            f"{'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} "
             f"{'gets' if none == 1 else 'get'} nothing at all.",
         ),
         (
@@ -381,7 +382,8 @@ def _delivery(summary: Summary) -> Section | None:
         "Delivery",
         (
             f"{figures.count(tight.height, 'award')} worth {figures.money(value)} "
-            f"{summary.currency} {'has' if tight.height == 1 else 'have'} less than {TIGHT_DAYS:g} days in hand: a "
+            f"{summary.currency} {'has' if tight.height == 1 else 'have'} less than "
+            f"{TIGHT_DAYS:g} days in hand: a "
             "delay of a week makes them late.",
         ),
         (
