@@ -514,7 +514,10 @@ def test_the_page_on_plans_lists_every_code() -> None:
         for line in page.read_text(encoding="utf-8").splitlines()
         if line.startswith("| `") and line.split("`")[1] in CODES
     ]
-    assert {row.split("`")[1]: row.split("| ", 2)[2].removesuffix(" |").replace("\\|", "|") for row in rows} == CODES
+    assert {
+        row.split("`")[1]: row.split("| ", 2)[2].removesuffix(" |").replace("\\|", "|")
+        for row in rows
+    } == CODES
 
 
 # --- files ---------------------------------------------------------------------------------------
