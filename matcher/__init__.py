@@ -8,10 +8,8 @@ True
 """
 
 from matcher.check import Judgement, check
-from matcher.complete import complete
-from matcher.engines.base import Progress
-from matcher.errors import InputError, Issue, MatcherError
-from matcher.explain import Explanation, explain_demand, explain_supplier, why
+from matcher.errors import InputError
+from matcher.explain import explain_demand, explain_supplier, why
 from matcher.export import export
 from matcher.generate import generate
 from matcher.network import Network
@@ -22,16 +20,11 @@ from matcher.solve import solve
 from matcher.write import template, write
 
 __all__ = [
-    "Explanation",
     "InputError",
-    "Issue",
     "Judgement",
-    "MatcherError",
     "Network",
     "Plan",
-    "Progress",
     "check",
-    "complete",
     "explain_demand",
     "explain_supplier",
     "export",

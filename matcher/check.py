@@ -45,6 +45,13 @@ class Judgement:
 
     ``costs``, ``unmet`` (Σ priority × unmet share) and ``num_open`` (demands not covered in full)
     are recomputed from the awards that can be understood at all.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> matcher.check(network, matcher.solve(network)).findings
+    ()
     """
 
     findings: tuple[Finding, ...]

@@ -17,6 +17,7 @@ from matcher.adapters.scms import scms_network
 from matcher.adapters.scms_history import compare, scms_history
 from matcher.errors import EngineCrashed, EngineError, InputError, Issue, MatcherError
 from matcher.figures import count
+from matcher.network import Network
 from matcher.plan import Plan
 from matcher.recipe import PRESETS, recipe_for
 from matcher.show import (
@@ -31,6 +32,7 @@ from matcher.show import (
 DONE, WRONG_INPUT, NO_PLAN, BROKEN_RULE = 0, 2, 3, 4
 DEMO = Path("examples") / "asean-electronics"
 DO_NOT_TRUST = "Do not trust a plan from this data until it is fixed: {}."
+NOTHING_DONE = "Nothing was done: {}."
 
 app = typer.Typer(
     name="matcher",
@@ -335,7 +337,7 @@ def demo(
 
 
 def _solve(
-    network: matcher.Network,
+    network: Network,
     time_limit: float,
     gap: float,
     engine: str,
@@ -375,7 +377,10 @@ def main() -> None:
         if "--json" in sys.argv:
             _print_json({"ok": False, "issues": [issue.to_dict() for issue in error.issues]})
         else:
-            show_issues(err, error.issues, DO_NOT_TRUST.format(count(len(error.issues), "issue")))
+            # A row says that the data are at fault; otherwise it is the call.
+            in_data = any(issue.row is not None for issue in error.issues)
+            headline = DO_NOT_TRUST if in_data else NOTHING_DONE
+            show_issues(err, error.issues, headline.format(count(len(error.issues), "issue")))
         sys.exit(WRONG_INPUT)
     except EngineError as error:
         err.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)

@@ -78,7 +78,17 @@ class MatcherError(Exception):
 
 
 class InputError(MatcherError):
-    """The input is wrong. ``issues`` holds everything found, not just the first."""
+    """The input is wrong. ``issues`` holds everything found, not just the first.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> try:
+    ...     matcher.read("examples/first-step")
+    ... except matcher.InputError as error:
+    ...     print(error.issues[0].problem)
+    does not exist
+    """
 
     def __init__(self, issues: Sequence[Issue]) -> None:
         self.issues: tuple[Issue, ...] = tuple(issues)

@@ -60,6 +60,14 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     ``reason`` and ``distance`` are the gate's (see `matcher.eligibility.REASONS`) or, for a beaten
     pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper one per
     unit, and lost to award sizes, supplier counts, or once-only costs).
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> rows = matcher.why(network, matcher.solve(network))
+    >>> rows.select("demand", "bid", "outcome").rows()
+    [('D1', 'B1', 'awarded'), ('D1', 'B2', 'awarded'), ('D2', 'B3', 'awarded')]
     """
     plan = complete(network, plan)
     arrays = to_arrays(network)
@@ -90,6 +98,13 @@ def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
     ------
     InputError
         The network has no such demand.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> matcher.explain_demand(network, matcher.solve(network), "D2").headline
+    'D2: all of it is awarded, to S3; of 1 bid, 0 fail a gate and 0 are beaten.'
     """
     _known(network, "demands", "demand", demand)
     rows = why(network, plan).filter(pl.col("demand") == demand)
@@ -118,6 +133,13 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
     ------
     InputError
         The network has no such supplier.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> matcher.explain_supplier(network, matcher.solve(network), "S1").headline[:16]
+    'S1 gets 1 award;'
     """
     _known(network, "suppliers", "supplier", supplier)
     rows = why(network, plan).filter(pl.col("supplier") == supplier)

@@ -67,6 +67,13 @@ def generate(recipe: Recipe = PRESETS["small"], *, seed: int = 0) -> Network:
     >>> from matcher.recipe import recipe_for
     >>> generate(recipe_for(100), seed=1).suppliers.height
     20
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.generate(seed=1)
+    >>> network == matcher.generate(seed=1)
+    True
     """
     rng = np.random.default_rng(seed)
     sites = _sites(recipe, rng)

@@ -25,6 +25,12 @@ class Network:
     ----------
     warnings
         What the reading found worth a look but not worth a stop.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> matcher.read("examples/first-steps").suppliers["supplier"].to_list()
+    ['S1', 'S2', 'S3']
     """
 
     network: pl.DataFrame

@@ -168,6 +168,13 @@ class Plan:
         hand.
     result, run
         What is claimed of the plan, and how it was made. ``None`` in a plan made by hand.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> plan = matcher.solve(matcher.read("examples/first-steps"))
+    >>> plan.awards.select("demand", "supplier", "quantity").row(0)
+    ('D1', 'S1', 14000.0)
     """
 
     awards: pl.DataFrame
@@ -283,6 +290,14 @@ def read_plan(path: str | Path) -> Plan:
     ------
     InputError
         The file is missing, not a plan, or has faulty values; all of them are listed.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "plan.csv"
+    >>> _ = path.write_text("demand,bid,quantity\\nD1,B1,2000\\n")
+    >>> read_plan(path).awards.height
+    1
     """
     path = Path(path)
     try:

@@ -45,6 +45,13 @@ def read(path: str | Path) -> Network:
     ------
     InputError
         With every issue that was found.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> network.name, network.currency, network.bids.height
+    ('Example', 'USD', 3)
     """
     path = Path(path)
     findings = Findings()
@@ -89,6 +96,16 @@ def network_from_tables(tables: Mapping[str, pl.DataFrame]) -> Network:
     ------
     InputError
         With every issue that was found; row 2 is the first row of a frame.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> tables = {name: network.table(name) for name in (
+    ...     "network", "lead_firms", "places", "components", "standards", "requirements",
+    ...     "demands", "suppliers", "certificates", "bids", "rates")}
+    >>> matcher.network_from_tables(tables).demands.height
+    2
     """
     findings = Findings()
     raws = []

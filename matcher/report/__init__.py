@@ -38,6 +38,15 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
     InputError
         The suffix is none of these, the file cannot be written, or an award names something that
         the network does not have.
+
+    Examples
+    --------
+    >>> import matcher, tempfile, pathlib
+    >>> network = matcher.read("examples/first-steps")
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "report.md"
+    >>> matcher.report(network, matcher.solve(network), path)
+    >>> "landed" in path.read_text(encoding="utf-8")
+    True
     """
     path = Path(path)
     write = _OF_SUFFIX.get(path.suffix.lower())

@@ -44,6 +44,15 @@ def write(network: Network, path: str | Path, *, format: Format | None = None) -
         If the path cannot be written to.
     LimitError
         If a table has more rows, or a cell more characters, than a worksheet can hold.
+
+    Examples
+    --------
+    >>> import matcher, tempfile, pathlib
+    >>> network = matcher.read("examples/first-steps")
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "network.xlsx"
+    >>> matcher.write(network, path)
+    >>> matcher.read(path) == network
+    True
     """
     _write(
         {table.name: network.table(table.name) for table in TABLES}, Path(path), format, guide=False
@@ -67,6 +76,14 @@ def template(path: str | Path, *, example: bool = True) -> None:
     ------
     InputError
         If the path cannot be written to.
+
+    Examples
+    --------
+    >>> import matcher, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "network.xlsx"
+    >>> matcher.template(path)
+    >>> matcher.read(path).name
+    'Example'
     """
     path = Path(path)
     tables = example_tables() if example else {table.name: table.empty() for table in TABLES}

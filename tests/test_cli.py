@@ -1,0 +1,190 @@
+"""The command line: exit codes, what it prints, and that a mistake never ends in a traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import matcher
+from matcher.cli import main
+
+FIRST_STEPS = "examples/first-steps"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Exit code of ``matcher`` with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["matcher", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.fixture
+def plan_path(tmp_path: Path) -> Path:
+    network = matcher.read(FIRST_STEPS)
+    path = tmp_path / "plan.json"
+    matcher.solve(network, gap_limit=0.0).write(path)
+    return path
+
+
+def test_solve_prints_a_verdict_and_writes_a_plan(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, "solve", FIRST_STEPS, "-o", tmp_path / "p.json", "--gap", "0") == 0
+    shown = capsys.readouterr()
+    assert "proven optimal" in shown.out
+    assert shown.err == ""  # nobody watches, so no progress line
+    assert run(monkeypatch, "check", FIRST_STEPS, tmp_path / "p.json") == 0
+    assert "keeps every rule" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["highs", "cpsat", "scip", "pulp:PULP_CBC_CMD"])
+def test_solve_as_json_with_every_engine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    assert run(monkeypatch, "solve", FIRST_STEPS, "--json", "--engine", engine, "--gap", "0") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["result"]["found"] == "optimal"
+    assert document["run"]["engine"] == engine
+
+
+def test_a_plan_that_breaks_a_rule_is_4(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "hand.csv"
+    path.write_text("demand,bid,quantity\nD1,B1,1\n")  # below the MOQ of 2,000
+    assert run(monkeypatch, "check", FIRST_STEPS, path) == 4
+    assert "below_moq" in capsys.readouterr().out
+    assert run(monkeypatch, "check", FIRST_STEPS, path, "--json") == 4
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_no_plan_is_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # Four suppliers are asked for and three exist.
+    folder = tmp_path / "n"
+    matcher.template(folder)
+    rules = pl.DataFrame(
+        {
+            "rule": ["many"],
+            "kind": ["supplier_count"],
+            "scope": ["network"],
+            "of": [None],
+            "min": [4],
+            "max": [None],
+        }
+    )
+    rules.write_csv(folder / "rules.csv")
+    assert run(monkeypatch, "solve", folder) == 3
+    assert "No plan exists" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["solve", "no/such/folder"],
+        ["solve", FIRST_STEPS, "--engine", "higgs"],
+        ["solve", FIRST_STEPS, "--time-limit", "nan"],
+        ["solve", FIRST_STEPS, "--gap", "2"],
+        ["solve", FIRST_STEPS, "-o", "no/such/folder/plan.json"],
+        ["check", FIRST_STEPS, "no-plan.json"],
+        ["check", FIRST_STEPS, "README.md"],
+        ["explain", FIRST_STEPS, "no-plan.json", "--demand", "D1"],
+        ["export", FIRST_STEPS, "-o", "model.txt"],
+        ["report", FIRST_STEPS, "no-plan.json"],
+        ["generate", "-o", "x", "--preset", "smal"],
+        ["generate", "-o", "x", "--candidates", "3"],
+        ["scms", "README.md"],
+        ["no-such-command"],
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_2_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.out + shown.err
+    assert shown.err.strip()
+
+
+def test_every_issue_at_once_also_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "n"
+    matcher.template(folder)
+    bids = pl.read_csv(folder / "bids.csv", infer_schema=False)
+    bids.with_columns(price=pl.lit("-1"), currency=pl.lit("XXX")).write_csv(folder / "bids.csv")
+    assert run(monkeypatch, "validate", folder) == 2
+    assert "Do not trust a plan from this data" in capsys.readouterr().err
+    assert run(monkeypatch, "validate", folder, "--json") == 2
+    issues = json.loads(capsys.readouterr().out)["issues"]
+    assert len(issues) >= 2 * bids.height
+    assert {"price", "currency"} <= {issue["column"] for issue in issues}
+    assert all(issue["fix"] for issue in issues)
+
+
+def test_explain_report_export_and_generate(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    plan_path: Path,
+) -> None:
+    assert run(monkeypatch, "explain", FIRST_STEPS, plan_path, "--supplier", "S1") == 0
+    assert "S1 gets 1 award" in capsys.readouterr().out
+    assert run(monkeypatch, "explain", FIRST_STEPS, plan_path, "--demand", "D11") == 2
+    assert "did you mean" in capsys.readouterr().err
+    assert run(monkeypatch, "explain", FIRST_STEPS, plan_path) == 2
+    for name in ("r.html", "r.xlsx", "r.md"):
+        assert run(monkeypatch, "report", FIRST_STEPS, plan_path, "-o", tmp_path / name) == 0
+        assert (tmp_path / name).stat().st_size > 1000
+    for name in ("m.lp", "m.mps"):
+        assert run(monkeypatch, "export", FIRST_STEPS, "-o", tmp_path / name) == 0
+        assert "capacity" in (tmp_path / name).read_text()
+    for name in ("g.xlsx", "g.json", "g"):
+        assert run(monkeypatch, "generate", "--candidates", 200, "-o", tmp_path / name) == 0
+    networks = [matcher.read(tmp_path / name) for name in ("g.xlsx", "g.json", "g")]
+    assert networks[0] == networks[1] == networks[2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends an interrupt as a terminal does")
+def test_an_interrupt_keeps_the_best_plan(tmp_path: Path) -> None:
+    network = matcher.generate(seed=3)
+    matcher.write(network, tmp_path / "n", format="parquet")
+    path = tmp_path / "plan.json"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "matcher",
+            "solve",
+            str(tmp_path / "n"),
+            "-o",
+            str(path),
+            "--time-limit",
+            "120",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(6.0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    plan = matcher.read_plan(path)
+    assert plan.result is not None
+    assert plan.result.stopped == "cancelled"
+    assert matcher.check(network, plan).ok
+    assert "awards" in out
