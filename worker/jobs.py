@@ -1,0 +1,316 @@
+"""How a solve moves from queued to its one result: claims, leases, fenced writes.
+
+::
+
+    queued ──claim──▶ running ──finish──▶ succeeded        (also infeasible and time limit)
+      │  ▲              │  │ ╲──cancel──▶ cancelling ──finish──▶ cancelled (best plan kept)
+      │  └──lost/retry──┘  └──out of attempts──▶ failed
+      └──cancel──▶ cancelled
+
+Every claim raises the solve's epoch, and whoever writes must name the epoch it claimed: a worker
+that slept through its lease finds that its pen no longer writes. All functions take an open store
+and do one short transaction each.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from worker.settings import Settings
+from worker.store.database import Database
+from worker.store.models import Event, OutboxMessage, Solve, StoredPlan, Webhook
+
+ACTIVE = ("running", "cancelling")
+ENDED = ("succeeded", "failed", "cancelled")
+RETRY_AFTER_S = 1.0
+
+Order = Literal["go", "cancel", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A solve that a worker may work on, as long as it renews its lease."""
+
+    solve_id: str
+    epoch: int
+    tenant_id: str
+    network_id: str
+    phase: str
+    options: dict[str, Any]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a worker found: the three status fields apart, the figures, and the plan as bytes."""
+
+    solution_status: str
+    termination_reason: str
+    best: float | None
+    bound: float | None
+    gap: float | None
+    verdict: str
+    plan: bytes | None
+
+
+def record(session: Session, solve: Solve, kind: str, **data: Any) -> None:
+    """Append an event to a solve, within the transaction that makes it true."""
+    solve.num_events += 1
+    session.add(
+        Event(solve_id=solve.id, seq=solve.num_events, at=time.time(), kind=kind, data=data)
+    )
+
+
+def claim(
+    database: Database, worker: str, settings: Settings, solve_id: str | None = None
+) -> Claim | None:
+    """Take the oldest solve that may start, or ``solve_id`` if that one may.
+
+    A tenant never has more than ``settings.max_running`` solves under way.
+    """
+    now = time.time()
+    with database.write() as session:
+        other = aliased(Solve)
+        running = (
+            select(func.count())
+            .select_from(other)
+            .where(
+                other.tenant_id == Solve.tenant_id,
+                other.state.in_(ACTIVE),
+                other.phase != "waiting",
+            )
+            .scalar_subquery()
+        )
+        query = (
+            select(Solve)
+            .where(Solve.state == "queued", Solve.not_before <= now, running < settings.max_running)
+            .order_by(Solve.created_at, Solve.id)
+            .limit(1)
+            .with_for_update(skip_locked=True, of=Solve)
+        )
+        if solve_id is not None:
+            query = query.where(Solve.id == solve_id)
+        solve = session.scalars(query).first()
+        if solve is None:
+            return None
+        solve.state = "running"
+        solve.epoch += 1
+        solve.attempts += 1
+        solve.worker = worker
+        solve.lease_until = now + settings.lease_s
+        solve.started_at = solve.started_at or now
+        record(session, solve, "started", attempt=solve.attempts, phase=solve.phase)
+        _parent_runs(session, solve, now)
+        return Claim(
+            solve.id,
+            solve.epoch,
+            solve.tenant_id,
+            solve.network_id,
+            solve.phase,
+            dict(solve.options),
+            solve.attempts,
+        )
+
+
+def heartbeat(database: Database, claimed: Claim, settings: Settings) -> Order:
+    """Renew the lease; says whether to go on, to cancel, or that the job is another's now."""
+    with database.write() as session:
+        solve = _fenced(session, claimed)
+        if solve is None:
+            return "lost"
+        solve.lease_until = time.time() + settings.lease_s
+        return "cancel" if solve.cancel_requested_at is not None else "go"
+
+
+def progress(
+    database: Database,
+    claimed: Claim,
+    objective: str,
+    best: float | None,
+    bound: float | None,
+    seconds: float,
+) -> bool:
+    """Record where the solve stands; ``False`` if the job is another's now."""
+    with database.write() as session:
+        solve = _fenced(session, claimed)
+        if solve is None:
+            return False
+        if objective == "cost":
+            solve.best, solve.bound = best, bound
+        record(
+            session,
+            solve,
+            "progress",
+            objective=objective,
+            best=best,
+            bound=bound,
+            seconds=round(seconds, 3),
+        )
+        return True
+
+
+def finish(database: Database, claimed: Claim, found: Finished) -> bool:
+    """Write the one result; ``False``, and nothing written, if the job is another's now."""
+    with database.write() as session:
+        solve = _fenced(session, claimed)
+        if solve is None:
+            return False
+        solve.solution_status = found.solution_status
+        solve.termination_reason = found.termination_reason
+        solve.best, solve.bound, solve.gap = found.best, found.bound, found.gap
+        solve.verdict = found.verdict
+        if found.plan is not None:
+            session.add(StoredPlan(solve_id=solve.id, content=found.plan, created_at=time.time()))
+        cancelled = solve.cancel_requested_at is not None and found.termination_reason in (
+            "cancelled",
+            "crashed",
+        )
+        _end(session, solve, "cancelled" if cancelled else "succeeded")
+        return True
+
+
+def retry(database: Database, claimed: Claim, error: str, settings: Settings) -> None:
+    """Give the job back after a crash of its solver, or end it when its attempts are used up."""
+    with database.write() as session:
+        solve = _fenced(session, claimed)
+        if solve is not None:
+            _lost(session, solve, error, settings)
+
+
+def reap(database: Database, settings: Settings) -> int:
+    """Give back the jobs whose workers have gone silent; gives their number."""
+    now = time.time()
+    with database.write() as session:
+        lost = session.scalars(
+            select(Solve)
+            .where(Solve.state.in_(ACTIVE), Solve.lease_until < now)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for solve in lost:
+            _lost(session, solve, f"worker {solve.worker} went silent", settings)
+        return len(lost)
+
+
+def waiting(database: Database, limit: int = 100) -> list[str]:
+    """Ids of solves that may start now: what a sweep enqueues again."""
+    with database.read() as session:
+        return list(
+            session.scalars(
+                select(Solve.id)
+                .where(Solve.state == "queued", Solve.not_before <= time.time())
+                .order_by(Solve.created_at, Solve.id)
+                .limit(limit)
+            )
+        )
+
+
+def cancel(session: Session, solve: Solve) -> None:
+    """Cancel a solve: at once while it is queued or waits for parts, else by asking its worker.
+
+    Calling it again changes nothing.
+    """
+    if solve.state in ENDED or solve.cancel_requested_at is not None:
+        return
+    solve.cancel_requested_at = time.time()
+    for part in session.scalars(select(Solve).where(Solve.parent_id == solve.id).with_for_update()):
+        cancel(session, part)
+    if solve.phase == "merge" and solve.state == "queued":
+        return  # its last part has just ended; what the parts have found is merged
+    if solve.phase == "waiting":
+        # Its parts end first; what they have found is merged.
+        solve.state = "cancelling"
+        record(session, solve, "cancelling")
+    elif solve.state == "queued":
+        solve.termination_reason, solve.solution_status = "cancelled", "none"
+        _end(session, solve, "cancelled")
+    else:
+        solve.state = "cancelling"
+        record(session, solve, "cancelling")
+
+
+def _fenced(session: Session, claimed: Claim) -> Solve | None:
+    """The solve, locked, if the claim still holds."""
+    return session.scalars(
+        select(Solve)
+        .where(Solve.id == claimed.solve_id, Solve.epoch == claimed.epoch, Solve.state.in_(ACTIVE))
+        .with_for_update()
+    ).first()
+
+
+def _lost(session: Session, solve: Solve, error: str, settings: Settings) -> None:
+    solve.lease_until, solve.worker = None, None
+    solve.epoch += 1
+    if solve.cancel_requested_at is not None:
+        solve.termination_reason, solve.solution_status = "cancelled", "none"
+        _end(session, solve, "cancelled")
+    elif solve.attempts >= settings.max_attempts:
+        solve.error = f"{error}; given up after {solve.attempts} attempts"
+        solve.termination_reason, solve.solution_status = "crashed", "none"
+        _end(session, solve, "failed")
+    else:
+        solve.state = "queued"
+        solve.not_before = time.time() + RETRY_AFTER_S * solve.attempts
+        record(session, solve, "lost", error=error, attempt=solve.attempts)
+
+
+def _end(session: Session, solve: Solve, state: str) -> None:
+    """The one way into a final state: event, webhooks and parent in the same transaction."""
+    solve.state, solve.finished_at = state, time.time()
+    solve.lease_until, solve.worker = None, None
+    record(
+        session,
+        solve,
+        "finished",
+        state=state,
+        solution_status=solve.solution_status,
+        termination_reason=solve.termination_reason,
+        best=solve.best,
+        bound=solve.bound,
+        gap=solve.gap,
+        verdict=solve.verdict,
+        error=solve.error,
+    )
+    if solve.parent_id is None:
+        hooks = select(Webhook).where(
+            Webhook.tenant_id == solve.tenant_id, Webhook.owner.in_(("", solve.owner))
+        )
+        for hook in session.scalars(hooks):
+            session.add(
+                OutboxMessage(
+                    webhook_id=hook.id,
+                    next_at=time.time(),
+                    body={
+                        "type": "solve.finished",
+                        "solve": solve.id,
+                        "state": state,
+                        "solution_status": solve.solution_status,
+                        "termination_reason": solve.termination_reason,
+                        "best": solve.best,
+                    },
+                )
+            )
+        return
+    parent = session.scalars(
+        select(Solve).where(Solve.id == solve.parent_id).with_for_update()
+    ).one()
+    session.flush()
+    unfinished = session.scalar(
+        select(func.count())
+        .select_from(Solve)
+        .where(Solve.parent_id == parent.id, Solve.state.not_in(ENDED))
+    )
+    record(session, parent, "part_finished", part=solve.part, state=state, left=unfinished)
+    if not unfinished and parent.phase == "waiting":
+        parent.phase, parent.state, parent.attempts = "merge", "queued", 0
+        parent.not_before = 0.0
+
+
+def _parent_runs(session: Session, solve: Solve, now: float) -> None:
+    if solve.parent_id is not None:
+        parent = session.get_one(Solve, solve.parent_id)
+        parent.started_at = parent.started_at or now

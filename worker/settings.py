@@ -1,0 +1,72 @@
+"""Settings of the service, from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the service keeps its data and what it allows.
+
+    Parameters
+    ----------
+    database_url
+        SQLAlchemy address; a SQLite file in the working directory unless told otherwise.
+    redis_url
+        Address of the broker; ``None`` lets workers poll the database.
+    lease_s, heartbeat_s
+        A worker that has not renewed its lease for ``lease_s`` has lost its job.
+    max_attempts
+        Starts of a job after which it has failed.
+    max_upload_bytes
+        Largest body of a request.
+    max_time_limit_s, max_memory_bytes, max_threads
+        Most that one solve may ask for; memory is also the default.
+    max_queued, max_running
+        Solves of one tenant that may wait and run at once.
+    max_pairs
+        Demand–bid pairs above which a network is refused before anything is built.
+    """
+
+    database_url: str
+    redis_url: str | None = None
+    lease_s: float = 30.0
+    heartbeat_s: float = 5.0
+    max_attempts: int = 3
+    max_upload_bytes: int = 200 * MIB
+    max_time_limit_s: float = 3600.0
+    max_memory_bytes: int = 4096 * MIB
+    max_threads: int = 2
+    max_queued: int = 100
+    max_running: int = 2
+    max_pairs: int = 5_000_000
+
+
+def settings_from_environment() -> Settings:
+    """The settings that ``DATABASE_URL``, ``REDIS_URL`` and ``MATCHER_…`` variables ask for."""
+    data = Path(os.environ.get("MATCHER_DATA", "matcher-data"))
+    numbers: dict[str, float | int] = {}
+    for name, kind in (
+        ("lease_s", float),
+        ("heartbeat_s", float),
+        ("max_upload_bytes", int),
+        ("max_time_limit_s", float),
+        ("max_memory_bytes", int),
+        ("max_threads", int),
+        ("max_queued", int),
+        ("max_running", int),
+        ("max_pairs", int),
+    ):
+        text = os.environ.get(f"MATCHER_{name.upper()}")
+        if text:
+            numbers[name] = kind(text)
+    return Settings(
+        database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{data / 'matcher.sqlite3'}",
+        redis_url=os.environ.get("REDIS_URL") or None,
+        **numbers,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,1 @@
+"""The store: the database row is the truth; a broker only wakes workers."""
