@@ -58,6 +58,75 @@ class Finished:
     plan: bytes | None
 
 
+class QueueFull(Exception):
+    """The tenant has as many solves waiting as it may."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used for another request."""
+
+
+def submit(
+    session: Session,
+    *,
+    tenant_id: str,
+    owner: str,
+    network_id: str,
+    options: dict[str, Any],
+    idempotency_key: str | None,
+    request_hash: str,
+    settings: Settings,
+) -> tuple[Solve, bool]:
+    """Queue a solve; the same idempotency key and request give the same solve again.
+
+    ``options`` are keyword arguments of `matcher.solve`. Enqueue with the broker only after the
+    transaction has been committed. The second value tells whether the solve is new.
+
+    Raises
+    ------
+    KeyReused
+        The key came with another request before.
+    QueueFull
+        ``settings.max_queued`` solves of the tenant are waiting.
+    """
+    if idempotency_key is not None:
+        known = session.scalars(
+            select(Solve).where(
+                Solve.tenant_id == tenant_id, Solve.idempotency_key == idempotency_key
+            )
+        ).first()
+        if known is not None:
+            if known.request_hash != request_hash or known.owner != owner:
+                raise KeyReused
+            return known, False
+    queued = session.scalar(
+        select(func.count())
+        .select_from(Solve)
+        .where(Solve.tenant_id == tenant_id, Solve.state == "queued", Solve.parent_id.is_(None))
+    )
+    if (queued or 0) >= settings.max_queued:
+        raise QueueFull
+    solve = Solve(
+        tenant_id=tenant_id,
+        owner=owner,
+        network_id=network_id,
+        options=options,
+        idempotency_key=idempotency_key,
+        request_hash=request_hash,
+        state="queued",
+        phase="solve",
+        num_events=0,
+        attempts=0,
+        epoch=0,
+        not_before=0.0,
+        created_at=time.time(),
+    )
+    session.add(solve)
+    session.flush()
+    record(session, solve, "queued")
+    return solve, True
+
+
 def record(session: Session, solve: Solve, kind: str, **data: Any) -> None:
     """Append an event to a solve, within the transaction that makes it true."""
     solve.num_events += 1
