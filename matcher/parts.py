@@ -1,0 +1,514 @@
+"""Parts: what of a network has nothing to do with the rest, split off and put together again.
+
+Two demands belong together if a supplier bids for both, or a stated rule counts over both; so do
+all that hang together by such steps. Nothing that is decided in one part bears on another, so each
+can be solved for itself, and the least coverage loss and cost of the whole are the sums.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from matcher.arrays import Ints, index_of
+from matcher.assemble import costs_of
+from matcher.errors import InputError, Issue
+from matcher.network import Network
+from matcher.outcome import Found, Stopped, gap
+from matcher.plan import UNMET_SCHEMA, Costs, Coverage, Plan, Result, Run
+
+# From best to worst: what is found of the whole is the worst that is found of a part.
+WORSE: tuple[Found, ...] = ("optimal", "feasible", "none", "infeasible")
+# From least to most telling: why the search of the whole stopped.
+TELLING: tuple[Stopped, ...] = (
+    "proved",
+    "gap_limit",
+    "time_limit",
+    "cancelled",
+    "memory_limit",
+    "crashed",
+)
+# Best and bound are both sums; rounding may put a tight bound this far, relatively, above best.
+ROUNDING = 1e-6
+
+
+def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, ...]:
+    """Split a network into parts that share no supplier, resource or stated rule.
+
+    Demands that nobody bids for go along with the first part, so that they are reported as unmet;
+    so do rules that count over nothing. Suppliers that offer nothing that is needed are in no
+    part. A rule over the whole network keeps all of it together.
+
+    Parameters
+    ----------
+    at_most
+        Put small parts together until there are no more than this many, of about as many
+        demand–bid pairs each.
+
+    Returns
+    -------
+    tuple of Network
+        In the order of their first demands, named after the network with a number. A network that
+        does not fall apart is returned as it is.
+
+    Raises
+    ------
+    InputError
+        ``at_most`` is below 1.
+
+    Notes
+    -----
+    A part is a valid network without being checked again. Its rows are rows of a checked network,
+    in the same order, and what a row points to comes along: each table is filtered by keys that
+    were gathered from the tables that point to it. What holds between rows holds between rows
+    that come along together (a bid with its tiers, usages, resources and its one demand). Rates,
+    duties, standards and trade costs are shared as they are. Every part has a demand and a bid for
+    it, so no required table is empty.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> from matcher.recipe import recipe_for
+    >>> network = matcher.generate(recipe_for(4_000, connected=False))
+    >>> for part in parts_of(network):
+    ...     print(part.name, part.demands.height)
+    synthetic 200 x 100, seed 0 (part 1 of 3) 68
+    synthetic 200 x 100, seed 0 (part 2 of 3) 66
+    synthetic 200 x 100, seed 0 (part 3 of 3) 66
+    >>> parts_of(network, at_most=1) == (network,)
+    True
+    """
+    if at_most is not None and at_most < 1:
+        raise InputError(
+            [
+                Issue(
+                    "bad_option",
+                    "parts",
+                    None,
+                    "at_most",
+                    str(at_most),
+                    "is below 1",
+                    "give 1 or more",
+                )
+            ]
+        )
+    if (network.rules["scope"] == "network").any():
+        return (network,)
+    groups = _groups(network)
+    number = _numbers(groups, at_most)
+    num = int(number.max(initial=-1)) + 1
+    if num <= 1:
+        return (network,)
+    return tuple(
+        _split(network, num, number[groups.demand], number[groups.supplier], number[groups.rule])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The group of what hangs together in which each demand, supplier and rule is.
+
+    ``num_pairs`` counts the demand–bid pairs of each group.
+    """
+
+    demand: Ints
+    supplier: Ints
+    rule: Ints
+    num_pairs: NDArray[np.int64]
+
+
+def _groups(network: Network) -> _Groups:
+    """Connected components of demands, suppliers, components and rules.
+
+    Components stand between the demands for them and the suppliers that bid for all of these, so
+    that there is one edge a demand and one a bid instead of one a pair.
+    """
+    demands, bids = network.demands, network.bids
+    components, suppliers = network.components["component"], network.suppliers["supplier"]
+    needed = index_of(demands["component"], components)
+    offered = index_of(bids["component"], components)
+    supplier = index_of(bids["supplier"], suppliers)
+    only = index_of(bids["demand"], demands["demand"])
+    general = only < 0
+    num_general = np.bincount(offered[general], minlength=components.len())
+    # A component that is not both needed and offered to all links nobody.
+    links = np.zeros(components.len(), dtype=np.bool_)
+    links[needed] = True
+    links &= num_general > 0
+
+    first_supplier = demands.height
+    first_component = first_supplier + suppliers.len()
+    first_rule = first_component + components.len()
+    num_nodes = first_rule + network.rules.height
+    wants = np.flatnonzero(links[needed])
+    bids_for_all = np.flatnonzero(general & links[offered])
+    bids_for_one = np.flatnonzero(~general)
+    rule, ruled = _counted_over(network)
+    start = np.concatenate(
+        [
+            wants,
+            first_supplier + supplier[bids_for_all],
+            first_supplier + supplier[bids_for_one],
+            first_rule + rule,
+        ]
+    )
+    end = np.concatenate(
+        [
+            first_component + needed[wants],
+            first_component + offered[bids_for_all],
+            only[bids_for_one],
+            ruled,
+        ]
+    )
+    graph = coo_array((np.ones(start.size, dtype=np.bool_), (start, end)), (num_nodes, num_nodes))
+    num_groups, group = connected_components(graph, directed=False)
+    num_pairs = num_general[needed] + np.bincount(only[bids_for_one], minlength=demands.height)
+    return _Groups(
+        demand=group[:first_supplier],
+        supplier=group[first_supplier:first_component],
+        rule=group[first_rule:],
+        num_pairs=np.bincount(
+            group[:first_supplier], weights=num_pairs, minlength=num_groups
+        ).astype(np.int64),
+    )
+
+
+def _counted_over(network: Network) -> tuple[Ints, Ints]:
+    """Rule and demand, by row, wherever a rule counts over the awards of the demand."""
+    demands = network.demands.with_row_index("at")
+    rules = network.rules.with_row_index("number")
+    pairs = pl.concat(
+        rules.filter(scope=scope)
+        .join(demands.select("at", of=scope), on="of")
+        .select("number", "at")
+        for scope in ("lead_firm", "component", "demand")
+    )
+    rule, ruled = (pairs[name].cast(pl.Int32).to_numpy() for name in ("number", "at"))
+    return rule, ruled
+
+
+def _numbers(groups: _Groups, at_most: int | None) -> Ints:
+    """The number of the part that each group becomes; -1 for idle suppliers."""
+    has_bids = groups.num_pairs > 0
+    found, first = np.unique(groups.demand, return_index=True)
+    ordered = found[np.argsort(first)]
+    served = ordered[has_bids[ordered]]
+    number = np.full(has_bids.size, -1, dtype=np.int32)
+    number[served] = (
+        np.arange(served.size)
+        if at_most is None or at_most >= served.size
+        else _balanced(groups.num_pairs[served], at_most)
+    )
+    number[ordered[~has_bids[ordered]]] = 0
+    number[groups.rule[number[groups.rule] < 0]] = 0
+    return number
+
+
+def _balanced(size: NDArray[np.int64], num_bins: int) -> Ints:
+    """Spread sizes over bins: the largest that is left goes into the bin that holds least.
+
+    Bins are numbered in the order of their first members.
+    """
+    bins = [(0, i) for i in range(num_bins)]
+    into = np.empty(size.size, dtype=np.int64)
+    for i in np.argsort(-size, kind="stable"):
+        load, where = bins[0]
+        into[i] = where
+        heapq.heapreplace(bins, (load + int(size[i]), where))
+    _, first, member = np.unique(into, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return rank[member].astype(np.int32)
+
+
+def _split(
+    network: Network, num: int, demand: Ints, supplier: Ints, rule: Ints
+) -> Iterator[Network]:
+    """The parts, given the number of the part of every demand, supplier and rule (-1: none).
+
+    Each table is filtered and sorted once for all parts, with a column ``part``; a part takes its
+    slice of each.
+    """
+    demands = _numbered(network.demands, demand)
+    suppliers = _numbered(network.suppliers, supplier)
+    rules = _numbered(network.rules, rule)
+    bids = _keyed(network.bids, suppliers.select("part", "supplier"))
+    certificates = _keyed(network.certificates, suppliers.select("part", "supplier"))
+    components = _keyed(
+        network.components,
+        demands.select("part", "component"),
+        bids.select("part", "component"),
+        certificates.select("part", component="scope"),
+        rules.filter(scope="component").select("part", component="of"),
+    )
+    requirements = _keyed(network.requirements, components.select("part", "component"))
+    lead_firms = _keyed(
+        network.lead_firms,
+        demands.select("part", "lead_firm"),
+        requirements.select("part", "lead_firm"),
+        rules.filter(scope="lead_firm").select("part", lead_firm="of"),
+    )
+    # Goods only go from a part's suppliers to its demands.
+    lanes = _keyed(network.lanes, suppliers.select("part", origin="place")).join(
+        demands.select("part", destination="place"),
+        on=("part", "destination"),
+        how="semi",
+        maintain_order="left",
+    )
+    places = _keyed(
+        network.places,
+        demands.select("part", "place"),
+        suppliers.select("part", "place"),
+        bids.select("part", place="named_place"),
+    )
+    slices = {
+        name: _slices(frame, num)
+        for name, frame in {
+            "lead_firms": lead_firms,
+            "places": places,
+            "components": components,
+            "requirements": requirements,
+            "demands": demands,
+            "suppliers": suppliers,
+            "certificates": certificates,
+            "resources": _keyed(network.resources, suppliers.select("part", "supplier")),
+            "bids": bids,
+            "usages": _keyed(network.usages, bids.select("part", "bid")),
+            "tiers": _keyed(network.tiers, bids.select("part", "bid")),
+            "lanes": lanes,
+            "rules": rules,
+        }.items()
+    }
+    for i in range(num):
+        name = f"{network.name} (part {i + 1} of {num})"
+        yield replace(
+            network,
+            network=network.network.with_columns(name=pl.lit(name)),
+            warnings=(),
+            **{table: frames[i] for table, frames in slices.items()},
+        )
+
+
+def _numbered(frame: pl.DataFrame, part: Ints) -> pl.DataFrame:
+    """The rows that are in a part, sorted by part and otherwise in their order."""
+    return (
+        frame.with_columns(part=pl.Series(part, dtype=pl.Int32))
+        .filter(pl.col("part") >= 0)
+        .sort("part", maintain_order=True)
+    )
+
+
+def _keyed(frame: pl.DataFrame, *keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose key is among those of a part, once for each such part; sorted likewise."""
+    wanted = pl.concat(keys).unique()
+    on = wanted.columns[1]
+    return (
+        frame.with_row_index("row")
+        .join(wanted, on=on)
+        .sort("part", "row")
+        .select(*frame.columns, "part")
+    )
+
+
+def _slices(frame: pl.DataFrame, num: int) -> list[pl.DataFrame]:
+    """The rows of each part."""
+    starts = np.searchsorted(frame["part"].to_numpy(), np.arange(num + 1)).tolist()
+    frame = frame.drop("part")
+    return [frame.slice(start, stop - start) for start, stop in pairwise(starts)]
+
+
+def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> Plan:
+    """One plan of a network from the plans of its parts.
+
+    Parameters
+    ----------
+    parts
+        What `parts_of` made of the network.
+    plans
+        A plan of each, in the same order, as `matcher.solve` made it.
+
+    Returns
+    -------
+    Plan
+        As a solve of the whole would state it.
+
+        - Found is the worst of the parts: optimal only if every part is, and no plan at all if
+          a part has none. Why the search stopped is the most telling reason of those parts.
+        - Costs and coverage are sums. So is the bound, if every part has one and is proven to
+          cover as much as can be; otherwise there is none, as a plan that covers more of one part
+          may cover less of another, and cost less. ``detail`` then has the sum.
+        - ``run`` adds up candidates and seconds: these are seconds of work, not of waiting, as
+          parts may be solved side by side. Threads and limits are the largest of any part. Where
+          engines or versions differ, all are named.
+
+    Raises
+    ------
+    InputError
+        Plans and parts do not belong together, or a plan has no result.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> parts = parts_of(network)
+    >>> plan = merge(network, parts, [matcher.solve(part, gap_limit=0.0) for part in parts])
+    >>> plan.result.found, matcher.check(network, plan).ok
+    ('optimal', True)
+    """
+    results = _results(network, parts, plans)
+    if plans[0].input_hash == network.input_hash:
+        return plans[0]  # the one part of a network that does not fall apart
+    found = max((result.found for result in results), key=WORSE.index)
+    deciding = [result for result in results if result.found == found]
+    result = Result(
+        found=found,
+        stopped=max((each.stopped for each in deciding), key=TELLING.index),
+        detail="; ".join(dict.fromkeys(each.detail for each in deciding if each.detail)),
+    )
+    awards = pl.concat(plan.awards for plan in plans).sort("demand", maintain_order=True)
+    suppliers = pl.concat(_made(plan.suppliers) for plan in plans).sort("supplier")
+    if found in ("infeasible", "none"):
+        awards, suppliers = awards.clear(), suppliers.clear()
+        without = [p for p, each in zip(plans, results, strict=True) if each.coverage is None]
+        unmet = _all_unmet(network, pl.concat(_made(plan.unmet) for plan in without))
+    else:
+        unmet = pl.concat(_made(plan.unmet) for plan in plans).sort("demand")
+        result = _found(result, results, costs_of(awards, suppliers), network.currency)
+    return Plan(
+        awards=awards,
+        suppliers=suppliers,
+        unmet=unmet,
+        network=network.name,
+        input_hash=network.input_hash,
+        currency=network.currency,
+        result=result,
+        run=_run([plan.run for plan in plans if plan.run is not None]),
+    )
+
+
+def _results(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> list[Result]:
+    """The result of each plan, if plans, parts and network belong together."""
+    issues = []
+    if len(parts) != len(plans):
+        issues.append(
+            _issue(
+                f"{len(plans)} plans", f"do not match {len(parts)} parts", "give one plan a part"
+            )
+        )
+    in_parts = pl.concat([part.demands["demand"] for part in parts]) if parts else pl.Series([""])
+    if not in_parts.sort().equals(network.demands["demand"]):
+        issues.append(
+            _issue(
+                f"{len(parts)} parts",
+                f"do not hold each demand of '{network.name}' once",
+                "give all that parts_of made of the network",
+            )
+        )
+    results = []
+    for part, plan in zip(parts, plans, strict=False):
+        if plan.input_hash != part.input_hash:
+            issues.append(
+                _issue(
+                    str(plan.network), f"is not a plan of '{part.name}'", "keep the order of parts"
+                )
+            )
+        elif plan.result is None or plan.suppliers is None or plan.unmet is None:
+            issues.append(
+                _issue(str(plan.network), "states no result", "give a plan made by solve")
+            )
+        else:
+            results.append(plan.result)
+    if issues:
+        raise InputError(issues)
+    return results
+
+
+def _issue(value: str, problem: str, fix: str) -> Issue:
+    return Issue("wrong_parts", "parts", None, None, value, problem, fix)
+
+
+def _made(frame: pl.DataFrame | None) -> pl.DataFrame:
+    """A frame that every plan made by a solve has."""
+    assert frame is not None
+    return frame
+
+
+def _all_unmet(network: Network, unmet: pl.DataFrame) -> pl.DataFrame:
+    """Every demand as unmet: a part without a plan leaves the whole without one."""
+    return (
+        network.demands.select("demand", "quantity", share=pl.lit(1.0))
+        .join(unmet.select("demand", "reason"), on="demand", how="left", maintain_order="left")
+        .with_columns(pl.col("reason").fill_null("another part of the network has no plan"))
+        .select(*UNMET_SCHEMA)
+    )
+
+
+def _coverage(results: Sequence[Result]) -> Coverage:
+    """Coverage loss of all parts.
+
+    Between loss and bound of a part that is proven lies only a solver's rounding, which must not
+    add up over a thousand parts: there the loss is the bound.
+    """
+    lost = [each.coverage for each in results if each.coverage is not None]
+    return Coverage(
+        unmet=math.fsum(each.unmet for each in lost),
+        bound=math.fsum(each.unmet if each.proven else each.bound for each in lost),
+        proven=all(each.proven for each in lost),
+    )
+
+
+def _found(result: Result, results: Sequence[Result], costs: Costs, currency: str) -> Result:
+    """The result with what the plan costs and covers, and what is proven of it."""
+    coverage, best, detail = _coverage(results), costs.total, result.detail
+    bounds = [each.bound for each in results if each.bound is not None]
+    bound = math.fsum(bounds) if len(bounds) == len(results) else None
+    if bound is not None and best < bound <= best + ROUNDING * abs(best):
+        bound = best
+    if bound is not None and not coverage.proven:
+        partial = (
+            f"no plan that covers as much of every part costs less than {bound:,.2f} {currency}"
+        )
+        bound, detail = None, "; ".join(filter(None, (detail, partial)))
+    return Result(
+        found=result.found,
+        stopped=result.stopped,
+        coverage=coverage,
+        costs=costs,
+        best=best,
+        bound=bound,
+        gap=gap(best, bound),
+        detail=detail,
+    )
+
+
+def _run(runs: Sequence[Run]) -> Run | None:
+    """How the plans were made, together."""
+    if not runs:
+        return None
+
+    def named(values: Iterator[str]) -> str:
+        return ", ".join(sorted(set(values)))
+
+    packages = sorted({name for run in runs for name in run.versions})
+    return Run(
+        engine=named(run.engine for run in runs),
+        engine_version=named(run.engine_version for run in runs),
+        versions={
+            name: named(run.versions[name] for run in runs if name in run.versions)
+            for name in packages
+        },
+        seed=runs[0].seed,
+        threads=max(run.threads for run in runs),
+        time_limit_s=max(run.time_limit_s for run in runs),
+        gap_limit=max(run.gap_limit for run in runs),
+        candidates=sum(run.candidates for run in runs),
+        seconds=math.fsum(run.seconds for run in runs),
+    )
