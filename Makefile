@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format benchmark clean
+.PHONY: demo serve test check format benchmark clean
 
 demo: .venv/ready
 	$(BIN)/matcher demo
+
+serve: .venv/ready
+	$(BIN)/matcher serve
 
 test: .venv/ready
 	$(BIN)/pytest -n 2

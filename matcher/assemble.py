@@ -66,9 +66,20 @@ def suppliers_frame(network_suppliers: pl.DataFrame, awards: pl.DataFrame) -> pl
 
 
 def unmet_frame(
-    arrays: Arrays, candidates: Candidates, rejections: Rejections, awards: pl.DataFrame
+    arrays: Arrays,
+    candidates: Candidates,
+    rejections: Rejections,
+    awards: pl.DataFrame,
+    *,
+    is_proven: bool,
 ) -> pl.DataFrame:
-    """The demands that are not fully covered, each with the reason."""
+    """The demands that are not fully covered, each with the reason.
+
+    Parameters
+    ----------
+    is_proven
+        Whether no plan covers more; if not, a bid may be unused for no reason at all.
+    """
     demands = arrays.network.demands.select("demand", demanded="quantity").with_row_index("row")
     missing = (
         demands.join(
@@ -83,7 +94,8 @@ def unmet_frame(
     )
     used_up = is_used_up(arrays, awards)
     reasons = [
-        _held_back(arrays, int(row), candidates, used_up) or _all_rejected(int(row), rejections)
+        _held_back(arrays, int(row), candidates, used_up, is_proven)
+        or _all_rejected(int(row), rejections)
         for row in missing["row"]
     ]
     return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(*UNMET_SCHEMA)
@@ -114,7 +126,9 @@ def is_used_up(arrays: Arrays, awards: pl.DataFrame) -> Bools:
     return used_up
 
 
-def _held_back(arrays: Arrays, demand: int, candidates: Candidates, used_up: Bools) -> str:
+def _held_back(
+    arrays: Arrays, demand: int, candidates: Candidates, used_up: Bools, is_proven: bool
+) -> str:
     """Why bids that pass every gate make no more; empty if there are none."""
     start, stop = np.searchsorted(candidates.demand, [demand, demand + 1])
     bids = np.unique(candidates.bid[start:stop])
@@ -136,8 +150,12 @@ def _held_back(arrays: Arrays, demand: int, candidates: Candidates, used_up: Boo
         parts.append(f"{count(full, 'bid')} out of capacity")
     if full < bids.size and not (parts and full == 0):
         parts.append(
-            f"{count(bids.size - full, 'bid')} held back by award sizes, share caps, "
-            "supplier counts or rules"
+            f"{count(bids.size - full, 'bid')} "
+            + (
+                "held back by award sizes, share caps, supplier counts or rules"
+                if is_proven
+                else "may have more to give: nobody has proven that the plan cannot use it"
+            )
         )
     return f"{count(bids.size, 'bid')} passed every gate: " + "; ".join(parts)
 

@@ -294,7 +294,7 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
         )
     )
     value = flows["landed_cost"].to_numpy()
-    thick = 0.8 + 6.0 * np.sqrt(value / value.max())
+    thick = 0.8 + 6.0 * np.sqrt(value / (value.max() or 1.0))
     bends = [0.10 + 0.05 * list(MODE_COLOURS).index(mode) for mode in flows["mode"]]
     arcs = [_arc(*ends) for ends in zip(x0, y0, x1, y1, bends, strict=True)]
     colours = [MODE_COLOURS[mode] for mode in flows["mode"]]

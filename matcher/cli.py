@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from dataclasses import replace
@@ -112,12 +113,18 @@ def solve(
     seed: Seed = 0,
     memory_limit: Memory = None,
     as_json: AsJson = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="Solve on this service; its key is in MATCHER_KEY.", show_default="this machine"
+        ),
+    ] = None,
 ) -> None:
     """Find the award plan that covers most demand at the least landed cost."""
     read = matcher.read(network)
     if read.warnings and not as_json:
         show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')}, worth a look:")
-    plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, quiet=as_json)
+    plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, server, quiet=as_json)
     if output is not None:
         plan.write(output)
     if as_json:
@@ -336,6 +343,16 @@ def demo(
         raise typer.Exit(BROKEN_RULE)
 
 
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Start the whole service on this machine: API, workers and store."""
+    # By name: the core stands below the service and imports nothing of it.
+    importlib.import_module("api.serve").serve(host, port)
+
+
 def _solve(
     network: Network,
     time_limit: float,
@@ -344,20 +361,37 @@ def _solve(
     threads: int,
     seed: int,
     memory: float | None,
+    server: str | None = None,
     *,
     quiet: bool = False,
 ) -> Plan:
+    options: dict[str, Any] = {
+        "time_limit_s": time_limit,
+        "gap_limit": gap,
+        "engine": engine,
+        "threads": threads,
+        "seed": seed,
+    }
+    if memory is not None:
+        options["memory_limit_bytes"] = int(memory * 2**30)
     with ProgressLine(Console(quiet=True) if quiet else err) as progress:
-        return matcher.solve(
-            network,
-            time_limit_s=time_limit,
-            gap_limit=gap,
-            engine=engine,
-            threads=threads,
-            seed=seed,
-            memory_limit_bytes=None if memory is None else int(memory * 2**30),
-            on_progress=progress,
-        )
+        if server is not None:
+            return _solve_on(server, network, options, progress)
+        return matcher.solve(network, **options, on_progress=progress)
+
+
+def _solve_on(
+    server: str, network: Network, options: dict[str, Any], progress: ProgressLine
+) -> Plan:
+    from matcher.client import Client  # only who asks for a service needs a web library
+
+    with Client(server) as client:
+        job = client.submit(network, **options)
+        try:
+            job.follow(progress)
+        except KeyboardInterrupt:
+            job.cancel()
+        return job.plan()
 
 
 def _exit_without_plan(plan: Plan) -> None:

@@ -64,7 +64,7 @@ def complete(network: Network, plan: Plan) -> Plan:
             suppliers_frame(network.suppliers, awards) if plan.suppliers is None else plan.suppliers
         ),
         unmet=(
-            unmet_frame(arrays, screening.candidates, screening.rejections, awards)
+            unmet_frame(arrays, screening.candidates, screening.rejections, awards, is_proven=False)
             if plan.unmet is None
             else plan.unmet
         ),

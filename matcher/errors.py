@@ -5,6 +5,7 @@
     MatcherError
     ├── InputError          a network, plan or option is wrong; carries every issue found
     ├── LimitError          the input is larger than a limit of this machine or service
+    ├── ServiceError        a service that was asked to solve is away or failed
     └── EngineError
         ├── EngineUnavailable   the engine is unknown, or its solver is not installed
         └── EngineCrashed       the solver process died before it gave any answer
@@ -97,6 +98,10 @@ class InputError(MatcherError):
 
 class LimitError(MatcherError):
     """The input is larger than a limit allows; the message names both."""
+
+
+class ServiceError(MatcherError):
+    """A service that was asked to solve could not be reached, or failed."""
 
 
 class EngineError(MatcherError):

@@ -87,7 +87,10 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     )
     rejected = _rejected(arrays, screening.rejections)
     return pl.concat(
-        [_reasoned(admissible).select(*WHY_SCHEMA), rejected.select(*WHY_SCHEMA)]
+        [
+            _reasoned(admissible, is_proven=_is_proven(plan)).select(*WHY_SCHEMA),
+            rejected.select(*WHY_SCHEMA),
+        ]
     ).sort("demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
 
 
@@ -230,8 +233,21 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
     )
 
 
-def _reasoned(frame: pl.DataFrame) -> pl.DataFrame:
+def _is_proven(plan: Plan) -> bool:
+    """Whether it is proven that no plan covers more, or that there is none."""
+    result = plan.result
+    if result is None:
+        return False
+    return result.found == "infeasible" or (result.coverage is not None and result.coverage.proven)
+
+
+def _reasoned(frame: pl.DataFrame, *, is_proven: bool) -> pl.DataFrame:
     """Reason and sentence for pairs that passed every gate."""
+    no_room = (
+        "award sizes or rules leave no room for an award"
+        if is_proven
+        else "the plan leaves it out, and nobody has proven that it must"
+    )
     difference, beaten = pl.col("cost_difference"), pl.col("outcome") == "beaten"
     money = difference.abs().round(4).cast(pl.String)
     # Where part of the demand is open, no cost keeps a bid out: something else does.
@@ -247,13 +263,13 @@ def _reasoned(frame: pl.DataFrame) -> pl.DataFrame:
     )
     text = (
         pl.when(~beaten)
-        .then(pl.format("awarded {} units by {}", pl.col("quantity").round(3), "mode"))
+        .then(pl.format("awarded {} units by {}", _as_read(pl.col("quantity")), "mode"))
         .when(lost_on_cost)
         .then(pl.format("costs {} more per unit on arrival than what was awarded", money))
         .when(pl.col("full"))
         .then(pl.lit("its capacity is used up by other awards"))
         .when(pl.col("is_open"))
-        .then(pl.lit("passes every gate, but award sizes or rules leave no room for an award"))
+        .then(pl.lit(f"passes every gate, but {no_room}"))
         .when(difference.abs() <= SAME_COST)
         .then(pl.lit("costs the same per unit as what was awarded"))
         .otherwise(
@@ -315,3 +331,11 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
     for reason, expression in sentence.items():
         text = pl.when(pl.col("reason") == reason).then(expression).otherwise(text)
     return frame.with_columns(text=text)
+
+
+def _as_read(quantity: pl.Expr) -> pl.Expr:
+    """A quantity as text, with three decimals at most, and none that says nothing."""
+    rounded = (
+        pl.when(quantity.abs() < 1).then(quantity.round_sig_figs(3)).otherwise(quantity.round(3))
+    )
+    return rounded.cast(pl.String).str.strip_suffix(".0")

@@ -35,6 +35,8 @@ def quantity(value: float | None) -> str:
     """A quantity without superfluous decimals, such as ``24,000`` or ``0.125``."""
     if value is None or not math.isfinite(value):
         return NONE
+    if 0 < abs(value) < 0.0005:
+        return _signed(f"{value:.3g}")
     text = f"{value:,.3f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else _signed(text)
 

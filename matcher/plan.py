@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from matcher.errors import InputError, Issue
 from matcher.figures import count
 from matcher.landed_cost import TERMS
 from matcher.outcome import Found, Stopped
+from matcher.validate.findings import Nearest
 
 FORMAT = "matcher plan 1"
 
@@ -224,18 +226,29 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _verdict(plan: Plan, result: Result) -> str:
     if result.found == "infeasible":
-        return "No plan exists: the mandatory rules contradict each other or the bids."
+        cause = result.detail or "the mandatory rules contradict each other or the bids"
+        return f"No plan exists: {cause}."
     if result.best is None or result.coverage is None:
         return f"No plan was found before the search stopped ({result.stopped})."
+    unmet = 0 if plan.unmet is None else plan.unmet.height
+    if plan.awards.is_empty():
+        still_open = f"{count(unmet, 'demand')} stay{'s' if unmet == 1 else ''} open"
+        if result.coverage.proven:
+            return f"Nothing can be awarded, {still_open}: it is proven that no plan covers more."
+        why = result.stopped.replace("_", " ")
+        return f"Nothing was awarded before the search stopped ({why}), {still_open}: give it more."
     money = f"{result.best:,.2f} {plan.currency}"
     used = plan.awards["supplier"].n_unique()
-    unmet = 0 if plan.unmet is None else plan.unmet.height
     covered = "every demand" if unmet == 0 else f"all but {count(unmet, 'demand')} in full"
     proof = "no bound was proven"
     if result.found == "optimal":
         proof = "proven optimal"
+    elif result.gap is not None and result.gap < 1:
+        # Rounded up: less than is shown would be claimed more than was proven.
+        most = math.ceil(result.gap * 1e4 - 1e-6) / 1e4
+        proof = f"not proven optimal, the optimum is at most {most:.2%} lower"
     elif result.gap is not None:
-        proof = f"not proven optimal, the optimum is at most {result.gap:.2%} lower"
+        proof = "not proven optimal, no useful bound was proven"
     if not result.coverage.proven:
         proof += "; more coverage may be possible"
     awards, suppliers = count(plan.awards.height, "award"), count(used, "supplier")
@@ -248,25 +261,12 @@ def plan_from_dict(document: object, source: str = "plan") -> Plan:
     Raises
     ------
     InputError
-        With every issue; places are JSON pointers.
+        With every issue; places are JSON pointers, or rows and columns of a CSV file.
     """
     try:
         parsed = _Document.model_validate(document)
     except ValidationError as error:
-        raise InputError(
-            [
-                Issue(
-                    "bad_plan",
-                    source,
-                    None,
-                    "/" + "/".join(str(part) for part in found["loc"]),
-                    None if isinstance(found["input"], dict | list) else str(found["input"]),
-                    found["msg"][:1].lower() + found["msg"][1:],
-                    "see docs/plan-format.md",
-                )
-                for found in error.errors()
-            ]
-        ) from None
+        raise InputError([_issue(dict(found), source) for found in error.errors()]) from None
     return Plan(
         awards=_frame(parsed.awards, AWARD_SCHEMA),
         suppliers=None if parsed.suppliers is None else _frame(parsed.suppliers, SUPPLIER_SCHEMA),
@@ -277,6 +277,32 @@ def plan_from_dict(document: object, source: str = "plan") -> Plan:
         result=parsed.result,
         run=parsed.run,
     )
+
+
+_PROBLEMS = {
+    "missing": "is required and missing",
+    "extra_forbidden": "is not known here",
+    "float_parsing": "is not a number",
+    "finite_number": "is not a finite number",
+    "dict_type": 'is not an object, such as {"awards": []}',
+    "model_type": 'is not an object, such as {"awards": []}',
+    "model_attributes_type": 'is not an object, such as {"awards": []}',
+}
+
+
+def _issue(found: dict[str, Any], source: str) -> Issue:
+    """What pydantic found, as an issue; a CSV file has rows and columns where JSON has a path."""
+    place, row = found["loc"], None
+    column = "/" + "/".join(str(part) for part in place)
+    if source.lower().endswith(".csv") and len(place) == 3:
+        row, column = int(place[1]) + 2, str(place[2])
+    fix = "see docs/plan-format.md"
+    if found["type"] == "extra_forbidden" and place[0] == "awards":
+        fix = Nearest(AWARD_SCHEMA).fix(str(place[-1]), fix)
+    problem = _PROBLEMS.get(found["type"], found["msg"][:1].lower() + found["msg"][1:])
+    holds = found["type"] == "missing" or isinstance(found["input"], dict | list)
+    value = None if holds else str(found["input"])
+    return Issue("bad_plan", source, row, column, value, problem, fix)
 
 
 def _frame(rows: list[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
@@ -382,8 +408,35 @@ def _plan_from_csv(path: Path) -> Plan:
                 )
             ]
         ) from None
-    rows = [
-        {key: value for key, value in row.items() if value not in (None, "")}
-        for row in frame.to_dicts()
+    names = [name.strip().casefold() for name in frame.columns]
+    missing = [name for name in ("demand", "bid", "quantity") if name not in names]
+    nearest = Nearest([name for name in AWARD_SCHEMA if name not in names])
+    issues = [
+        Issue("unknown_column", path.name, 1, name, name, _PROBLEMS["extra_forbidden"], fix)
+        for name in dict.fromkeys(names)
+        if name not in AWARD_SCHEMA and len(missing) < 3  # else it is no header at all
+        for fix in [nearest.fix(name, "delete it; see docs/plan-format.md")]
     ]
+    fix = "row 1 names the columns, separated by commas: demand,bid,quantity"
+    issues += [
+        Issue("missing_column", path.name, 1, name, None, _PROBLEMS["missing"], fix)
+        for name in missing
+    ]
+    issues += [
+        Issue("duplicate_column", path.name, 1, name, name, "stands there twice", "keep one")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    if issues:
+        raise InputError(issues)
+    rows = [
+        {
+            name: cell.strip()
+            for name, cell in zip(names, row, strict=True)
+            if cell is not None and cell.strip()
+        }
+        for row in frame.iter_rows()
+    ]
+    while rows and not rows[-1]:  # spreadsheets often end in empty rows
+        rows.pop()
     return plan_from_dict({"awards": rows}, path.name)

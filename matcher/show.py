@@ -85,6 +85,9 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
     console.print(Text(plan.verdict, style="bold green" if good else "bold red"))
     if result is None or result.costs is None:
         return
+    if plan.awards.is_empty():
+        _show_unmet(console, plan)
+        return
     costs = result.costs
     by_term = _table(
         f"Cost on arrival, {plan.currency}", ("", False), ("cost", True), ("share", True)
@@ -178,9 +181,9 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
     """The judge's verdict and every fault."""
     console.print(Text(judgement.verdict, style="bold green" if judgement.ok else "bold red"))
     for finding in judgement.findings[:MANY_ISSUES]:
-        figures = ""
-        if finding.claimed is not None or finding.actual is not None:
-            figures = f" [dim](plan: {finding.claimed}, judge: {finding.actual})[/]"
+        sides = (("plan", finding.claimed), ("judge", finding.actual))
+        stated = ", ".join(f"{who}: {value}" for who, value in sides if value is not None)
+        figures = f" [dim]({escape(stated)})[/]" if stated else ""
         console.print(
             f" [red]✗[/] [cyan]{finding.code}[/] {escape(finding.message)}{figures}",
             highlight=False,

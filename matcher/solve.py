@@ -17,10 +17,11 @@ from matcher.candidates import Screening, screen
 from matcher.engines import engine as engine_named
 from matcher.engines.base import Engine, Limits, Outcome, Progress
 from matcher.errors import InputError, Issue
-from matcher.formulation import Formulation, formulate
+from matcher.formulation import Formulation, conflict, formulate
 from matcher.network import Network
 from matcher.outcome import Found, Stopped, gap
 from matcher.plan import Coverage, Plan, Result, Run
+from matcher.rules import Rule
 
 # Coverage comes first, but may not eat the time in which the cost is brought down.
 COVERAGE_SHARE_OF_TIME = 0.5
@@ -83,6 +84,18 @@ def solve(
     coverage, cost = _lexicographic(solver, formulation, limits, began, on_progress, cancelled)
     final = cost or coverage
     result, x = _result(formulation, coverage, cost)
+    if result.found == "infeasible":
+
+        def holds(rules: tuple[Rule, ...]) -> bool | None:
+            program = formulate(arrays, screening.candidates, rules).coverage_program()
+            left = limits.time_s - (time.monotonic() - began)
+            if left <= 0:
+                return None
+            answer = solver.solve(program, replace(limits, time_s=left, gap=1.0))
+            return None if answer.found == "none" else answer.found != "infeasible"
+
+        named = conflict(arrays, screening.candidates, holds)
+        result = result.model_copy(update={"detail": named})
     plan = _plan(arrays, screening, formulation, x, result)
     run = Run(
         engine=final.engine,
@@ -186,7 +199,9 @@ def _result(
             detail=coverage.detail if cost is None else cost.detail,
         ), x
     found: Found = "optimal" if proven and cost.found == "optimal" else "feasible"
-    stopped = cost.stopped if proven or cost.stopped != "proved" else coverage.stopped
+    # If more coverage may be possible, what ended that search is what ended the whole.
+    ended = proven or cost.stopped not in ("proved", "gap_limit")
+    stopped = cost.stopped if ended else coverage.stopped
     return Result(
         found=found,
         stopped=stopped,
@@ -206,7 +221,14 @@ def _plan(
     )
     awards = awards_frame(arrays, candidates, rows, quantity)
     suppliers = suppliers_frame(network.suppliers, awards)
-    unmet = unmet_frame(arrays, screening.candidates, screening.rejections, awards)
+    coverage = result.coverage
+    unmet = unmet_frame(
+        arrays,
+        screening.candidates,
+        screening.rejections,
+        awards,
+        is_proven=result.found == "infeasible" or (coverage is not None and coverage.proven),
+    )
     if x is not None:
         costs = costs_of(awards, suppliers)
         bound = result.bound

@@ -150,6 +150,12 @@ def test_labels_of_a_map_do_not_cover_each_other() -> None:
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_goods_for_nothing_are_drawn_all_the_same() -> None:
+    free = network(bids=[{"bid": "B", "supplier": "S", "price": 0.0}])
+    assert "<svg" in _svg(summarize(free, solve(free)), "flow_map", 800)
+
+
 def test_land_is_cut_to_the_view() -> None:
     rings = charts._land(100.0, 110.0, 8.0, 24.0)
     points = np.concatenate(rings)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import matcher
+from matcher.complete import complete
 from matcher.errors import InputError
 from matcher.finding import CODES
 from matcher.network import Network
@@ -336,7 +337,7 @@ def test_a_mode_that_cannot_run_is_named_and_nothing_else_breaks() -> None:
     assert "lane" in {finding.code for finding in judgement.findings}
     json.dumps(judgement.to_dict(), allow_nan=False)
     with pytest.raises(InputError):
-        matcher.complete(made, plan)
+        complete(made, plan)
 
 
 # --- a plan of the solver: every figure is claimed ---------------------------------------------
@@ -544,7 +545,7 @@ def test_a_plan_as_csv(tmp_path: Path) -> None:
 
 
 def test_complete_fills_in_what_the_author_left_out() -> None:
-    whole = matcher.complete(rich(), by_hand())
+    whole = complete(rich(), by_hand())
     assert codes(whole) == set()
     assert whole.awards.null_count().sum_horizontal()[0] == 0
     assert whole.suppliers is not None
@@ -561,15 +562,15 @@ def test_complete_fills_in_what_the_author_left_out() -> None:
 
 def test_complete_keeps_what_the_author_states() -> None:
     plan = by_hand(D4=[to("B7", 100, landed_cost_per_unit=2.5)])
-    assert codes(matcher.complete(rich(), plan)) >= {"wrong_unit_cost"}
+    assert codes(complete(rich(), plan)) >= {"wrong_unit_cost"}
     document = by_hand().to_dict() | {"suppliers": [{"supplier": "S1", "onboarding_cost": 5.0}]}
-    whole = matcher.complete(rich(), plan_from_dict(document))
+    whole = complete(rich(), plan_from_dict(document))
     assert codes(whole) >= {"wrong_supplier_figure"}
 
 
 def test_complete_refuses_what_it_cannot_understand() -> None:
     with pytest.raises(InputError) as caught:
-        matcher.complete(rich(), by_hand(D4=[to("B9", 100), to("B7", -1)]))
+        complete(rich(), by_hand(D4=[to("B9", 100), to("B7", -1)]))
     assert {issue.code for issue in caught.value.issues} == {"unknown_bid", "bad_quantity"}
 
 
@@ -624,6 +625,32 @@ def test_a_csv_that_is_no_plan(text: str, tmp_path: Path) -> None:
     (tmp_path / "plan.csv").write_text(text)
     with pytest.raises(InputError):
         read_plan(tmp_path / "plan.csv")
+
+
+@pytest.mark.parametrize("text", ["", "D1,B1,1\n", "demand;bid;quantity\nD1;B1;1\n"])
+def test_a_csv_without_column_names_is_not_an_empty_plan(text: str, tmp_path: Path) -> None:
+    (tmp_path / "plan.csv").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_plan(tmp_path / "plan.csv")
+    found = [(issue.code, issue.row, issue.column) for issue in caught.value.issues]
+    assert found == [("missing_column", 1, name) for name in ("demand", "bid", "quantity")]
+
+
+def test_a_fault_of_a_csv_plan_has_its_row_column_and_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "plan.csv"
+    path.write_text('demand,bid,quantity\nD1,B1,1\nD2,B3,"8,000"\n')
+    with pytest.raises(InputError) as caught:
+        read_plan(path)
+    (issue,) = caught.value.issues
+    assert (issue.row, issue.column, issue.value) == (3, "quantity", "8,000")
+    path.write_text("demand,bid,quantity,modes\nD1,B1,1,sea\n")
+    with pytest.raises(InputError) as caught:
+        read_plan(path)
+    (issue,) = caught.value.issues
+    assert (issue.code, issue.column) == ("unknown_column", "modes")
+    assert "did you mean 'mode'" in issue.fix
+    path.write_text(" Demand, BID ,quantity\n D1,B1 , 7\n,,\n")
+    assert read_plan(path).awards.select("demand", "bid", "quantity").rows() == [("D1", "B1", 7.0)]
 
 
 def test_a_plan_that_is_not_there_not_a_file_or_not_text(tmp_path: Path) -> None:

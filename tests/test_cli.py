@@ -13,6 +13,8 @@ import pytest
 
 import matcher
 from matcher.cli import main
+from matcher.complete import complete
+from matcher.plan import plan_from_dict
 
 FIRST_STEPS = "examples/first-steps"
 
@@ -188,3 +190,45 @@ def test_an_interrupt_keeps_the_best_plan(tmp_path: Path) -> None:
     assert plan.result.stopped == "cancelled"
     assert matcher.check(network, plan).ok
     assert "awards" in out
+
+
+def _claimed(found: str, awards: list[dict[str, object]], **result: object) -> str:
+    return plan_from_dict(
+        {
+            "currency": "USD",
+            "awards": awards,
+            "unmet": [{"demand": "D2", "quantity": 8000, "share": 1.0}],
+            "result": {"found": found, "best": 0.0} | result,
+        }
+    ).verdict
+
+
+def test_a_plan_without_awards_is_not_said_to_cover_anything() -> None:
+    open_still = {"unmet": 1.0, "bound": 0.0, "proven": False}
+    verdict = _claimed("feasible", [], stopped="time_limit", coverage=open_still)
+    assert verdict == (
+        "Nothing was awarded before the search stopped (time limit), 1 demand stays open: "
+        "give it more."
+    )
+    none_can = {"unmet": 1.0, "bound": 1.0, "proven": True}
+    verdict = _claimed("optimal", [], stopped="proved", coverage=none_can)
+    assert verdict.startswith("Nothing can be awarded, 1 demand stays open: it is proven")
+
+
+def test_a_gap_is_not_rounded_to_less_than_was_proven() -> None:
+    award: dict[str, object] = {"demand": "D1", "bid": "B1", "quantity": 1}
+    coverage = {"unmet": 1.0, "bound": 1.0, "proven": True}
+    for gap, said in ((0.00001, "at most 0.01% lower"), (0.0009, "0.09%"), (1.7, "no useful")):
+        verdict = _claimed("feasible", [award], stopped="time_limit", coverage=coverage, gap=gap)
+        assert said in verdict
+
+
+def test_what_an_unfinished_search_left_open_is_not_blamed_on_rules(tmp_path: Path) -> None:
+    (tmp_path / "hand.csv").write_text("demand,bid,quantity\nD2,B3,8000\n")
+    network = matcher.read(FIRST_STEPS)
+    unmet = complete(network, matcher.read_plan(tmp_path / "hand.csv")).unmet
+    assert unmet is not None
+    assert unmet["reason"].to_list() == [
+        "2 bids passed every gate: 2 bids may have more to give: nobody has proven that the plan "
+        "cannot use it"
+    ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
 import xlsxwriter
@@ -531,6 +532,33 @@ PLANTS = [
         "add one",
     ),
     Plant(
+        "same_bid_twice",
+        lambda t: t["bids"].append({**t["bids"][2], "bid": "B9"}),
+        B,
+        5,
+        "bid",
+        "B9",
+        "delete one",
+    ),
+    Plant(
+        "resource_without_usage",
+        lambda t: t["resources"].append({**t["resources"][0], "resource": "R9"}),
+        "resources.csv",
+        3,
+        "resource",
+        "R9",
+        "add the bids that take it",
+    ),
+    Plant(
+        "bid_without_usage",
+        lambda t: t["bids"].append({**t["bids"][0], "bid": "B9", "price": "1.5"}),
+        B,
+        5,
+        "bid",
+        "B9",
+        "add its rows to usages.csv",
+    ),
+    Plant(
         "no_duty",
         put("duties", 3, origin="MY"),
         D,
@@ -790,6 +818,18 @@ def test_error_cells_name_sheet_and_cell(tmp_path: Path) -> None:
     found = issues_of(failed_formula(tmp_path / "n.xlsx"))
     issue = next(issue for issue in found if issue.code == "error_cell")
     assert (issue.table, issue.row, issue.column, issue.value) == ("rates", 3, "B", "#DIV/0!")
+
+
+def test_a_formula_that_was_never_calculated_is_named(tmp_path: Path) -> None:
+    # Programs that write formulas without their values exist; read as empty, a limit would be gone.
+    write(network_from_tables(example_tables()), tmp_path / "n.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "n.xlsx")
+    names = [cell.value for cell in book["bids"][1]]
+    cell = book["bids"].cell(2, names.index("max_quantity") + 1, "=2*1000")
+    book.save(tmp_path / "n.xlsx")
+    issue = only(issues_of(tmp_path / "n.xlsx"), "error_cell")
+    assert (issue.table, issue.row, issue.column) == ("bids", 2, cell.column_letter)
+    assert "has no value in the file" in issue.problem
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -515,6 +515,13 @@ def test_unit_cost(value: float, text: str) -> None:
     assert figures.unit_cost(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(24000.0, "24,000"), (0.125, "0.125"), (2e-4, "0.0002"), (0.0, "0")]
+)
+def test_a_quantity_that_is_something_is_not_shown_as_nothing(value: float, text: str) -> None:
+    assert figures.quantity(value) == text
+
+
 @pytest.mark.parametrize(("value", "text"), [(6.99, "6.9"), (7.0, "7.0"), (-0.01, "−0.1")])
 def test_days_in_hand_are_never_overstated(value: float, text: str) -> None:
     assert figures.days(value) == text

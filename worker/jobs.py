@@ -7,29 +7,46 @@
       │  └──lost/retry──┘  └──out of attempts──▶ failed
       └──cancel──▶ cancelled
 
+A solve that is split waits, with nobody's lease, until its last part ends; then it is queued once
+more, to be merged.
+
 Every claim raises the solve's epoch, and whoever writes must name the epoch it claimed: a worker
 that slept through its lease finds that its pen no longer writes. All functions take an open store
-and do one short transaction each.
+and do one short transaction each. Rows are locked tenant last and parent before part, so that no
+two of them can wait for each other.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from worker import snapshots
 from worker.settings import Settings
 from worker.store.database import Database
-from worker.store.models import Event, OutboxMessage, Solve, StoredPlan, Webhook
+from worker.store.models import (
+    Event,
+    NetworkSnapshot,
+    OutboxMessage,
+    Solve,
+    StoredPlan,
+    Tenant,
+    Webhook,
+)
 
 ACTIVE = ("running", "cancelling")
 ENDED = ("succeeded", "failed", "cancelled")
 RETRY_AFTER_S = 1.0
 
 Order = Literal["go", "cancel", "lost"]
+End = Callable[[], bool]
+"""A write that ends a job; ``False`` if the job was another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,16 @@ class Claim:
     phase: str
     options: dict[str, Any]
     attempts: int
+    owner: str
+    parent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A network to be solved as a part of a larger solve, not stored yet, and its options."""
+
+    snapshot: NetworkSnapshot
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +116,7 @@ def submit(
     QueueFull
         ``settings.max_queued`` solves of the tenant are waiting.
     """
+    _lock_tenant(session, tenant_id)
     if idempotency_key is not None:
         known = session.scalars(
             select(Solve).where(
@@ -167,14 +195,17 @@ def claim(
         solve = session.scalars(query).first()
         if solve is None:
             return None
-        solve.state = "running"
+        # Two claims may both have seen the last free place; only one gets the lock first.
+        _lock_tenant(session, solve.tenant_id)
+        if _num_running(session, solve.tenant_id) >= settings.max_running:
+            return None
+        solve.state = "running" if solve.cancel_requested_at is None else "cancelling"
         solve.epoch += 1
         solve.attempts += 1
         solve.worker = worker
         solve.lease_until = now + settings.lease_s
         solve.started_at = solve.started_at or now
         record(session, solve, "started", attempt=solve.attempts, phase=solve.phase)
-        _parent_runs(session, solve, now)
         return Claim(
             solve.id,
             solve.epoch,
@@ -183,6 +214,8 @@ def claim(
             solve.phase,
             dict(solve.options),
             solve.attempts,
+            solve.owner,
+            solve.parent_id,
         )
 
 
@@ -194,6 +227,19 @@ def heartbeat(database: Database, claimed: Claim, settings: Settings) -> Order:
             return "lost"
         solve.lease_until = time.time() + settings.lease_s
         return "cancel" if solve.cancel_requested_at is not None else "go"
+
+
+def order(database: Database, claimed: Claim) -> Order:
+    """What `heartbeat` would say, without renewing the lease: cheap enough to ask often."""
+    with database.read() as session:
+        row = session.execute(
+            select(Solve.epoch, Solve.state, Solve.cancel_requested_at).where(
+                Solve.id == claimed.solve_id
+            )
+        ).first()
+    if row is None or row.epoch != claimed.epoch or row.state not in ACTIVE:
+        return "lost"
+    return "cancel" if row.cancel_requested_at is not None else "go"
 
 
 def progress(
@@ -226,7 +272,7 @@ def progress(
 def finish(database: Database, claimed: Claim, found: Finished) -> bool:
     """Write the one result; ``False``, and nothing written, if the job is another's now."""
     with database.write() as session:
-        solve = _fenced(session, claimed)
+        solve = _fenced(session, claimed, ends=True)
         if solve is None:
             return False
         solve.solution_status = found.solution_status
@@ -243,26 +289,121 @@ def finish(database: Database, claimed: Claim, found: Finished) -> bool:
         return True
 
 
-def retry(database: Database, claimed: Claim, error: str, settings: Settings) -> None:
+def split(database: Database, claimed: Claim, parts: Sequence[Part]) -> bool:
+    """Queue the parts of a solve and let it wait for them, at once or not at all.
+
+    Any worker may take a part; whoever ends the last one queues the solve for merging. A solve
+    that was cancelled meanwhile ends here. ``False``, and nothing written, if the job is
+    another's now.
+    """
+    with database.write() as session:
+        solve = _fenced(session, claimed, ends=True)
+        if solve is None:
+            return False
+        if solve.cancel_requested_at is not None:
+            solve.termination_reason, solve.solution_status = "cancelled", "none"
+            _end(session, solve, "cancelled")
+            return True
+        solve.phase, solve.parts = "waiting", len(parts)
+        solve.lease_until, solve.worker = None, None
+        solve.epoch += 1  # whoever held the lease holds nothing now
+        record(session, solve, "split", parts=len(parts))
+        for number, part in enumerate(parts):
+            queued = Solve(
+                tenant_id=solve.tenant_id,
+                owner=solve.owner,
+                network_id=snapshots.keep(session, part.snapshot).id,
+                options=part.options,
+                request_hash="",
+                parent_id=solve.id,
+                part=number,
+                state="queued",
+                phase="solve",
+                num_events=0,
+                attempts=0,
+                epoch=0,
+                not_before=0.0,
+                created_at=solve.created_at,
+            )
+            session.add(queued)
+            session.flush()
+            record(session, queued, "queued")
+        return True
+
+
+def parts_of(session: Session, solve_id: str) -> list[Solve]:
+    """The parts of a solve, in order."""
+    return list(
+        session.scalars(select(Solve).where(Solve.parent_id == solve_id).order_by(Solve.part))
+    )
+
+
+def retry(database: Database, claimed: Claim, error: str, settings: Settings) -> bool:
     """Give the job back after a crash of its solver, or end it when its attempts are used up."""
     with database.write() as session:
-        solve = _fenced(session, claimed)
-        if solve is not None:
-            _lost(session, solve, error, settings)
+        solve = _fenced(session, claimed, ends=True)
+        if solve is None:
+            return False
+        _lost(session, solve, error, settings)
+        return True
+
+
+def fail(database: Database, claimed: Claim, error: str, reason: str | None = None) -> bool:
+    """End a job that no repetition would help: the request was wrong, or a part has failed.
+
+    ``reason`` is the termination reason; ``None`` if no solver was ever at work.
+    """
+    with database.write() as session:
+        solve = _fenced(session, claimed, ends=True)
+        if solve is None:
+            return False
+        solve.error = error
+        solve.termination_reason, solve.solution_status = reason, "none"
+        _end(session, solve, "failed")
+        return True
+
+
+def give_back(database: Database, worker: str) -> int:
+    """Queue again what a worker that is being stopped still runs; gives the number of jobs.
+
+    It costs no attempt. The worker finds its claims lost, stops its solvers and writes nothing.
+    """
+    with database.write() as session:
+        running = session.scalars(
+            select(Solve)
+            .where(
+                Solve.worker == worker,
+                Solve.state.in_(ACTIVE),
+                Solve.cancel_requested_at.is_(None),
+            )
+            .order_by(Solve.parent_id, Solve.part)  # as `cancel` locks them
+            .with_for_update()
+        ).all()
+        for solve in running:
+            solve.state, solve.lease_until, solve.worker = "queued", None, None
+            solve.epoch += 1
+            solve.attempts -= 1
+            solve.not_before = 0.0
+            record(session, solve, "released")
+        return len(running)
 
 
 def reap(database: Database, settings: Settings) -> int:
     """Give back the jobs whose workers have gone silent; gives their number."""
-    now = time.time()
-    with database.write() as session:
-        lost = session.scalars(
-            select(Solve)
-            .where(Solve.state.in_(ACTIVE), Solve.lease_until < now)
-            .with_for_update(skip_locked=True)
-        ).all()
-        for solve in lost:
-            _lost(session, solve, f"worker {solve.worker} went silent", settings)
-        return len(lost)
+    is_lost = Solve.state.in_(ACTIVE) & (Solve.lease_until < time.time())
+    with database.read() as session:
+        silent = session.execute(select(Solve.id, Solve.parent_id).where(is_lost)).all()
+    num_lost = 0
+    for solve_id, parent_id in silent:
+        with database.write() as session:
+            _lock(session, parent_id)
+            solve = session.scalars(
+                select(Solve).where(Solve.id == solve_id, is_lost).with_for_update(skip_locked=True)
+            ).first()
+            if solve is not None:
+                _lost(session, solve, f"worker {solve.worker} went silent", settings)
+                num_lost += 1
+    return num_lost
 
 
 def waiting(database: Database, limit: int = 100) -> list[str]:
@@ -281,12 +422,14 @@ def waiting(database: Database, limit: int = 100) -> list[str]:
 def cancel(session: Session, solve: Solve) -> None:
     """Cancel a solve: at once while it is queued or waits for parts, else by asking its worker.
 
-    Calling it again changes nothing.
+    Calling it again changes nothing. A worker hears of it within a second.
     """
+    _lock(session, solve.parent_id)
+    session.refresh(solve, with_for_update=True)
     if solve.state in ENDED or solve.cancel_requested_at is not None:
         return
     solve.cancel_requested_at = time.time()
-    for part in session.scalars(select(Solve).where(Solve.parent_id == solve.id).with_for_update()):
+    for part in parts_of(session, solve.id):
         cancel(session, part)
     if solve.phase == "merge" and solve.state == "queued":
         return  # its last part has just ended; what the parts have found is merged
@@ -302,8 +445,10 @@ def cancel(session: Session, solve: Solve) -> None:
         record(session, solve, "cancelling")
 
 
-def _fenced(session: Session, claimed: Claim) -> Solve | None:
-    """The solve, locked, if the claim still holds."""
+def _fenced(session: Session, claimed: Claim, *, ends: bool = False) -> Solve | None:
+    """The solve, locked, if the claim still holds; with its parent if it ``ends`` here."""
+    if ends:
+        _lock(session, claimed.parent_id)
     return session.scalars(
         select(Solve)
         .where(Solve.id == claimed.solve_id, Solve.epoch == claimed.epoch, Solve.state.in_(ACTIVE))
@@ -311,10 +456,36 @@ def _fenced(session: Session, claimed: Claim) -> Solve | None:
     ).first()
 
 
+def _lock(session: Session, solve_id: str | None) -> None:
+    """Lock a row until the transaction ends."""
+    if solve_id is not None:
+        session.execute(select(Solve.id).where(Solve.id == solve_id).with_for_update())
+
+
+def _lock_tenant(session: Session, tenant_id: str) -> None:
+    """Let what counts a tenant's solves before it adds one come one after the other."""
+    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
+
+
+def _num_running(session: Session, tenant_id: str) -> int:
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Solve)
+            .where(
+                Solve.tenant_id == tenant_id,
+                Solve.state.in_(ACTIVE),
+                Solve.phase != "waiting",
+            )
+        )
+        or 0
+    )
+
+
 def _lost(session: Session, solve: Solve, error: str, settings: Settings) -> None:
     solve.lease_until, solve.worker = None, None
     solve.epoch += 1
-    if solve.cancel_requested_at is not None:
+    if solve.cancel_requested_at is not None and solve.phase != "merge":
         solve.termination_reason, solve.solution_status = "cancelled", "none"
         _end(session, solve, "cancelled")
     elif solve.attempts >= settings.max_attempts:
@@ -355,18 +526,21 @@ def _end(session: Session, solve: Solve, state: str) -> None:
                     next_at=time.time(),
                     body={
                         "type": "solve.finished",
-                        "solve": solve.id,
-                        "state": state,
-                        "solution_status": solve.solution_status,
-                        "termination_reason": solve.termination_reason,
-                        "best": solve.best,
+                        "timestamp": datetime.fromtimestamp(solve.finished_at, UTC).isoformat(),
+                        "data": {
+                            "solve": solve.id,
+                            "state": state,
+                            "solution_status": solve.solution_status,
+                            "termination_reason": solve.termination_reason,
+                            "best": solve.best,
+                            "bound": solve.bound,
+                            "gap": solve.gap,
+                        },
                     },
                 )
             )
         return
-    parent = session.scalars(
-        select(Solve).where(Solve.id == solve.parent_id).with_for_update()
-    ).one()
+    parent = session.get_one(Solve, solve.parent_id)  # locked by whoever is ending the part
     session.flush()
     unfinished = session.scalar(
         select(func.count())
@@ -377,9 +551,6 @@ def _end(session: Session, solve: Solve, state: str) -> None:
     if not unfinished and parent.phase == "waiting":
         parent.phase, parent.state, parent.attempts = "merge", "queued", 0
         parent.not_before = 0.0
-
-
-def _parent_runs(session: Session, solve: Solve, now: float) -> None:
-    if solve.parent_id is not None:
-        parent = session.get_one(Solve, solve.parent_id)
-        parent.started_at = parent.started_at or now
+    elif state == "failed" and "scenarios" not in parent.options:
+        for part in parts_of(session, parent.id):
+            cancel(session, part)  # without this part there is no plan of the whole

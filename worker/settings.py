@@ -31,6 +31,17 @@ class Settings:
         Solves of one tenant that may wait and run at once.
     max_pairs
         Demand–bid pairs above which a network is refused before anything is built.
+    split_above_pairs
+        Demand–bid pairs from which a network that falls apart is solved in parts: below, starting
+        a solver for each part takes longer than solving all at once.
+    sweep_s
+        Seconds between two looks for silent workers, jobs that nobody was woken for, and
+        webhook messages that are due.
+    stop_grace_s
+        Seconds that running jobs have to finish when their worker is being stopped; what is left
+        is given back.
+    webhook_private_addresses
+        Whether webhooks may go to addresses that are not public, and without TLS.
     """
 
     database_url: str
@@ -45,6 +56,10 @@ class Settings:
     max_queued: int = 100
     max_running: int = 2
     max_pairs: int = 5_000_000
+    split_above_pairs: int = 2_000
+    sweep_s: float = 2.0
+    stop_grace_s: float = 10.0
+    webhook_private_addresses: bool = False
 
 
 def settings_from_environment() -> Settings:
@@ -61,6 +76,10 @@ def settings_from_environment() -> Settings:
         ("max_queued", int),
         ("max_running", int),
         ("max_pairs", int),
+        ("max_attempts", int),
+        ("split_above_pairs", int),
+        ("sweep_s", float),
+        ("stop_grace_s", float),
     ):
         text = os.environ.get(f"MATCHER_{name.upper()}")
         if text:
@@ -68,5 +87,6 @@ def settings_from_environment() -> Settings:
     return Settings(
         database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{data / 'matcher.sqlite3'}",
         redis_url=os.environ.get("REDIS_URL") or None,
+        webhook_private_addresses=os.environ.get("MATCHER_WEBHOOK_PRIVATE_ADDRESSES") == "1",
         **numbers,  # type: ignore[arg-type]
     )

@@ -56,7 +56,9 @@ def save(session: Session, network: Network, tenant_id: str, owner: str = "") ->
     return keep(session, prepare(network, tenant_id, owner))
 
 
-def prepare(network: Network, tenant_id: str, owner: str = "") -> NetworkSnapshot:
+def prepare(
+    network: Network, tenant_id: str, owner: str = "", derived_from: str | None = None
+) -> NetworkSnapshot:
     """A snapshot that is not stored yet."""
     return NetworkSnapshot(
         tenant_id=tenant_id,
@@ -69,6 +71,7 @@ def prepare(network: Network, tenant_id: str, owner: str = "") -> NetworkSnapsho
         pairs=count_pairs(network),
         warnings={"issues": [issue.to_dict() for issue in network.warnings]},
         content=pack(network),
+        derived_from=derived_from,
         created_at=time.time(),
     )
 
@@ -83,6 +86,8 @@ def keep(session: Session, snapshot: NetworkSnapshot) -> NetworkSnapshot:
         )
     ).first()
     if known is not None:
+        if snapshot.derived_from is None:
+            known.derived_from = None  # what was a part of another is now sent in for itself
         return known
     session.add(snapshot)
     session.flush()

@@ -15,10 +15,11 @@ from matcher.arrays import Arrays, Bools, Floats
 from matcher.candidates import Candidates
 from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
+from matcher.formulation.conflict import conflict
 from matcher.program import Block, Program
-from matcher.rules import rules_of
+from matcher.rules import Rule, rules_of
 
-__all__ = ["RULES", "Formulation", "formulate"]
+__all__ = ["RULES", "Formulation", "conflict", "formulate"]
 
 # Shares below this are rounding noise of a solver, not awards.
 NOISE = 1e-7
@@ -133,13 +134,16 @@ class Formulation:
         return rows, quantity
 
 
-def formulate(arrays: Arrays, candidates: Candidates) -> Formulation:
-    """The program of a network.
+def formulate(
+    arrays: Arrays, candidates: Candidates, rules: tuple[Rule, ...] | None = None
+) -> Formulation:
+    """The program of a network, under all of its stated rules or those given.
 
     Candidates that another mode of the same demand, bid and tier beats in unit cost and in fixed
     cost get no column: nothing in the rules tells the two apart.
     """
-    rules = rules_of(arrays.network.rules)
+    if rules is None:
+        rules = rules_of(arrays.network.rules)
     kept = candidates.take(_undominated(candidates, arrays.bids.split[candidates.bid]))
     builder = Builder(arrays, kept, rules)
     for rule in RULES:

@@ -35,6 +35,14 @@ _ERROR_CELL = re.compile(
     rb"""[^>]*>(?:(?!</(?:\w+:)?c>).){0,400}?<(?:\w+:)?v>([^<]*)<""",
     re.DOTALL,
 )
+# A formula without a value: some programs write one, and it is read as an empty cell. An empty text
+# (t="str") is a value.
+_UNCALCULATED = re.compile(
+    rb"""<(?:\w+:)?c\b(?![^>]*\bt\s*=\s*["'](?:str|e)["'])[^>]*\br\s*=\s*["']([A-Z]{1,3})([0-9]{1,7})["']"""
+    rb"""[^>]*>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^<]{0,400}</(?:\w+:)?f>)\s*"""
+    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
+NOT_CALCULATED = "not calculated"
 _TAG = r"<(?:\w+:)?{}\b[^>]*>"
 _OVERLAP = 512
 _CHUNK = 1 << 20
@@ -122,22 +130,25 @@ def _text(value: object) -> str:
 
 def _report_errors(sheet: str, cells: list[tuple[int, str, str]], findings: Findings) -> None:
     for row, column, value in cells:
+        failed = value != NOT_CALCULATED
         findings.add(
             "error_cell",
             sheet,
-            f"the formula in {column}{row} failed",
-            "correct the formula, or write a value",
+            f"the formula in {column}{row} {'failed' if failed else 'has no value in the file'}",
+            "correct the formula, or write a value"
+            if failed
+            else "open the workbook in a spreadsheet program and save it, or write a value",
             row=row,
             column=column,
-            value=value,
+            value=value if failed else None,
         )
 
 
 def _inspected(path: Path, findings: Findings) -> dict[str, list[tuple[int, str, str]]] | None:
     """The failed formulas of each sheet; ``None`` if the archive is no workbook, or too big.
 
-    The parser lays a sheet out as a full rectangle and reads a failed formula as an empty cell,
-    so both are looked for here, before it runs.
+    The parser lays a sheet out as a full rectangle, and reads a formula that failed or was never
+    calculated as an empty cell, so all are looked for here, before it runs.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -231,6 +242,8 @@ def _scan(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> list[tuple[int, st
                     f"its {info.filename[:60]} spans {last_row:,} rows and {last_column:,} "
                     f"columns; the limit is {MAX_CELLS:,} cells"
                 )
+            for letters, digits in _UNCALCULATED.findall(text):
+                failed[int(digits), letters.decode()] = NOT_CALCULATED
             for letters, digits, value in _ERROR_CELL.findall(text):
                 failed[int(digits), letters.decode()] = value.decode(errors="replace")
             tail = text[-_OVERLAP:]

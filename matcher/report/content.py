@@ -22,12 +22,12 @@ SHOWN_LOSERS = 3
 LITTLE = 0.001
 
 _STOPPED = {
-    "proved": "the search was finished",
-    "gap_limit": "the gap that was asked for was reached",
-    "time_limit": "the time limit was reached",
-    "cancelled": "it was cancelled",
-    "memory_limit": "the memory limit was reached",
-    "crashed": "the solver ended early",
+    "proved": "the search is finished",
+    "gap_limit": "the search ended at the gap that was asked for",
+    "time_limit": "the search ended at the time limit",
+    "cancelled": "the search was cancelled",
+    "memory_limit": "the search ended at the memory limit",
+    "crashed": "the search ended because the solver failed",
 }
 _FOUND = {
     "optimal": "This plan is proven optimal",
@@ -182,7 +182,7 @@ def proof(summary: Summary) -> str:
     result = summary.plan.result
     if result is None:
         return "Made by hand: nothing is claimed of this plan, so nothing is proven."
-    text = f"{_FOUND[result.found]}; the search ended because {_STOPPED[result.stopped]}."
+    text = f"{_FOUND[result.found]}; {_STOPPED[result.stopped]}."
     if result.coverage is not None and not result.coverage.proven:
         text += (
             " It is not proven that no more demand can be covered: the loss is "

@@ -55,6 +55,65 @@ def suppliers_have_bids(tables: Tables, findings: Findings) -> None:
     )
 
 
+def bids_differ(tables: Tables, findings: Findings) -> None:
+    """Warn of a bid that repeats another in everything but its id: a row pasted twice.
+
+    Each counts on its own, so that together they may give twice the largest quantity.
+    """
+    bids, tiers = tables["bids"], tables["tiers"]
+    scales = tiers.group_by("bid").agg(pl.struct("from_quantity", "price").sort().alias("scale"))
+    terms = [name for name in bids.columns if name not in ("row", "bid")]
+    same = bids.join(scales, on="bid", how="left").sort("row")
+    hits = same.with_columns(
+        first_row=pl.col("row").first().over(*terms, "scale"),
+        first_bid=pl.col("bid").first().over(*terms, "scale"),
+    ).filter(pl.col("row") != pl.col("first_row"))
+    findings.each(
+        "same_bid_twice",
+        tables.place("bids"),
+        hits,
+        lambda hit: (
+            f"says the same as bid {hit['first_bid']} in row {hit['first_row']}, and both count",
+            "delete one of the two rows, or correct it",
+        ),
+        column="bid",
+        severity="warning",
+    )
+
+
+def resources_are_used(tables: Tables, findings: Findings) -> None:
+    """Warn of a capacity that limits nothing, or not all that it seems to."""
+    usages, resources, bids = tables["usages"], tables["resources"], tables["bids"]
+    used = usages["resource"].unique()
+    findings.each(
+        "resource_without_usage",
+        tables.place("resources"),
+        resources.filter(~pl.col("resource").is_in(used.implode())),
+        lambda _: (
+            f"is taken by no bid, so its capacity limits nothing; {tables.place('usages')} has no "
+            "row for it",
+            f"add the bids that take it to {tables.place('usages')}, or delete the resource",
+        ),
+        column="resource",
+        severity="warning",
+    )
+    limited = resources.filter(pl.col("resource").is_in(used.implode()))["supplier"].unique()
+    findings.each(
+        "bid_without_usage",
+        tables.place("bids"),
+        bids.filter(
+            pl.col("supplier").is_in(limited.implode()),
+            ~pl.col("bid").is_in(usages["bid"].unique().implode()),
+        ),
+        lambda hit: (
+            f"takes no resource, though other bids of {hit['supplier']} do: no capacity limits it",
+            f"add its rows to {tables.place('usages')}, or leave it if it needs none",
+        ),
+        column="bid",
+        severity="warning",
+    )
+
+
 def order_multiples_divide(tables: Tables, findings: Findings) -> None:
     """Warn of a demand of which each bid's order multiple leaves a remainder."""
     offers = tables["bids"].select("component", "demand", "order_multiple").unique()
@@ -187,5 +246,7 @@ ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
     demands_have_bids,
     order_multiples_divide,
     suppliers_have_bids,
+    bids_differ,
+    resources_are_used,
     goods_have_duties,
 )

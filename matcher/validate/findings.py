@@ -28,7 +28,7 @@ CODES: dict[str, str] = {
     "ragged_row": "The row has more or fewer cells than the header.",
     "bad_xlsx": "The workbook is not an XLSX workbook.",
     "too_big": "The workbook unpacks to more than the limits allow.",
-    "error_cell": "A formula of the workbook failed, such as #REF! or #N/A.",
+    "error_cell": "A formula of the workbook failed, such as #N/A, or was not calculated.",
     "bad_json": "The JSON cannot be parsed, or is not a table of rows.",
     "bad_parquet": "The Parquet file cannot be parsed.",
     # Tables and columns
@@ -79,6 +79,9 @@ CODES: dict[str, str] = {
     "no_award_step_divides": "Warning: each bid's order multiple leaves a remainder of a demand.",
     "demand_without_bid": "Warning: nobody bids for a demand.",
     "supplier_without_bid": "Warning: a supplier makes no bid.",
+    "same_bid_twice": "Warning: two bids differ in nothing but their id.",
+    "resource_without_usage": "Warning: no bid takes a resource, so its capacity limits nothing.",
+    "bid_without_usage": "Warning: a bid takes no resource, though its supplier's other bids do.",
     "no_duty": "Warning: no duty row matches goods that may cross a border; the duty taken is 0.",
     # The list itself
     "not_listed": "More issues of the kind were found than are listed.",

@@ -15,9 +15,13 @@ import pysqlite3.dbapi2
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 _BUSY_TIMEOUT_MS = 30_000
+
+AWAY = (SQLAlchemyError, OSError)
+"""What is raised while a store does not answer; a broken connection may show as an OSError."""
 
 
 class Database:

@@ -76,7 +76,8 @@ class NetworkSnapshot(Base):
     """An immutable network, once per tenant, owner and content.
 
     ``content`` is a zip of Parquet tables. ``owner`` is the lead firm that sent it; empty for the
-    tenant as a whole.
+    tenant as a whole. ``derived_from`` is the network that this one is a part or a scenario of;
+    nobody sent such a one, so no list shows it.
     """
 
     __tablename__ = "networks"
@@ -93,6 +94,7 @@ class NetworkSnapshot(Base):
     pairs: Mapped[int]
     warnings: Mapped[dict[str, Any]]
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    derived_from: Mapped[str | None] = mapped_column(ForeignKey("networks.id", ondelete="SET NULL"))
     created_at: Mapped[float]
 
 

@@ -93,7 +93,9 @@ def upgrade() -> None:
         sa.Column("pairs", sa.Integer(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("derived_from", sa.String(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["derived_from"], ["networks.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["tenant_id"],
             ["tenants.id"],

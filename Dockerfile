@@ -1,0 +1,31 @@
+# One image for the API and the workers; compose.yaml says which one a container is.
+FROM python:3.11-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/matcher
+COPY constraints.txt ./
+RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt pip
+COPY pyproject.toml README.md LICENSE ./
+COPY matcher ./matcher
+COPY worker ./worker
+COPY api ./api
+COPY benchmarks ./benchmarks
+RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --home-dir /data matcher \
+    && install --directory --owner matcher --group matcher --mode 0700 /data
+COPY --from=build /opt/matcher /opt/matcher
+# Without REDIS_URL and DATABASE_URL the container is the whole service, with its store in /data.
+ENV PATH=/opt/matcher/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MATCHER_DATA=/data \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    NUMBA_CACHE_DIR=/tmp/numba
+WORKDIR /data
+USER matcher
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["matcher", "serve", "--host", "0.0.0.0", "--port", "8000"]

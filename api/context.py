@@ -1,0 +1,168 @@
+"""What every endpoint stands on: the service, the caller, and answers with an ETag."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from api.hub import Hub
+from api.metrics import Metrics
+from api.problems import IssueOut, Problem
+from api.ratelimit import RateLimiter
+from worker import access
+from worker.access import Caller
+from worker.settings import Settings
+from worker.store.database import Database
+
+log = logging.getLogger(__name__)
+
+ID = r"^[0-9a-f]{32}$"
+_bearer = HTTPBearer(auto_error=False, description="An API key, such as mk_….")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the endpoints share."""
+
+    settings: Settings
+    database: Database
+    enqueue: Callable[[str], None] | None
+    hub: Hub
+    limiter: RateLimiter
+    metrics: Metrics
+
+    def wake(self, solve_id: str) -> None:
+        """Tell a worker of a committed solve; without a broker the sweep finds it."""
+        if self.enqueue is None:
+            return
+        try:
+            self.enqueue(solve_id)
+        except Exception:
+            log.warning("solve %s is stored, but the broker is away", solve_id, exc_info=True)
+
+
+def service(request: Request) -> Service:
+    """The service that this process runs."""
+    found: Service = request.app.state.service
+    return found
+
+
+TheService = Annotated[Service, Depends(service)]
+
+
+def caller(
+    request: Request,
+    here: TheService,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """Whose key the request came with; counts it against the key's rate limit."""
+    request.state.route = request.scope["route"].path
+    known = None
+    if bearer is not None and bearer.credentials:
+        with here.database.read() as session:
+            known = access.authenticate(session, bearer.credentials)
+    host = request.client.host if request.client else "?"
+    standing = here.limiter.take(known.key_id if known else f"address {host}")
+    request.state.rate = standing
+    if standing.is_over:
+        raise Problem(
+            429,
+            "too-many-requests",
+            f"More than {standing.limit} requests in a minute; wait {standing.wait_s} s.",
+            headers={"Retry-After": str(standing.wait_s)},
+        )
+    if known is None:
+        raise Problem(
+            401,
+            "unauthorized",
+            "Send a valid API key as 'Authorization: Bearer mk_…'.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return known
+
+
+TheCaller = Annotated[Caller, Depends(caller)]
+
+
+def needs(action: str) -> Any:
+    """A dependency that lets only those callers through whose role may do ``action``."""
+
+    def check(request: Request, known: TheCaller) -> Caller:
+        if not known.may(action):
+            raise Problem(
+                403, "forbidden", f"A key of the role {known.role} may not do this ({action})."
+            )
+        _only_known_queries(request)
+        return known
+
+    return Depends(check)
+
+
+def _only_known_queries(request: Request) -> None:
+    """A misspelt parameter is an error, not silence."""
+    dependant = request.scope["route"].dependant
+    known = {field.alias for field in dependant.query_params}
+    issues = [
+        IssueOut(
+            code="unknown_parameter",
+            column=f"query {name}",
+            problem="is no parameter of this address",
+            fix=f"known are {', '.join(sorted(known))}" if known else "it takes none",
+        )
+        for name in request.query_params
+        if name not in known
+    ]
+    if issues:
+        raise Problem(422, "invalid-input", "Unknown query parameters.", issues=issues)
+
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Most items of a page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=400, description="'next' of the page before this one.")
+]
+IfNoneMatch = Annotated[str | None, Header(description="ETags that the client has.")]
+IfMatch = Annotated[str | None, Header(description="ETag that the update is meant for.")]
+
+
+async def bad_cursor(*_: object) -> Response:
+    """Handler of cursors that no list gave."""
+    issue = IssueOut(
+        code="bad_cursor",
+        column="query cursor",
+        problem="is no cursor of this list",
+        fix="give 'next' of the page before, or leave it out",
+    )
+    return Problem(422, "invalid-input", "The cursor is not valid.", issues=[issue]).response()
+
+
+def answer(
+    model: BaseModel,
+    if_none_match: str | None = None,
+    *,
+    status: int = 200,
+    etag: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The model as JSON with its ETag; 304 without a body if the client has it already."""
+    body = model.model_dump_json(by_alias=True).encode()
+    tag = f'"{etag or hashlib.sha256(body).hexdigest()[:32]}"'
+    if if_none_match is not None and _matches(tag, if_none_match):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, status, {"ETag": tag, **(headers or {})}, media_type="application/json")
+
+
+def stated(if_match: str | None) -> str | None:
+    """The one ETag of If-Match without its quotes; several are none that can match."""
+    return None if if_match is None else if_match.strip().removeprefix("W/").strip('"')
+
+
+def _matches(tag: str, stated: str) -> bool:
+    tags = [each.strip().removeprefix("W/") for each in stated.split(",")]
+    return tag in tags or "*" in tags

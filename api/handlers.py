@@ -1,0 +1,72 @@
+"""Exceptions to problem documents."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api import openapi
+from api.problems import (
+    LONGEST_VALUE,
+    IssueOut,
+    Problem,
+    counted,
+    encodable,
+    escaped,
+    invalid,
+)
+from matcher.errors import InputError, LimitError, MatcherError
+
+
+async def of_problem(_: Request, error: Problem) -> Response:
+    """Handler of `Problem`."""
+    return error.response()
+
+
+async def of_core(_: Request, error: MatcherError) -> Response:
+    """Handler of errors of the core: what a user can mend is a 422."""
+    if isinstance(error, InputError):
+        return invalid(error.issues).response()
+    kind = "too-large" if isinstance(error, LimitError) else "engine"
+    return Problem(422, kind, str(error)).response()
+
+
+async def of_http(request: Request, error: HTTPException) -> Response:
+    """Handler of what the framework itself refuses."""
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    detail = {
+        404: "There is nothing at this address; /openapi.json lists what there is.",
+        405: "This address does not take that method; the header Allow lists those it takes.",
+        413: "The body is larger than this address takes; /v1/limits states the limits.",
+    }.get(error.status_code, str(error.detail))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # The router names the methods of the first route only that has this path.
+        allowed = openapi.methods_of(request.app, request.url.path)
+        headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "GET")
+    return Problem(error.status_code, kind, detail, headers=headers).response()
+
+
+async def of_validation(_: Request, error: RequestValidationError) -> Response:
+    """Handler of bodies and parameters that are not what the document says."""
+    issues = []
+    for found in error.errors():
+        where, *path = found["loc"]
+        value = found.get("input")
+        is_body = where == "body"
+        issues.append(
+            IssueOut(
+                code=str(found["type"]),
+                pointer="".join(f"/{escaped(str(part))}" for part in path) if is_body else None,
+                column=None if is_body else f"{where} {'.'.join(map(str, path))}",
+                value=None
+                if value is None or isinstance(value, dict | list | bytes)
+                else encodable(str(value))[:LONGEST_VALUE],
+                problem=encodable(str(found["msg"])),
+                fix="see /openapi.json",
+            )
+        )
+    return Problem(422, "invalid-input", counted(issues), issues=issues).response()

@@ -1,0 +1,98 @@
+"""Uploads: read and checked in a child process with a memory limit, see `api.reading`.
+
+A file that makes the child crash, or grow beyond its limit, takes nothing else along.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from api.problems import Problem, invalid
+from api.reading import read_upload
+from matcher.errors import Issue
+from worker.settings import Settings
+from worker.store.models import NetworkSnapshot
+
+# Content type of an upload to the suffix that the core reads.
+SUFFIXES = {
+    "application/json": ".json",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/zip": ".zip",
+}
+# JSON of this size cannot grow into much, and is read here, without waiting for a child.
+SMALL_BYTES = 2**18
+_TIMEOUT_S = 300.0
+_AT_ONCE = threading.BoundedSemaphore(2)
+
+
+def snapshot_of(path: Path, tenant_id: str, owner: str, settings: Settings) -> NetworkSnapshot:
+    """The network in a file, ready to be stored.
+
+    Raises
+    ------
+    Problem
+        422 with every issue, or because the network is larger than the limits.
+    """
+    found: dict[str, Any] | None
+    if path.suffix == ".json" and path.stat().st_size <= SMALL_BYTES:
+        found = read_upload(path, settings.max_pairs)
+    else:
+        with _AT_ONCE:
+            found = _in_child(path, settings)
+    if found is None:
+        raise _refused(
+            path.name,
+            f"took more than {settings.max_memory_bytes:,} bytes or {_TIMEOUT_S:.0f} s to read, "
+            "or is damaged",
+            "send fewer rows, or Parquet instead of text",
+        )
+    if "issues" in found:
+        raise invalid(Issue(**issue) for issue in found["issues"])
+    if found["pairs"] > settings.max_pairs:
+        raise Problem(
+            422,
+            "too-large",
+            f"The network has {found['pairs']:,} demand–bid pairs; the limit is "
+            f"{settings.max_pairs:,}. Split it, or give bids for single demands.",
+        )
+    return NetworkSnapshot(
+        tenant_id=tenant_id,
+        owner=owner,
+        **found,
+        content=path.with_name("content").read_bytes(),
+        created_at=time.time(),
+    )
+
+
+def _in_child(path: Path, settings: Settings) -> dict[str, Any] | None:
+    """What the child left; ``None`` if it died."""
+    arguments = [
+        str(path),
+        str(settings.max_memory_bytes),
+        f"{_TIMEOUT_S:.0f}",
+        str(settings.max_pairs),
+    ]
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "api.reading", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S,
+            cwd=Path(__file__).parent.parent,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(path.with_name("found.json").read_bytes())
+    except (subprocess.SubprocessError, OSError, ValueError):
+        return None
+    return found
+
+
+def _refused(name: str, problem: str, fix: str) -> Problem:
+    return invalid([Issue("too_big", name, None, None, None, problem, fix)])

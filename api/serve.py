@@ -1,0 +1,95 @@
+"""The service on this machine: store, API, and without a broker the worker too, in one process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from worker import access, wakeup
+from worker.loop import Loop
+from worker.settings import Settings, settings_from_environment
+from worker.store.database import Database
+
+FIRST_TENANT = "default"
+_GRACE_S = 10
+
+
+class Server(uvicorn.Server):
+    """A server whose event streams end when it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self.app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop: readers of streams come back to another process."""
+        self.app.state.service.hub.close()
+        super().handle_exit(sig, frame)
+
+
+def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None = None) -> None:
+    """Run the service until it is told to stop (SIGINT or SIGTERM).
+
+    On a fresh store an admin key is made and printed, this once.
+
+    Parameters
+    ----------
+    settings
+        By default those of the environment; with ``redis_url``, Celery workers do the solving.
+    """
+    settings = settings or settings_from_environment()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    database = Database(settings.database_url)
+    database.migrate()
+    key = first_key(database)
+    if key is not None:
+        print(f"Admin key, shown this once: {key}", flush=True)
+    loop: Loop | None = None
+    wake = threading.Event()
+    if settings.redis_url is None:
+        loop = Loop(
+            database,
+            settings,
+            f"{socket.gethostname()}/{os.getpid()}",
+            wake,
+            concurrency=int(os.environ.get("MATCHER_CONCURRENCY", "1")),
+        )
+        loop.start()
+
+    def enqueue(solve_id: str) -> None:
+        wake.set()
+        wakeup.enqueue(settings, solve_id)
+
+    app = create_app(settings, database, enqueue)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    print(f"Listening on http://{host}:{port} (documentation at /docs)", flush=True)
+    try:
+        Server(config, app).run()
+    finally:
+        if loop is not None:
+            loop.stop()
+        database.close()
+
+
+def first_key(database: Database) -> str | None:
+    """An admin key of the first tenant, if the store is fresh; ``None`` if it is in use."""
+    with database.write() as session:
+        if access.has_tenants(session):
+            return None
+        tenant = access.create_tenant(session, FIRST_TENANT)
+        return access.create_key(session, tenant.id, "first admin", "admin")[1]

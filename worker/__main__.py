@@ -1,0 +1,42 @@
+"""``python -m worker``: the claim loop alone, on the store that ``DATABASE_URL`` names.
+
+It polls the table and needs no broker. ``MATCHER_CONCURRENCY`` solves run at a time. SIGTERM or
+SIGINT stops it; what does not finish within ``MATCHER_STOP_GRACE_S`` is given back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+
+from worker.loop import Loop
+from worker.settings import settings_from_environment
+from worker.store.database import Database
+
+
+def main() -> None:
+    """Run until a signal says to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    settings = settings_from_environment()
+    database = Database(settings.database_url)
+    database.migrate()
+    loop = Loop(
+        database,
+        settings,
+        f"{socket.gethostname()}/{os.getpid()}",
+        concurrency=int(os.environ.get("MATCHER_CONCURRENCY", "1")),
+    )
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    loop.start()
+    over.wait()
+    loop.stop()
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

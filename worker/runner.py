@@ -1,0 +1,161 @@
+"""One claimed solve from start to end: the only code that runs a job, whoever woke it.
+
+The solver runs in a child process of its own (`matcher.engines.child`); here a thread renews the
+lease and listens for a cancellation, and what was found, or went wrong, becomes one fenced write.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from matcher.engines.base import Progress
+from matcher.errors import EngineCrashed, MatcherError
+from matcher.network import Network
+from matcher.plan import Plan
+from matcher.solve import solve
+from worker import jobs, plans, scenarios, shards, snapshots
+from worker.jobs import Claim, End, Order
+from worker.options import limited
+from worker.settings import Settings
+from worker.store.database import AWAY, Database
+
+log = logging.getLogger(__name__)
+
+# How often a worker asks whether it is to stop: with the solver's grace of 3 s, a cancelled solve
+# ends within 5 s.
+ASK_EVERY_S = 0.5
+PROGRESS_EVERY_S = 1.0
+# For how long a result is offered to a store that does not answer.
+OFFER_S = 120.0
+
+
+def run(database: Database, claimed: Claim, settings: Settings) -> None:
+    """Work on a claimed solve until it has ended, waits for its parts, or is another's.
+
+    A crash of the solver gives the job back for another attempt; a mistake in the request ends it
+    at once, since no repetition would help.
+    """
+    with Lease(database, claimed, settings) as lease:
+        try:
+            end = _work(database, claimed, settings, lease)
+        except EngineCrashed as error:
+            end = partial(jobs.retry, database, claimed, str(error), settings)
+        except MatcherError as error:
+            end = partial(jobs.fail, database, claimed, str(error))
+        except Exception as error:
+            log.exception("solve %s, attempt %d", claimed.solve_id, claimed.attempts)
+            problem = f"{type(error).__name__}: {error}"
+            end = partial(jobs.retry, database, claimed, problem, settings)
+        if lease.order != "lost":
+            _offer(end, claimed)
+
+
+def _work(database: Database, claimed: Claim, settings: Settings, lease: Lease) -> End:
+    """Do what the solve's phase asks for; gives the write that ends it."""
+    if claimed.phase == "merge":
+        end_of = scenarios.merged if "scenarios" in claimed.options else shards.merged
+        with database.read() as session:
+            return end_of(database, session, claimed)
+    options = limited(claimed.options, settings)
+    with database.read() as session:
+        network = snapshots.load(session, claimed.network_id)
+    parts: tuple[jobs.Part, ...] = ()
+    if claimed.parent_id is None:
+        asked = claimed.options.get("scenarios")
+        parts = (
+            shards.parts(network, claimed, options, settings)
+            if asked is None
+            else scenarios.parts(network, claimed, options, asked)
+        )
+    if parts:
+        return partial(jobs.split, database, claimed, parts)
+    plan = _solve(network, options, database, claimed, lease)
+    result = plan.result
+    assert result is not None
+    if result.stopped == "crashed" and plan.awards.is_empty():
+        raise EngineCrashed(result.detail or "the solver died before it found a plan")
+    return partial(jobs.finish, database, claimed, plans.finished(plan))
+
+
+def _solve(
+    network: Network, options: dict[str, Any], database: Database, claimed: Claim, lease: Lease
+) -> Plan:
+    told: tuple[str, float | None, float | None] = ("", None, None)
+    told_at = began = time.monotonic()
+
+    def on_progress(objective: str, progress: Progress) -> None:
+        nonlocal told, told_at
+        now, state = time.monotonic(), (objective, progress.best, progress.bound)
+        if state == told or now - told_at < PROGRESS_EVERY_S:
+            return
+        told, told_at = state, now
+        try:
+            jobs.progress(database, claimed, *state, now - began)
+        except AWAY as error:  # the result matters, a missed report does not
+            log.warning("solve %s: progress not recorded: %s", claimed.solve_id, error)
+
+    return solve(network, **options, on_progress=on_progress, cancelled=lambda: lease.order != "go")
+
+
+def _offer(end: End, claimed: Claim) -> None:
+    """Write the end of a job, again and again if the store is away for a while."""
+    until, wait_s = time.monotonic() + OFFER_S, 0.2
+    while True:
+        try:
+            if not end():
+                log.warning("solve %s is another worker's now: result dropped", claimed.solve_id)
+            return
+        except AWAY as error:
+            if time.monotonic() > until:
+                log.error("solve %s: result not stored: %s", claimed.solve_id, error)
+                return
+            log.warning("solve %s: store does not answer: %s", claimed.solve_id, error)
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, 5.0)
+
+
+@dataclass(slots=True)
+class Lease:
+    """A thread that renews the lease of a claim and learns what is asked of its holder."""
+
+    database: Database
+    claimed: Claim
+    settings: Settings
+    order: Order = "go"
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        assert self._thread is not None
+        self._thread.join()
+
+    def _keep(self) -> None:
+        renewed = time.monotonic()
+        wait_s = min(ASK_EVERY_S, self.settings.heartbeat_s)
+        while self.order != "lost" and not self._over.wait(wait_s):
+            try:
+                if time.monotonic() - renewed >= self.settings.heartbeat_s:
+                    self.order = jobs.heartbeat(self.database, self.claimed, self.settings)
+                    renewed = time.monotonic()
+                else:
+                    self.order = jobs.order(self.database, self.claimed)
+            except AWAY as error:
+                # A store that is away gives the job to nobody else; the fence guards the rest.
+                log.warning("solve %s: no heartbeat: %s", self.claimed.solve_id, error)
