@@ -72,15 +72,10 @@ def snapshot_of(path: Path, tenant_id: str, owner: str, settings: Settings) -> N
 
 def _in_child(path: Path, settings: Settings) -> dict[str, Any] | None:
     """What the child left; ``None`` if it died."""
-    arguments = [
-        str(path),
-        str(settings.max_memory_bytes),
-        f"{_TIMEOUT_S:.0f}",
-        str(settings.max_pairs),
-    ]
+    limits = (settings.max_memory_bytes, int(_TIMEOUT_S), settings.max_pairs)
     try:
         subprocess.run(
-            [sys.executable, "-m", "api.reading", *arguments],
+            [sys.executable, "-m", "api.reading", str(path), *map(str, limits)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 from types import FrameType
@@ -29,9 +30,15 @@ class Server(uvicorn.Server):
         self.app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop: readers of streams come back to another process."""
+        """Stop, at a second SIGINT at once; readers of streams come back to another process.
+
+        The signal is not sent again afterwards, as the base class would: it would end the process
+        before the running jobs are given back.
+        """
+        del frame
         self.app.state.service.hub.close()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None = None) -> None:
