@@ -86,11 +86,11 @@ def get_key(
     return answer(KeyOut.of(key), if_none_match)
 
 
-@router.delete("/keys/{key_id}", status_code=204, response_class=Response)
+@router.post("/keys/{key_id}/revoke", response_model=KeyOut)
 def revoke_key(
     key_id: RowId, here: TheService, caller: Annotated[Caller, needs("keys")]
 ) -> Response:
-    """End a key at once. The key that the request comes with cannot end itself."""
+    """End a key at once; the list keeps it. The key of the request cannot end itself."""
     with here.database.write() as session:
         key = queries.key(session, caller, key_id)
         if key is None:
@@ -99,7 +99,7 @@ def revoke_key(
             raise Problem(409, "own-key", "This is the key in use; revoke it with another one.")
         access.revoke_key(key)
         access.audit(session, caller, "key.revoke", key_id)
-    return Response(status_code=204)
+    return answer(KeyOut.of(key))
 
 
 @router.post("/webhooks", status_code=201, response_model=NewWebhook)

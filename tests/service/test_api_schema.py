@@ -29,6 +29,11 @@ expected-statuses = [
 [[operations]]
 include-name = "DELETE /v1/solves/{{solve_id}}"
 parameters = {{ "path.solve_id" = "{other}" }}
+
+# A name within a solve may be wrong though the solve is there.
+[[operations]]
+include-path-regex = "/explain/"
+checks = {{ ensure_resource_availability = {{ enabled = false }} }}
 """
 
 
