@@ -50,7 +50,6 @@ def create_app(
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.max_upload_bytes,
         exception_handlers={
             Problem: handlers.of_problem,
             MatcherError: handlers.of_core,
@@ -63,7 +62,7 @@ def create_app(
     app.state.service = Service(
         settings, database, enqueue, Hub(database), RateLimiter(requests_per_minute), metrics
     )
-    app.add_middleware(Around, metrics=metrics)
+    app.add_middleware(Around, metrics=metrics, max_bytes=settings.max_upload_bytes)
     for part in (networks, directory, solves, results, admin, operations):
         app.include_router(part.router)
     add_docs(app)

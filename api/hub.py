@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from worker import queries
 from worker.jobs import ENDED
 from worker.store.database import Database
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.25
 
@@ -73,7 +77,11 @@ class Hub:
     async def _look(self) -> None:
         while self._waiting and not self.is_closing:
             ids = list(self._waiting)
-            stands = await run_in_threadpool(self._read, ids)
+            try:
+                stands = await run_in_threadpool(self._read, ids)
+            except SQLAlchemyError as error:
+                log.warning("the store does not answer: %s", error)
+                stands = {}
             async with self._changed:
                 if any(self._stands.get(name) != stand for name, stand in stands.items()):
                     self._stands.update(stands)

@@ -1,11 +1,12 @@
-"""Around every request: security headers, rate-limit headers, figures, and errors nobody caught."""
+"""Around every request: size, headers, figures, and errors nobody caught."""
 
 from __future__ import annotations
 
 import logging
 import time
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
@@ -13,6 +14,10 @@ from api.problems import Problem
 from api.ratelimit import Standing
 
 log = logging.getLogger(__name__)
+
+# Networks and plans may be large; what else is sent is held in memory while it is checked.
+LARGE = ("/v1/networks", "/v1/check")
+SMALL_BYTES = 16 * 2**20
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -31,9 +36,10 @@ HEADERS = {
 class Around:
     """The outermost layer that the service itself writes."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, max_bytes: int) -> None:
         self.app = app
         self.metrics = metrics
+        self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,14 +63,45 @@ class Around:
                 self.metrics.observe(_method(scope), _route(scope), int(message["status"]), seconds)
             await send(message)
 
+        most = self.max_bytes if scope["path"] in LARGE else min(self.max_bytes, SMALL_BYTES)
+        if _stated_length(scope) > most:
+            await _too_large(most).response()(scope, receive, send_with_headers)
+            return
         try:
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, _counting(receive, most), send_with_headers)
         except Exception:
             log.exception("%s %s", scope["method"], scope["path"])
             if has_begun:
                 raise
             problem = Problem(500, "internal", "Something went wrong; the service's log has it.")
             await problem.response()(scope, receive, send_with_headers)
+
+
+def _stated_length(scope: Scope) -> int:
+    text = Headers(scope=scope).get("content-length", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _counting(receive: Receive, most: int) -> Receive:
+    """Receives the body as long as it is within the limit, whatever length it is said to have."""
+    count = 0
+
+    async def counted() -> Message:
+        nonlocal count
+        message = await receive()
+        if message["type"] == "http.request":
+            count += len(message.get("body", b""))
+            if count > most:
+                raise HTTPException(413)
+        return message
+
+    return counted
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(
+        413, "content-too-large", f"The body is larger than {most:,} bytes; see /v1/limits."
+    )
 
 
 def _method(scope: Scope) -> str:

@@ -55,13 +55,13 @@ async def upload_network(
     request: Request, here: TheService, caller: Annotated[Caller, needs("networks.write")]
 ) -> Response:
     """Store a network, after all of it has been checked."""
-    async with received(request, here) as path:
+    async with received(request) as path:
         return await run_in_threadpool(_store, here, caller, path)
 
 
 @asynccontextmanager
-async def received(request: Request, here: Service) -> AsyncIterator[Path]:
-    """The body in a temporary file, counted as it comes."""
+async def received(request: Request) -> AsyncIterator[Path]:
+    """The body in a temporary file; the middleware counts it as it comes."""
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if kind not in intake.SUFFIXES or encoding != "identity":
@@ -70,14 +70,10 @@ async def received(request: Request, here: Service) -> AsyncIterator[Path]:
             "unsupported-media-type",
             f"Send the network as {', '.join(intake.SUFFIXES)}, without Content-Encoding.",
         )
-    most, count = here.settings.max_upload_bytes, 0
     with tempfile.TemporaryDirectory(prefix="matcher-") as folder:
         path = Path(folder) / f"network{intake.SUFFIXES[kind]}"
         with path.open("wb") as file:
             async for chunk in request.stream():
-                count += len(chunk)
-                if count > most:
-                    raise Problem(413, "content-too-large", f"The limit is {most:,} bytes.")
                 file.write(chunk)
         yield path
 
