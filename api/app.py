@@ -21,7 +21,7 @@ from api.ratelimit import RateLimiter
 from matcher.errors import MatcherError
 from worker.queries import BadCursor
 from worker.settings import Settings
-from worker.store.database import Database
+from worker.store.database import UNREACHABLE, Database
 
 REQUESTS_PER_MINUTE = 30_000
 _DESCRIPTION = "Assigns component demands to suppliers, and explains every yes and no."
@@ -56,6 +56,7 @@ def create_app(
             BadCursor: bad_cursor,
             HTTPException: handlers.of_http,
             RequestValidationError: handlers.of_validation,
+            **dict.fromkeys(UNREACHABLE, handlers.of_store),
         },
     )
     metrics = Metrics(database)

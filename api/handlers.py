@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from fastapi import Request, Response
@@ -20,6 +21,8 @@ from api.problems import (
 )
 from matcher.errors import InputError, LimitError, MatcherError
 
+_log = logging.getLogger(__name__)
+
 
 async def of_problem(_: Request, error: Problem) -> Response:
     """Handler of `Problem`."""
@@ -32,6 +35,14 @@ async def of_core(_: Request, error: MatcherError) -> Response:
         return invalid(error.issues).response()
     kind = "too-large" if isinstance(error, LimitError) else "engine"
     return Problem(422, kind, str(error)).response()
+
+
+async def of_store(_: Request, error: Exception) -> Response:
+    """Handler of a store that does not answer; nothing that was accepted is lost."""
+    _log.error("The store does not answer: %s", str(error).splitlines()[0])
+    return Problem(
+        503, "store-away", "The store does not answer; ask again.", headers={"Retry-After": "5"}
+    ).response()
 
 
 async def of_http(request: Request, error: HTTPException) -> Response:

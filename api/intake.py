@@ -6,6 +6,7 @@ A file that makes the child crash, or grow beyond its limit, takes nothing else 
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ SUFFIXES = {
 # JSON of this size cannot grow into much, and is read here, without waiting for a child.
 SMALL_BYTES = 2**18
 _TIMEOUT_S = 300.0
+_log = logging.getLogger(__name__)
 _AT_ONCE = threading.BoundedSemaphore(2)
 
 
@@ -78,13 +80,15 @@ def _in_child(path: Path, settings: Settings) -> dict[str, Any] | None:
             [sys.executable, "-m", "api.reading", str(path), *map(str, limits)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             timeout=_TIMEOUT_S,
             cwd=Path(__file__).parent.parent,
             check=True,
         )
         found: dict[str, Any] = json.loads(path.with_name("found.json").read_bytes())
-    except (subprocess.SubprocessError, OSError, ValueError):
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        said = getattr(error, "stderr", None) or b""
+        _log.warning("Reading an upload failed: %s %s", error, said[-500:].decode(errors="replace"))
         return None
     return found
 

@@ -74,7 +74,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> list[int]:
     """Which problems an operation may answer."""
     if not path.startswith("/v1"):
         return [503] if path == "/readyz" else []
-    codes = {401, 403, 422, 429}
+    codes = {401, 403, 422, 429, 503}
     if method in ("post", "put"):
         codes |= {400, 409, 413}
     if method == "delete":

@@ -13,10 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from matcher.errors import MatcherError
 from worker import access, wakeup
 from worker.loop import Loop
 from worker.settings import Settings, settings_from_environment
-from worker.store.database import Database
+from worker.store.database import UNREACHABLE, Database
 
 FIRST_TENANT = "default"
 _GRACE_S = 10
@@ -53,8 +54,16 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
     """
     settings = settings or settings_from_environment()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    # A port that is taken is found out before a key is shown that nobody will see again.
+    with socket.create_server((host, port), reuse_port=False):
+        pass
     database = Database(settings.database_url)
-    database.migrate()
+    try:
+        database.migrate()
+    except UNREACHABLE as error:
+        where = database.url.render_as_string(hide_password=True)
+        problem = str(error.orig).splitlines()[0]
+        raise MatcherError(f"the store {where} cannot be reached: {problem}") from None
     key = first_key(database)
     if key is not None:
         print(f"Admin key, shown this once: {key}", flush=True)

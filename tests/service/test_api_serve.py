@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,11 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
+from fastapi.testclient import TestClient
 
 import matcher
+from api.app import create_app
+from api.serve import serve
+from matcher.errors import MatcherError
 from matcher.network import Network
 from tests.service import servers
 from tests.service.api_world import ZIP, zipped
+from worker.settings import Settings
+from worker.store.database import Database
 
 ROOT = Path(__file__).parents[2]
 KEY = re.compile(r"\bmk_[A-Za-z0-9_-]{43}\b")
@@ -83,3 +91,18 @@ def test_a_fresh_service_shows_its_key_once_and_solves(tmp_path: Path, small: Ne
         again = httpx.get(f"{url}{state}", headers={"Authorization": f"Bearer {keys[0]}"})
         assert again.json()["state"] in ("queued", "running")
         httpx.post(f"{url}{state}/cancel", headers={"Authorization": f"Bearer {keys[0]}"})
+
+
+def test_a_store_that_is_away_is_a_503_and_no_traceback() -> None:
+    """PostgreSQL at a port where nobody listens: the answer says so, and when to ask again."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    away = Settings(database_url=f"postgresql://nobody@127.0.0.1:{port}/none")
+    app = create_app(away, Database(away.database_url))
+    with TestClient(app) as client:
+        answer = client.get("/v1/solves", headers={"Authorization": f"Bearer {'x' * 50}"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert answer.json()["type"].endswith("store-away")
+    with pytest.raises(MatcherError, match="cannot be reached"):
+        serve(port=0, settings=away)

@@ -15,13 +15,16 @@ import pysqlite3.dbapi2
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 _BUSY_TIMEOUT_MS = 30_000
 
 AWAY = (SQLAlchemyError, OSError)
 """What is raised while a store does not answer; a broken connection may show as an OSError."""
+
+UNREACHABLE = (OperationalError, InterfaceError)
+"""What a call raises when the store cannot be reached, or is too busy to answer in time."""
 
 
 class Database:
