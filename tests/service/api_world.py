@@ -142,10 +142,10 @@ def rows(network: Network, name: str) -> list[dict[str, Any]]:
     return [{key: cell for key, cell in row.items() if cell is not None} for row in made]
 
 
-def new_store(folder: Path, **changes: Any) -> tuple[Database, Settings]:
-    """An empty SQLite store and settings for it."""
+def new_store(where: Path | str, **changes: Any) -> tuple[Database, Settings]:
+    """A migrated store and settings for it: at an address, or a SQLite file in a folder."""
     settings = Settings(
-        database_url=f"sqlite:///{folder / 'store.sqlite3'}",
+        database_url=where if isinstance(where, str) else f"sqlite:///{where / 'store.sqlite3'}",
         lease_s=5.0,
         heartbeat_s=0.5,
         sweep_s=0.5,

@@ -29,11 +29,9 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+def case(module_store_url: str) -> Iterator[Case]:
     small = matcher.read("examples/first-steps")
-    database, settings = new_store(
-        tmp_path_factory.mktemp("access"), webhook_private_addresses=True
-    )
+    database, settings = new_store(module_store_url, webhook_private_addresses=True)
     with world_on(database, settings, works=True) as world:
         admin, lead = world.client("admin"), world.client("lead_firm", "LF1")
         network = world.upload(small)

@@ -16,8 +16,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    database, settings = new_store(tmp_path_factory.mktemp("conventions"))
+def world(module_store_url: str) -> Iterator[World]:
+    database, settings = new_store(module_store_url)
     with world_on(database, settings) as world:
         yield world
     database.close()

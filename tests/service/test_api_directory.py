@@ -13,8 +13,8 @@ from tests.service.test_api_access import put_directory
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    database, settings = new_store(tmp_path_factory.mktemp("directory"))
+def world(module_store_url: str) -> Iterator[World]:
+    database, settings = new_store(module_store_url)
     with world_on(database, settings, works=True) as world:
         agency = world.client()
         early = agency.put("/v1/suppliers/S1", json={"suppliers": [{}]})

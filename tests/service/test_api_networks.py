@@ -22,9 +22,8 @@ LIMIT = 300_000
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("networks")
-    database, settings = new_store(folder, max_upload_bytes=LIMIT, max_pairs=100)
+def world(module_store_url: str) -> Iterator[World]:
+    database, settings = new_store(module_store_url, max_upload_bytes=LIMIT, max_pairs=100)
     with world_on(database, settings) as world:
         yield world
     database.close()

@@ -35,8 +35,8 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
-    database, settings = new_store(tmp_path_factory.mktemp("solves"))
+def case(module_store_url: str) -> Iterator[Case]:
+    database, settings = new_store(module_store_url)
     with world_on(database, settings, works=True) as world:
         network = world.upload(matcher.read("examples/first-steps"))
         yield Case(world, network, world.solved(network, gap_limit=0.0))
