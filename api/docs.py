@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
-from swagger_ui_bundle import swagger_ui_path
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -13,7 +14,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>Supplier matcher API</title>
 <link rel="stylesheet" href="/docs/assets/swagger-ui.css">
-<link rel="icon" type="image/png" href="/docs/assets/favicon-32x32.png">
+<link rel="icon" type="image/png" href="/docs/assets/favicon.png">
 </head>
 <body>
 <div id="swagger-ui"></div>
@@ -44,4 +45,6 @@ def add_docs(app: FastAPI) -> None:
     def init() -> Response:
         return Response(_INIT, media_type="text/javascript")
 
-    app.mount("/docs/assets", StaticFiles(directory=str(swagger_ui_path)), name="docs-assets")
+    # Of that package only the files are used: it carries Swagger UI 5, which knows OpenAPI 3.1.
+    assets = StaticFiles(directory=str(files("fastapi_offline") / "static"))
+    app.mount("/docs/assets", assets, name="docs-assets")
