@@ -255,7 +255,8 @@ def cancel_solve(
 ) -> Response:
     """Ask a solve to end; the best plan so far is kept. Asking again changes nothing."""
     with here.database.write() as session:
-        solve = queries.solve(here.database, session, caller, solve_id, lock=True)
+        # Cancelling takes its own locks, a whole before its parts.
+        solve = queries.solve(here.database, session, caller, solve_id)
         if solve is None:
             raise not_found("solve")
         if solve.state not in jobs.ENDED and solve.cancel_requested_at is None:
@@ -276,6 +277,9 @@ def delete_solve(
         if solve is None:
             raise not_found("solve")
         if not queries.delete_solve(session, solve):
+            if solve.parent_id is not None:
+                whole = f"It is a part of solve {solve.parent_id}; delete that one."
+                raise Problem(409, "is-a-part", whole)
             raise Problem(409, "not-ended", f"The solve is {solve.state}; cancel it first.")
         access.audit(session, caller, "solve.delete", solve_id)
     return Response(status_code=204)

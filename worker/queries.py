@@ -112,11 +112,19 @@ def solve_of_key(session: Session, tenant_id: str, idempotency_key: str) -> Solv
 
 
 def delete_solve(session: Session, solve: Solve) -> bool:
-    """Delete a solve that has ended, with its parts, events and plan; ``False`` if it has not."""
-    if solve.state not in ENDED:
+    """Delete a solve that has ended, with its parts, events and plan; ``False`` if it has not.
+
+    A part goes with its whole, never by itself: the whole may still have to merge it. The networks
+    that were made for parts go too, once no solve needs them.
+    """
+    if solve.state not in ENDED or solve.parent_id is not None:
         return False
     session.execute(delete(Solve).where(Solve.parent_id == solve.id))
     session.execute(delete(Solve).where(Solve.id == solve.id))
+    needed = select(Solve.id).where(Solve.network_id == NetworkSnapshot.id).exists()
+    session.execute(
+        delete(NetworkSnapshot).where(NetworkSnapshot.derived_from == solve.network_id, ~needed)
+    )
     return True
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 import matcher
 from matcher.errors import InputError
@@ -23,11 +23,11 @@ from matcher.parts import parts_of
 from matcher.plan import plan_from_dict
 from tests.service.conftest import Desk, Workers, is_solver
 from tests.service.servers import until
-from worker import jobs, runner, scenarios
+from worker import jobs, queries, runner, scenarios
 from worker.loop import Loop
 from worker.settings import Settings
 from worker.store.database import Database
-from worker.store.models import Event, NetworkSnapshot
+from worker.store.models import Event, NetworkSnapshot, Solve
 
 EXACT = {"gap_limit": 0.0, "threads": 1}
 # What is tested has little to do with the store.
@@ -223,6 +223,14 @@ def test_a_solve_in_parts_gives_the_optimum_of_the_whole(
             )
         ).all()
     assert set(derived) == {solve.network_id}
+
+    # A part goes with its whole, and takes the networks made for the parts with it.
+    with desk.database.write() as session:
+        assert not queries.delete_solve(session, session.get_one(Solve, parts[0].id))
+        assert queries.delete_solve(session, session.get_one(Solve, solve_id))
+    with desk.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Solve)) == 0
+        assert session.scalar(select(func.count()).select_from(NetworkSnapshot)) == 1
 
 
 @on_one_store
