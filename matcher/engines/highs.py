@@ -17,6 +17,8 @@ from matcher.errors import EngineError
 from matcher.program import Floats, Program
 
 _FEASIBILITY = 1e-7
+# A coefficient near the tolerance is noise to the solver, which may then prove a wrong optimum.
+_SMALL, _FINEST = 1e-5, 1e-9
 """Ten times tighter than HiGHS's own for integers: less of a big bound leaks through a zero."""
 
 _KINDS = highspy.cb.HighsCallbackType
@@ -82,10 +84,12 @@ def linear(program: Program) -> Floats | None:
 def _model(program: Program) -> Any:
     """A HiGHS instance that holds ``program`` and says nothing."""
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    smallest = np.abs(program.matrix.data).min(initial=1.0, where=program.matrix.data != 0)
+    feasibility = _FEASIBILITY if smallest >= _SMALL else _FINEST
     for name, value in (
         ("output_flag", False),
-        ("mip_feasibility_tolerance", _FEASIBILITY),
-        ("primal_feasibility_tolerance", _FEASIBILITY),
+        ("mip_feasibility_tolerance", feasibility),
+        ("primal_feasibility_tolerance", feasibility),
         ("mip_abs_gap", 1e-9),
     ):
         _check(highs.setOptionValue(name, value), name)
