@@ -47,19 +47,14 @@ def count_pairs(network: Network) -> int:
     return int(joined["len"].sum()) + int(special["len"].sum())
 
 
-def save(session: Session, network: Network, tenant_id: str, owner: str = "") -> NetworkSnapshot:
-    """Store a network, or find the equal one that is there already.
-
-    Packing takes a while for a large network: do it before the write transaction begins, with
-    `prepare`.
-    """
-    return keep(session, prepare(network, tenant_id, owner))
-
-
 def prepare(
     network: Network, tenant_id: str, owner: str = "", derived_from: str | None = None
 ) -> NetworkSnapshot:
-    """A snapshot that is not stored yet."""
+    """A snapshot that is not stored yet.
+
+    Packing takes a while for a large network, so this comes before the write transaction; `keep`
+    stores it within.
+    """
     return NetworkSnapshot(
         tenant_id=tenant_id,
         owner=owner,
