@@ -12,10 +12,11 @@ COPY benchmarks ./benchmarks
 RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt .
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --home-dir /data matcher \
+RUN useradd --uid 10001 --home-dir /data --shell /usr/sbin/nologin matcher \
     && install --directory --owner matcher --group matcher --mode 0700 /data
 COPY --from=build /opt/matcher /opt/matcher
-# Without REDIS_URL and DATABASE_URL the container is the whole service, with its store in /data.
+# Without REDIS_URL and DATABASE_URL the container is the whole service, with its store in /data. No
+# VOLUME: whoever keeps a store there names one, and Compose would leave an empty one for each worker.
 ENV PATH=/opt/matcher/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -24,7 +25,6 @@ ENV PATH=/opt/matcher/bin:$PATH \
     NUMBA_CACHE_DIR=/tmp/numba
 WORKDIR /data
 USER matcher
-VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]

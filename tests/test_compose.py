@@ -1,7 +1,7 @@
 """The containers, as far as that can be told without a Docker engine: the files fit the code, and
 so does the list of variables.
 
-What is not tested here is that the images build and run.
+That the image builds and the services run is not tested here.
 """
 
 import importlib.util
@@ -63,8 +63,11 @@ def test_commands_and_health_checks_are_there(name: str) -> None:
 
 def test_api_and_workers_are_the_same_image_on_the_same_store() -> None:
     api, worker = (SERVICES[name] for name in OURS)
-    for key in ("image", "build", "environment", "env_file"):
+    for key in ("image", "environment", "env_file"):
         assert api[key] == worker[key]
+    # Built once, and never looked for in a registry.
+    assert [name for name, service in SERVICES.items() if "build" in service] == ["api"]
+    assert worker["pull_policy"] == "never"
     # A fixed name or port would keep a second worker from starting.
     assert "container_name" not in worker
     assert "ports" not in worker
@@ -98,12 +101,18 @@ def test_only_this_machine_reaches_the_api_and_nobody_the_stores() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published["api"])
 
 
-def test_what_must_not_be_lost_is_on_a_volume() -> None:
+def test_the_number_of_workers_outlives_an_upgrade() -> None:
+    assert SERVICES["worker"]["scale"] == "${MATCHER_WORKERS:-1}"
+
+
+def test_only_what_must_not_be_lost_is_on_a_volume() -> None:
     # From version 18 the image keeps its data in a folder of its version below this one and does
     # not start on a volume at the old place, …/data.
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
-    assert "postgres" in COMPOSE["volumes"]
+    assert list(COMPOSE["volumes"]) == ["postgres"]
+    # Each container would get an anonymous one, which `docker compose down` leaves behind.
+    assert not instructions("VOLUME")
 
 
 def test_a_worker_is_given_longer_to_stop_than_it_takes() -> None:
@@ -141,3 +150,10 @@ def test_every_setting_is_in_the_list_of_variables_with_its_default() -> None:
         if field.name not in ("database_url", "redis_url"):
             assert float(told[f"MATCHER_{field.name.upper()}"]) == float(field.default), field.name
     assert {"DATABASE_URL", "REDIS_URL", "MATCHER_DATA", "MATCHER_CONCURRENCY"} <= set(told)
+
+
+def test_every_variable_of_compose_is_told() -> None:
+    text = Path("docs/operations.md").read_text(encoding="utf-8")
+    names = {match[1] for match in TEMPLATE.finditer(Path("compose.yaml").read_text("utf-8"))}
+    assert names == {"POSTGRES_PASSWORD", "MATCHER_PORT", "MATCHER_VERSION", "MATCHER_WORKERS"}
+    assert all(name in text for name in names)
