@@ -200,7 +200,11 @@ def _check_address(here: Service, url: str) -> None:
 
 
 @router.get("/limits", response_model=LimitsOut)
-def get_limits(here: TheService, caller: Annotated[Caller, needs("limits.read")]) -> Response:
+def get_limits(
+    here: TheService,
+    caller: Annotated[Caller, needs("limits.read")],
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """What the service allows, and how much of the tenant's queue is taken."""
     settings = here.settings
     with here.database.read() as session:
@@ -216,7 +220,8 @@ def get_limits(here: TheService, caller: Annotated[Caller, needs("limits.read")]
             max_running=settings.max_running,
             queued=queued,
             requests_per_minute=here.limiter.per_minute,
-        )
+        ),
+        if_none_match,
     )
 
 
@@ -226,8 +231,10 @@ def list_audit(
     caller: Annotated[Caller, needs("audit.read")],
     limit: Limit = 50,
     cursor: Cursor = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Who did what to what, the newest first."""
     with here.database.read() as session:
         page = queries.audit_entries(session, caller, limit, cursor)
-    return answer(Page[AuditOut](items=[AuditOut.of(row) for row in page.items], next=page.next))
+    items = [AuditOut.of(row) for row in page.items]
+    return answer(Page[AuditOut](items=items, next=page.next), if_none_match)

@@ -23,7 +23,6 @@ from worker.queries import BadCursor
 from worker.settings import Settings
 from worker.store.database import UNREACHABLE, Database
 
-REQUESTS_PER_MINUTE = 30_000
 _DESCRIPTION = "Assigns component demands to suppliers, and explains every yes and no."
 
 
@@ -31,8 +30,6 @@ def create_app(
     settings: Settings,
     database: Database,
     enqueue: Callable[[str], None] | None = None,
-    *,
-    requests_per_minute: int = REQUESTS_PER_MINUTE,
 ) -> FastAPI:
     """The API on a migrated store.
 
@@ -41,8 +38,6 @@ def create_app(
     enqueue
         Wakes a worker for the solve of that id, after it has been committed. It may fail: the
         row in the store is what counts, and a sweep finds it.
-    requests_per_minute
-        Requests that one key may make to this process.
     """
     app = FastAPI(
         title="Supplier matcher",
@@ -60,9 +55,8 @@ def create_app(
         },
     )
     metrics = Metrics(database)
-    app.state.service = Service(
-        settings, database, enqueue, Hub(database), RateLimiter(requests_per_minute), metrics
-    )
+    limiter = RateLimiter(settings.requests_per_minute, settings.redis_url)
+    app.state.service = Service(settings, database, enqueue, Hub(database), limiter, metrics)
     app.add_middleware(Around, metrics=metrics, max_bytes=settings.max_upload_bytes)
     for part in (networks, directory, solves, results, admin, operations):
         app.include_router(part.router)

@@ -152,10 +152,25 @@ def answer(
 ) -> Response:
     """The model as JSON with its ETag; 304 without a body if the client has it already."""
     body = model.model_dump_json(by_alias=True).encode()
-    tag = f'"{etag or hashlib.sha256(body).hexdigest()[:32]}"'
-    if if_none_match is not None and _matches(tag, if_none_match):
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, status, {"ETag": tag, **(headers or {})}, media_type="application/json")
+    tag = tag_of(body) if etag is None else f'"{etag}"'
+    return known(tag, if_none_match) or Response(
+        body, status, {"ETag": tag, **(headers or {})}, media_type="application/json"
+    )
+
+
+def tag_of(*content: bytes) -> str:
+    """The ETag of what is made of this content alone."""
+    digest = hashlib.sha256()
+    for part in content:
+        digest.update(hashlib.sha256(part).digest())
+    return f'"{digest.hexdigest()[:32]}"'
+
+
+def known(tag: str, if_none_match: str | None) -> Response | None:
+    """A 304 if the client has what the ETag names; ``None`` if it has not."""
+    if if_none_match is None or not _matches(tag, if_none_match):
+        return None
+    return Response(status_code=304, headers={"ETag": tag})
 
 
 def stated(if_match: str | None) -> str | None:

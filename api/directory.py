@@ -1,4 +1,4 @@
-"""The living directory: suppliers, sourcing requests and the tables that they share."""
+"""The living directory: suppliers, sourcing requests, rules and the tables that they share."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.context import Cursor, IfMatch, IfNoneMatch, Limit, Service, TheService, answer, needs
 from api.context import stated as stated_tag
 from api.problems import IssueOut, Problem, bad_values, invalid, not_found
-from api.schemas import EntryOut, Page, RequestIn, SharedIn, SupplierIn
+from api.schemas import EntryOut, Page, RequestIn, RuleIn, SharedIn, SupplierIn
 from matcher.errors import InputError
-from worker import access, directory
+from worker import access, directory, entry_check
 from worker.access import Caller
 from worker.directory import SHARED_KEY, Kind
+from worker.store.models import DirectoryEntry
 
 router = APIRouter(prefix="/v1", tags=["directory"])
 Key = Annotated[
@@ -46,11 +48,9 @@ def _put(
         if kind == "supplier" and caller.only_supplier not in (None, key):
             raise directory.NotThere
         directory.replaced(session, caller, kind, key, tag)
-        shared = directory.shared_tables(session, caller.tenant_id)
-    with _refusals(kind):
-        tables = directory.checked(kind, key, sent, shared, caller)
+        checked = entry_check.checked(session, caller, kind, key, sent)
     with here.database.write() as session, _refusals(kind):
-        put = directory.put(session, caller, kind, key, tables, is_open=is_open, if_match=tag)
+        put = directory.put(session, caller, kind, key, checked, is_open=is_open, if_match=tag)
         access.audit(session, caller, f"{kind}.put", key, version=put.entry.version)
         out, new_tag = EntryOut.of(put.entry, caller), directory.etag(put.entry)
     return answer(out, status=201 if put.created else 200, etag=new_tag)
@@ -67,11 +67,11 @@ def _refusals(kind: Kind) -> Iterator[None]:
         raise Problem(409, "no-shared-tables", str(error)) from None
     except directory.NotThere:
         raise not_found(kind) from None
-    except IntegrityError:
+    except (IntegrityError, directory.Overtaken):
         raise Problem(
             409,
             "in-flight",
-            "The same entry is being made at this moment; send this request again.",
+            "The directory is being changed at this moment; send this request again.",
             headers={"Retry-After": "1"},
         ) from None
     except directory.Changed:
@@ -222,8 +222,16 @@ def delete_request(
 def open_request(
     key: Key, here: TheService, caller: Annotated[Caller, needs("requests.write")]
 ) -> Response:
-    """Let a request take part in matching again."""
-    return _set_open(here, caller, key, True)
+    """Let a request take part in matching again, if it still holds within the shared tables."""
+    with here.database.read() as session, _refusals("request"):
+        entry = _request(session, caller, key)
+        checked = entry_check.checked(session, caller, "request", key, entry.body)
+    with here.database.write() as session, _refusals("request"):
+        entry = _request(session, caller, key)
+        directory.open_again(session, caller, entry, checked)
+        access.audit(session, caller, "request.open", key)
+        out, tag = EntryOut.of(entry, caller), directory.etag(entry)
+    return answer(out, etag=tag)
 
 
 @router.post("/requests/{key}/close", response_model=EntryOut)
@@ -231,18 +239,65 @@ def close_request(
     key: Key, here: TheService, caller: Annotated[Caller, needs("requests.write")]
 ) -> Response:
     """Keep a request, and leave it out of matching."""
-    return _set_open(here, caller, key, False)
-
-
-def _set_open(here: Service, caller: Caller, key: str, is_open: bool) -> Response:
     with here.database.write() as session:
-        entry = directory.get(session, caller, "request", key)
-        if entry is None:
-            raise not_found("request")
-        directory.set_open(entry, is_open)
-        access.audit(session, caller, "request.open" if is_open else "request.close", key)
+        entry = _request(session, caller, key)
+        directory.close(entry)
+        access.audit(session, caller, "request.close", key)
         out, tag = EntryOut.of(entry, caller), directory.etag(entry)
     return answer(out, etag=tag)
+
+
+def _request(session: Session, caller: Caller, key: str) -> DirectoryEntry:
+    entry = directory.get(session, caller, "request", key)
+    if entry is None:
+        raise not_found("request")
+    return entry
+
+
+@router.get("/rules", response_model=Page[EntryOut])
+def list_rules(
+    here: TheService,
+    caller: Annotated[Caller, needs("rules.read")],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Rules by key."""
+    return _list(here, caller, "rule", limit, cursor, if_none_match)
+
+
+@router.get("/rules/{key}", response_model=EntryOut)
+def get_rule(
+    key: Key,
+    here: TheService,
+    caller: Annotated[Caller, needs("rules.read")],
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """A rule."""
+    return _get(here, caller, "rule", key, if_none_match)
+
+
+@router.put("/rules/{key}", response_model=EntryOut, **_CREATED)  # type: ignore[arg-type]
+def put_rule(
+    key: Key,
+    body: RuleIn,
+    here: TheService,
+    caller: Annotated[Caller, needs("rules.write")],
+    if_match: IfMatch = None,
+) -> Response:
+    """Store a rule in place of the one before."""
+    return _put(here, caller, "rule", key, body, if_match)
+
+
+@router.delete("/rules/{key}", status_code=204, response_class=Response)
+def delete_rule(
+    key: Key,
+    here: TheService,
+    caller: Annotated[Caller, needs("rules.write")],
+    if_match: IfMatch = None,
+) -> Response:
+    """Delete a rule; networks made before keep it."""
+    return _delete(here, caller, "rule", key, if_match)
 
 
 @router.get("/shared", response_model=EntryOut)
@@ -262,5 +317,5 @@ def put_shared(
     caller: Annotated[Caller, needs("shared.write")],
     if_match: IfMatch = None,
 ) -> Response:
-    """Store the shared tables in place of those before."""
+    """Store the shared tables in place of those before, if all that takes part holds within."""
     return _put(here, caller, "shared", SHARED_KEY, body, if_match)

@@ -20,6 +20,7 @@ from api.problems import (
     invalid,
 )
 from matcher.errors import InputError, LimitError, MatcherError
+from worker.store.database import Busy
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,13 @@ async def of_core(_: Request, error: MatcherError) -> Response:
 
 async def of_store(_: Request, error: Exception) -> Response:
     """Handler of a store that does not answer; nothing that was accepted is lost."""
+    if isinstance(error, Busy):
+        return Problem(
+            409,
+            "in-flight",
+            "A request that touches the same things is under way; send this one again.",
+            headers={"Retry-After": "1"},
+        ).response()
     _log.error("The store does not answer: %s", str(error).splitlines()[0])
     return Problem(
         503, "store-away", "The store does not answer; ask again.", headers={"Retry-After": "5"}

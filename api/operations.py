@@ -15,8 +15,8 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/livez", response_model=Health)
-def livez() -> Health:
-    """Whether the process answers at all."""
+async def livez() -> Health:
+    """Whether the process answers at all, even with every thread waiting for the store."""
     return Health(status="alive")
 
 

@@ -8,12 +8,13 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from api.context import Service, TheService, answer, needs
+from api.context import IfNoneMatch, Service, TheService, answer, known, needs, tag_of
 from api.problems import Problem, invalid, not_found
 from api.schemas import CheckIn, ExplanationOut, FindingOut, JudgementOut, WhyRow
 from api.solves import RETRY_AFTER_S, SolveId, found_solve
@@ -31,6 +32,8 @@ from worker.jobs import ENDED
 router = APIRouter(prefix="/v1", tags=["results"])
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _TYPES = {"json": "application/json", "csv": "text/csv", "xlsx": XLSX}
+# A workbook may look otherwise in another version.
+_VERSION = version("supplier-matcher").encode()
 Format = Literal["json", "csv", "xlsx"]
 Key = Annotated[str, InPath(max_length=500, pattern=r"^[^\x00]+$")]
 
@@ -75,25 +78,28 @@ def get_result(
     here: TheService,
     caller: Annotated[Caller, needs("results.read")],
     format: Annotated[Format | None, Query(description="Before what Accept says.")] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The plan as JSON, its awards as CSV, or the report as a workbook."""
     wanted = format or _accepted(request.headers.get("Accept", "*/*"))
     network_id, document = _document(here, caller, solve_id)
-    name = f'attachment; filename="plan-{solve_id[:8]}.{wanted}"'
-    if wanted == "json":
-        return _json(document)
-    if wanted == "csv":
-        return Response(
-            _csv(document.get("awards", [])),
-            media_type="text/csv",
-            headers={"Content-Disposition": name},
-        )
-    if caller.only_supplier is not None:
+    if wanted == "xlsx" and caller.only_supplier is not None:
         raise Problem(406, "not-acceptable", "Suppliers get their awards as JSON or CSV.")
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    tag = tag_of(text, wanted.encode(), _VERSION)
+    if (unchanged := known(tag, if_none_match)) is not None:
+        return unchanged
+    headers = {"ETag": tag, "Vary": "Accept"}
+    if wanted == "json":
+        return Response(text, media_type=_TYPES[wanted], headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="plan-{solve_id[:8]}.{wanted}"'
+    if wanted == "csv":
+        awards = _csv(document.get("awards", []))
+        return Response(awards, media_type=_TYPES[wanted], headers=headers)
     with _turn():
         network = _network(here, network_id)
         content = to_xlsx(summarize(network, _plan(document)))
-    return Response(content, media_type=XLSX, headers={"Content-Disposition": name})
+    return Response(content, media_type=_TYPES[wanted], headers=headers)
 
 
 @router.get("/solves/{solve_id}/explain/demands/{key:path}", response_model=ExplanationOut)
@@ -102,9 +108,10 @@ def explain_a_demand(
     key: Key,
     here: TheService,
     caller: Annotated[Caller, needs("explain.demand")],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Who makes a demand, and why nobody else does."""
-    return answer(_explained(here, caller, solve_id, "demand", key))
+    return answer(_explained(here, caller, solve_id, "demand", key), if_none_match)
 
 
 @router.get("/solves/{solve_id}/explain/suppliers/{key:path}", response_model=ExplanationOut)
@@ -113,11 +120,12 @@ def explain_a_supplier(
     key: Key,
     here: TheService,
     caller: Annotated[Caller, needs("explain.supplier")],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What a supplier is awarded, and what it lacks for more."""
     if caller.only_supplier not in (None, key):
         raise not_found("supplier")
-    return answer(_explained(here, caller, solve_id, "supplier", key))
+    return answer(_explained(here, caller, solve_id, "supplier", key), if_none_match)
 
 
 @router.post("/check", response_model=JudgementOut)
@@ -206,11 +214,6 @@ def _without_rivals(row: WhyRow) -> WhyRow:
     return row.model_copy(
         update={"cost_difference": None, "distance": None, "unit": None, "text": text}
     )
-
-
-def _json(document: dict[str, Any]) -> Response:
-    content = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return Response(content, media_type="application/json")
 
 
 def _csv(awards: list[dict[str, Any]]) -> str:

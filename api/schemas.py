@@ -282,6 +282,12 @@ class RequestIn(In):
     is_open: bool = True
 
 
+class RuleIn(In):
+    """A rule: one row. What names it may be left out; demands are called request:demand."""
+
+    rules: Rows = Field(min_length=1, max_length=1)
+
+
 class SharedIn(In):
     """Tables that all suppliers and requests refer to."""
 

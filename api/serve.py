@@ -57,12 +57,12 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
     # A port that is taken is found out before a key is shown that nobody will see again.
     with socket.create_server((host, port), reuse_port=False):
         pass
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.store_timeout_s)
     try:
         database.migrate()
     except UNREACHABLE as error:
         where = database.url.render_as_string(hide_password=True)
-        problem = str(error.orig).splitlines()[0]
+        problem = str(getattr(error, "orig", error)).splitlines()[0]
         raise MatcherError(f"the store {where} cannot be reached: {problem}") from None
     key = first_key(database)
     if key is not None:

@@ -18,7 +18,18 @@ from sqlalchemy.exc import IntegrityError
 from starlette.concurrency import run_in_threadpool
 
 from api import intake
-from api.context import ID, Cursor, IfNoneMatch, Limit, Service, TheService, answer, needs
+from api.context import (
+    ID,
+    Cursor,
+    IfNoneMatch,
+    Limit,
+    Service,
+    TheService,
+    answer,
+    known,
+    needs,
+    tag_of,
+)
 from api.problems import IssueOut, Problem, bad_value, bad_values, issue_out, not_found
 from api.schemas import (
     EventOut,
@@ -36,6 +47,7 @@ from matcher.errors import EngineUnavailable, InputError
 from worker import access, directory, jobs, queries, scenarios, snapshots
 from worker.access import Caller
 from worker.settings import Settings
+from worker.store.database import UNREACHABLE
 from worker.store.models import NetworkSnapshot, Solve
 
 router = APIRouter(prefix="/v1/solves", tags=["solves"])
@@ -311,7 +323,10 @@ def list_incumbents(
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def get_log(
-    solve_id: SolveId, here: TheService, caller: Annotated[Caller, needs("progress.read")]
+    solve_id: SolveId,
+    here: TheService,
+    caller: Annotated[Caller, needs("progress.read")],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Everything that happened to a solve, a line each."""
     found_solve(here, caller, solve_id)
@@ -320,7 +335,9 @@ def get_log(
         f"{json.dumps({k: v for k, v in event.data.items() if v is not None}, sort_keys=True)}"
         for event in _all_events(here, solve_id)
     ]
-    return PlainTextResponse("".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    tag = tag_of(text.encode())
+    return known(tag, if_none_match) or PlainTextResponse(text, headers={"ETag": tag})
 
 
 def _all_events(here: Service, solve_id: str) -> list[Any]:
@@ -351,6 +368,7 @@ async def get_events(
     last_event_id: Annotated[
         str | None, Header(description="As 'after'; what browsers send by themselves.")
     ] = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What happened to a solve after event number ``after``.
 
@@ -369,7 +387,7 @@ async def get_events(
             raise bad_values([issue])
         after = int(last_event_id)
     if "text/event-stream" not in request.headers.get("Accept", ""):
-        return await run_in_threadpool(_listed, here, solve_id, after, solve)
+        return await run_in_threadpool(_listed, here, after, solve, if_none_match)
     if solve.state in jobs.ENDED and after >= solve.num_events:
         return Response(status_code=204)
     return StreamingResponse(
@@ -379,12 +397,12 @@ async def get_events(
     )
 
 
-def _listed(here: Service, solve_id: str, after: int, solve: Solve) -> Response:
+def _listed(here: Service, after: int, solve: Solve, if_none_match: str | None) -> Response:
     with here.database.read() as session:
-        items = [EventOut.of(row) for row in queries.events(session, solve_id, after)]
+        items = [EventOut.of(row) for row in queries.events(session, solve.id, after)]
     last = items[-1].seq if items else after
     is_complete = solve.state in jobs.ENDED and last >= solve.num_events
-    return answer(Events(items=items, is_complete=is_complete))
+    return answer(Events(items=items, is_complete=is_complete), if_none_match)
 
 
 async def _stream(here: Service, solve_id: str, after: int) -> AsyncIterator[bytes]:
@@ -396,7 +414,11 @@ async def _stream(here: Service, solve_id: str, after: int) -> AsyncIterator[byt
 
     async with here.hub.watching(solve_id):
         while not here.hub.is_closing:
-            for event in await run_in_threadpool(more):
+            try:
+                events = await run_in_threadpool(more)
+            except UNREACHABLE:
+                return  # its reader comes back with Last-Event-ID
+            for event in events:
                 after = event.seq
                 yield format_sse_event(
                     id=str(event.seq),

@@ -21,7 +21,7 @@ def main() -> None:
     """Run until a signal says to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     settings = settings_from_environment()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.store_timeout_s)
     database.migrate()
     loop = Loop(
         database,

@@ -35,6 +35,7 @@ _READ_ALL = {
     "networks.read",
     "suppliers.read",
     "requests.read",
+    "rules.read",
     "shared.read",
     "solves.read",
     "results.read",
@@ -50,6 +51,7 @@ _WRITE_ALL = {
     "networks.write",
     "suppliers.write",
     "requests.write",
+    "rules.write",
     "shared.write",
     "solves.write",
     "webhooks.write",
@@ -58,8 +60,8 @@ MAY: dict[str, frozenset[str]] = {
     "admin": frozenset({*_READ_ALL, *_WRITE_ALL, "keys"}),
     "agency": frozenset({*_READ_ALL, *_WRITE_ALL}),
     "viewer": frozenset(_READ_ALL),
-    # A lead firm has its own requests, networks and solves; profiles are between supplier and
-    # agency.
+    # A lead firm has requests, rules, networks and solves of its own; profiles are between supplier
+    # and agency.
     "lead_firm": frozenset(
         {*_READ_ALL, *_WRITE_ALL}
         - {"suppliers.read", "suppliers.write", "shared.write", "audit.read"}
@@ -148,13 +150,20 @@ def entries_of(caller: Caller) -> ColumnElement[bool]:
     if caller.role == "supplier":
         own = (DirectoryEntry.kind == "supplier") & (DirectoryEntry.key == caller.subject)
     else:
-        own = (DirectoryEntry.kind == "request") & (DirectoryEntry.lead_firm == caller.subject)
+        own = DirectoryEntry.kind.in_(("request", "rule")) & (
+            DirectoryEntry.lead_firm == caller.subject
+        )
     return mine & (shared | own)
 
 
 def _own(condition: ColumnElement[bool], caller: Caller) -> ColumnElement[bool]:
     """The condition, for a role that owns such things at all."""
     return condition if caller.role == "lead_firm" and caller.subject else false()
+
+
+def lock_tenant(session: Session, tenant_id: str) -> None:
+    """Let what looks at much of a tenant before it changes some come one after the other."""
+    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
 
 
 def create_tenant(session: Session, name: str) -> Tenant:

@@ -1,38 +1,35 @@
-"""The living directory: suppliers, sourcing requests, and the tables that both share.
+"""The living directory: suppliers, sourcing requests, rules, and the tables that all share.
 
-An entry holds rows of the network's tables. It is checked when it is put, against the shared
-tables, so that one wrong entry never blocks the matching of all. A network of the directory is
-put together from the shared tables, all suppliers and the open requests; within it the bids and
-resources of a supplier are called ``supplier:bid`` and the demands of a request
-``request:demand``, so that two entries never claim one name.
+An entry holds rows of the network's tables, which `worker.entry_check` has looked at. A network of
+the directory is put together from the shared tables, all suppliers, the open requests and the rules
+that limit something of them; within it the bids and resources of a supplier are called
+``supplier:bid`` and the demands of a request ``request:demand``, so that two entries never claim
+one name. A rule is called by its key.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from matcher.errors import InputError, Issue
-from matcher.read import read
 from worker import access
 from worker.access import Caller
 from worker.store.models import DirectoryEntry, new_id
 
-Kind = Literal["supplier", "request", "shared"]
+Kind = Literal["supplier", "request", "rule", "shared"]
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
 
 TABLES_OF: dict[Kind, tuple[str, ...]] = {
     "supplier": ("suppliers", "certificates", "resources", "bids", "usages", "tiers"),
     "request": ("demands", "requirements"),
+    "rule": ("rules",),
     "shared": (
         "network",
         "lead_firms",
@@ -54,7 +51,6 @@ _OF_SUPPLIER = {
     "usages": ("bid", "resource"),
     "tiers": ("bid",),
 }
-_PROBE = "(probe)"
 
 
 class NothingToMatch(Exception):
@@ -67,6 +63,23 @@ class NotThere(Exception):
 
 class Changed(Exception):
     """The entry is not the one that the caller read."""
+
+
+class Overtaken(Exception):
+    """What the entry was checked against has changed meanwhile; check it again."""
+
+
+Standing = tuple[int, int, float]
+"""How many entries there are, their versions summed up, and when the last one was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Tables that may be stored, as long as what they were checked against is ``standing``."""
+
+    tables: Tables
+    lead_firm: str | None
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +161,22 @@ def put(
     caller: Caller,
     kind: Kind,
     key: str,
-    tables: Tables,
+    checked: Checked,
     *,
     is_open: bool = True,
     if_match: str | None = None,
 ) -> Put:
-    """Store an entry in place of the one of that key, after `checked`; raises as `replaced`."""
+    """Store an entry in place of the one of that key; raises as `replaced`, and `Overtaken`."""
     entry = replaced(session, caller, kind, key, if_match)
+    _still(session, caller, kind, checked)
     created = entry is None
     if entry is None:
         entry = DirectoryEntry(
             id=new_id(), tenant_id=caller.tenant_id, kind=kind, key=key, version=0
         )
         session.add(entry)
-    entry.body = dict(tables)
-    entry.lead_firm = tables["demands"][0]["lead_firm"] if kind == "request" else None
+    entry.body = dict(checked.tables)
+    entry.lead_firm = checked.lead_firm
     entry.is_open = is_open
     entry.version += 1
     entry.updated_at = time.time()
@@ -170,12 +184,42 @@ def put(
     return Put(entry, created)
 
 
-def set_open(entry: DirectoryEntry, is_open: bool) -> None:
-    """Open or close a request; doing it again changes nothing."""
+def open_again(session: Session, caller: Caller, entry: DirectoryEntry, checked: Checked) -> None:
+    """Open a request; doing it again changes nothing. Raises `Overtaken`."""
+    _still(session, caller, "request", checked)
+    _set_open(entry, True)
+
+
+def close(entry: DirectoryEntry) -> None:
+    """Close a request; doing it again changes nothing."""
+    _set_open(entry, False)
+
+
+def _set_open(entry: DirectoryEntry, is_open: bool) -> None:
     if entry.is_open != is_open:
         entry.is_open = is_open
         entry.version += 1
         entry.updated_at = time.time()
+
+
+def standing(session: Session, tenant_id: str, kind: Kind) -> Standing:
+    """Of what an entry of that kind is checked against: the shared tables, or all for these."""
+    query = select(
+        func.count(),
+        func.coalesce(func.sum(DirectoryEntry.version), 0),
+        func.coalesce(func.max(DirectoryEntry.updated_at), 0.0),
+    ).where(DirectoryEntry.tenant_id == tenant_id)
+    if kind != "shared":
+        query = query.where(DirectoryEntry.kind == "shared")
+    count, versions, at = session.execute(query).one()
+    return count, int(versions), at
+
+
+def _still(session: Session, caller: Caller, kind: Kind, checked: Checked) -> None:
+    """Let changes of a tenant's directory come one after the other, none on old ground."""
+    access.lock_tenant(session, caller.tenant_id)
+    if standing(session, caller.tenant_id, kind) != checked.standing:
+        raise Overtaken
 
 
 def remove(session: Session, entry: DirectoryEntry) -> None:
@@ -201,56 +245,6 @@ def shared_for(caller: Caller, tables: Tables) -> Tables:
     return {**tables, "lead_firms": own}
 
 
-def checked(
-    kind: Kind, key: str, tables: Mapping[str, Rows], shared: Tables | None, caller: Caller
-) -> Tables:
-    """The rows of an entry with its owner filled in, if they hold within the shared tables.
-
-    Raises
-    ------
-    InputError
-        With every issue; places are JSON pointers into ``tables``.
-    NothingToMatch
-        There are no shared tables yet to check against.
-    """
-    issues = [
-        _issue(
-            "unknown_table",
-            f"/{name}",
-            None,
-            name,
-            f"is not a table of a {kind}",
-            f"give {', '.join(TABLES_OF[kind])}",
-        )
-        for name in tables
-        if name not in TABLES_OF[kind]
-    ]
-    if issues:
-        raise InputError(issues)
-    if kind != "shared" and shared is None:
-        raise NothingToMatch("The directory has no shared tables yet: PUT /v1/shared first.")
-    own: Tables = {name: [dict(row) for row in rows] for name, rows in tables.items()}
-    if kind == "supplier":
-        _owned(own, "supplier", key, ("suppliers", "certificates", "resources", "bids"))
-        if len(own.get("suppliers", [])) != 1:
-            raise InputError(
-                [
-                    _issue(
-                        "one_row",
-                        "/suppliers",
-                        None,
-                        None,
-                        f"has {len(own.get('suppliers', []))} rows",
-                        f"give one, for the supplier {key}",
-                    )
-                ]
-            )
-    elif kind == "request":
-        _owned(own, "lead_firm", _lead_firm(own, caller), ("demands", "requirements"))
-    _check_within(kind, own, shared or {})
-    return own
-
-
 def assemble(session: Session, caller: Caller) -> Tables:
     """The tables of the network of all open requests that the caller may see.
 
@@ -262,21 +256,16 @@ def assemble(session: Session, caller: Caller) -> Tables:
     shared = shared_tables(session, caller.tenant_id)
     if shared is None:
         raise NothingToMatch("The directory has no shared tables yet: PUT /v1/shared first.")
-    entries = session.scalars(
-        select(DirectoryEntry)
-        .where(
-            DirectoryEntry.tenant_id == caller.tenant_id,
-            DirectoryEntry.kind.in_(("supplier", "request")),
-            DirectoryEntry.is_open,
-        )
-        .order_by(DirectoryEntry.kind, DirectoryEntry.key)
-    ).all()
+    entries = taking_part(session, caller.tenant_id)
     suppliers = [entry for entry in entries if entry.kind == "supplier"]
-    requests = [
-        entry
-        for entry in entries
-        if entry.kind == "request" and (caller.sees_all or entry.lead_firm == caller.subject)
-    ]
+    requests, rules = (
+        [
+            entry
+            for entry in entries
+            if entry.kind == kind and (caller.sees_all or entry.lead_firm == caller.subject)
+        ]
+        for kind in ("request", "rule")
+    )
     if not requests:
         raise NothingToMatch("No sourcing request is open: PUT one to /v1/requests/{key}.")
     if not suppliers:
@@ -286,155 +275,66 @@ def assemble(session: Session, caller: Caller) -> Tables:
     tables["lead_firms"] = [
         row for row in tables["lead_firms"] if row.get("lead_firm") in lead_firms
     ]
-    for entry in requests:
-        for row in entry.body["demands"]:
-            _add(tables, "demands", {**row, "demand": f"{entry.key}:{row['demand']}"})
+    tables["demands"] = [row for entry in requests for row in demands_of(entry)]
     asked = {row["demand"] for row in tables["demands"]}
     tables["requirements"] = _distinct(
         row for entry in requests for row in entry.body.get("requirements", ())
     )
     for entry in suppliers:
-        _add_supplier(tables, entry, asked)
+        for name, rows in supplier_rows(entry, asked).items():
+            tables.setdefault(name, []).extend(rows)
+    there = {
+        "demand": asked,
+        "component": {str(row["component"]) for row in tables["demands"]},
+        "lead_firm": lead_firms,
+        "network": {""},
+    }
+    tables["rules"] = [
+        row
+        for entry in rules
+        for row in entry.body["rules"]
+        if str(row.get("of") or "") in there[row["scope"]]  # a minimum over nothing cannot be met
+    ]
     if not tables.get("bids"):
         raise NothingToMatch("No supplier of the directory bids for what is asked.")
     return tables
 
 
-def _add_supplier(tables: Tables, entry: DirectoryEntry, asked: set[str]) -> None:
+def taking_part(session: Session, tenant_id: str) -> Sequence[DirectoryEntry]:
+    """Everything that is open, without the shared tables."""
+    return session.scalars(
+        select(DirectoryEntry)
+        .where(
+            DirectoryEntry.tenant_id == tenant_id,
+            DirectoryEntry.kind != "shared",
+            DirectoryEntry.is_open,
+        )
+        .order_by(DirectoryEntry.kind, DirectoryEntry.key)
+    ).all()
+
+
+def demands_of(entry: DirectoryEntry) -> Rows:
+    """The demands of a request under their names in a network."""
+    return [{**row, "demand": f"{entry.key}:{row['demand']}"} for row in entry.body["demands"]]
+
+
+def supplier_rows(entry: DirectoryEntry, asked: set[str]) -> Tables:
     """The rows of a supplier under names of its own, without bids for demands not asked now."""
     out = {
         row["bid"]
         for row in entry.body.get("bids", ())
         if row.get("demand") not in (None, "") and row["demand"] not in asked
     }
-    for name in TABLES_OF["supplier"]:
-        for row in entry.body.get(name, ()):
-            if row.get("bid") in out:
-                continue
-            named = {column: f"{entry.key}:{row[column]}" for column in _OF_SUPPLIER.get(name, ())}
-            _add(tables, name, {**row, **named})
-
-
-def _add(tables: Tables, name: str, row: dict[str, Any]) -> None:
-    tables.setdefault(name, []).append(row)
+    return {
+        name: [
+            {**row, **{of: f"{entry.key}:{row[of]}" for of in _OF_SUPPLIER.get(name, ())}}
+            for row in entry.body.get(name, ())
+            if row.get("bid") not in out
+        ]
+        for name in TABLES_OF["supplier"]
+    }
 
 
 def _distinct(rows: Iterable[dict[str, Any]]) -> Rows:
     """Each requirement once, though several requests state it."""
     return list({json.dumps(row, sort_keys=True): row for row in rows}.values())
-
-
-def _lead_firm(tables: Tables, caller: Caller) -> str:
-    """Whose request this is: the caller's own, or the one that its first demand names."""
-    demands = tables.get("demands", [])
-    if not demands:
-        raise InputError(
-            [_issue("empty_table", "/demands", None, None, "has no row", "give one demand or more")]
-        )
-    stated = caller.subject if caller.role == "lead_firm" else demands[0].get("lead_firm")
-    if not isinstance(stated, str) or not stated:
-        raise InputError(
-            [
-                _issue(
-                    "missing_value",
-                    "/demands",
-                    2,
-                    None if stated is None else str(stated),
-                    "names no lead firm",
-                    "say whose request it is",
-                    "lead_firm",
-                )
-            ]
-        )
-    return stated
-
-
-def _owned(tables: Tables, column: str, owner: str, names: tuple[str, ...]) -> None:
-    """Fill in the owner where it is left out; another one is an issue."""
-    issues = []
-    for name in names:
-        for i, row in enumerate(tables.get(name, ())):
-            if row.get(column) in (None, ""):
-                row[column] = owner
-            elif row[column] != owner:
-                issues.append(
-                    _issue(
-                        "other_owner",
-                        f"/{name}",
-                        i + 2,
-                        str(row[column]),
-                        "belongs to another entry",
-                        f"write {owner}, or leave it out",
-                        column,
-                    )
-                )
-    if issues:
-        raise InputError(issues)
-
-
-def _check_within(kind: Kind, own: Tables, shared: Tables) -> None:
-    """Read the entry as part of the smallest network around it; keep the issues that are its own.
-
-    What a network needs beside the entry is filled in with one row each. A bid for one demand is
-    checked without it: the demand may be closed now, or somebody else's secret.
-    """
-    tables: Tables = {**shared, **own}
-    place = _first(tables, "places", "place")
-    component = _first(tables, "components", "component")
-    if kind != "request":
-        tables["demands"] = [
-            {
-                "demand": _PROBE,
-                "lead_firm": _first(tables, "lead_firms", "lead_firm"),
-                "component": component,
-                "place": place,
-                "quantity": 1,
-                "due": "2100-12-31",
-            }
-        ]
-    if kind != "supplier":
-        tables["suppliers"] = [{"supplier": _PROBE, "place": place, "size_class": "small"}]
-    if kind == "supplier" and own.get("bids"):
-        tables["bids"] = [{**row, "demand": None} for row in own["bids"]]
-    else:
-        settings = tables.get("network", [])
-        tables["bids"] = [
-            {
-                "bid": _PROBE,
-                "supplier": tables["suppliers"][0].get("supplier"),
-                "component": component,
-                "price": 1,
-                "currency": settings[0].get("currency") if settings else None,
-                "incoterm": "FOB",
-                "lead_time_days": 1,
-            }
-        ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "entry.json"
-        path.write_text(json.dumps(tables), encoding="utf-8")
-        try:
-            read(path)
-        except InputError as error:
-            places = {*own, *(f"/{name}" for name in own)}
-            if kind == "shared":  # a required table that is missing altogether
-                places |= {"network", "lead_firms", "places", "components"}
-            issues = [issue for issue in error.issues if issue.table in places]
-            if any(issue.severity == "error" for issue in issues):
-                raise InputError(issues) from None
-
-
-def _first(tables: Tables, name: str, column: str) -> Any:
-    rows = tables.get(name, [])
-    return rows[0].get(column) if rows else None
-
-
-def _issue(
-    code: str,
-    table: str,
-    row: int | None,
-    value: str | None,
-    problem: str,
-    fix: str,
-    column: str | None = None,
-) -> Issue:
-    return Issue(code, table, row, column, value, problem, fix)

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from worker import snapshots
+from worker import access, snapshots
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.models import (
@@ -36,7 +36,6 @@ from worker.store.models import (
     OutboxMessage,
     Solve,
     StoredPlan,
-    Tenant,
     Webhook,
 )
 
@@ -116,7 +115,7 @@ def submit(
     QueueFull
         ``settings.max_queued`` solves of the tenant are waiting.
     """
-    _lock_tenant(session, tenant_id)
+    access.lock_tenant(session, tenant_id)
     if idempotency_key is not None:
         known = session.scalars(
             select(Solve).where(
@@ -196,7 +195,7 @@ def claim(
         if solve is None:
             return None
         # Two claims may both have seen the last free place; only one gets the lock first.
-        _lock_tenant(session, solve.tenant_id)
+        access.lock_tenant(session, solve.tenant_id)
         if _num_running(session, solve.tenant_id) >= settings.max_running:
             return None
         solve.state = "running" if solve.cancel_requested_at is None else "cancelling"
@@ -460,11 +459,6 @@ def _lock(session: Session, solve_id: str | None) -> None:
     """Lock a row until the transaction ends."""
     if solve_id is not None:
         session.execute(select(Solve.id).where(Solve.id == solve_id).with_for_update())
-
-
-def _lock_tenant(session: Session, tenant_id: str) -> None:
-    """Let what counts a tenant's solves before it adds one come one after the other."""
-    session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
 
 
 def _num_running(session: Session, tenant_id: str) -> int:

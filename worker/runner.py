@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from sqlalchemy.orm import Session
 
 from matcher.engines.base import Progress
 from matcher.errors import EngineCrashed, MatcherError
@@ -23,15 +26,17 @@ from worker import jobs, plans, scenarios, shards, snapshots
 from worker.jobs import Claim, End, Order
 from worker.options import limited
 from worker.settings import Settings
-from worker.store.database import AWAY, Database
+from worker.store.database import AWAY, UNREACHABLE, Database
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # How often a worker asks whether it is to stop: with the solver's grace of 3 s, a cancelled solve
 # ends within 5 s.
 ASK_EVERY_S = 0.5
 PROGRESS_EVERY_S = 1.0
-# For how long a result is offered to a store that does not answer.
+# For how long a job is kept, and its result offered, while the store does not answer.
 OFFER_S = 120.0
 
 
@@ -60,11 +65,9 @@ def _work(database: Database, claimed: Claim, settings: Settings, lease: Lease) 
     """Do what the solve's phase asks for; gives the write that ends it."""
     if claimed.phase == "merge":
         end_of = scenarios.merged if "scenarios" in claimed.options else shards.merged
-        with database.read() as session:
-            return end_of(database, session, claimed)
+        return _patiently(claimed, lambda: _merged(database, claimed, end_of))
     options = limited(claimed.options, settings)
-    with database.read() as session:
-        network = snapshots.load(session, claimed.network_id)
+    network = _patiently(claimed, lambda: _network(database, claimed))
     parts: tuple[jobs.Part, ...] = ()
     if claimed.parent_id is None:
         asked = claimed.options.get("scenarios")
@@ -83,6 +86,18 @@ def _work(database: Database, claimed: Claim, settings: Settings, lease: Lease) 
     return partial(jobs.finish, database, claimed, plans.finished(plan))
 
 
+def _network(database: Database, claimed: Claim) -> Network:
+    with database.read() as session:
+        return snapshots.load(session, claimed.network_id)
+
+
+def _merged(
+    database: Database, claimed: Claim, end_of: Callable[[Database, Session, Claim], End]
+) -> End:
+    with database.read() as session:
+        return end_of(database, session, claimed)
+
+
 def _solve(
     network: Network, options: dict[str, Any], database: Database, claimed: Claim, lease: Lease
 ) -> Plan:
@@ -92,7 +107,7 @@ def _solve(
     def on_progress(objective: str, progress: Progress) -> None:
         nonlocal told, told_at
         now, state = time.monotonic(), (objective, progress.best, progress.bound)
-        if state == told or now - told_at < PROGRESS_EVERY_S:
+        if state == told or now - told_at < PROGRESS_EVERY_S or lease.is_away:
             return
         told, told_at = state, now
         try:
@@ -104,17 +119,23 @@ def _solve(
 
 
 def _offer(end: End, claimed: Claim) -> None:
-    """Write the end of a job, again and again if the store is away for a while."""
+    """Write the end of a job."""
+    try:
+        if not _patiently(claimed, end):
+            log.warning("solve %s is another worker's now: result dropped", claimed.solve_id)
+    except UNREACHABLE as error:
+        log.error("solve %s: result not stored: %s", claimed.solve_id, error)
+
+
+def _patiently(claimed: Claim, ask: Callable[[], T]) -> T:
+    """Ask the store again and again if it is away for a while: that is no fault of the job's."""
     until, wait_s = time.monotonic() + OFFER_S, 0.2
     while True:
         try:
-            if not end():
-                log.warning("solve %s is another worker's now: result dropped", claimed.solve_id)
-            return
-        except AWAY as error:
+            return ask()
+        except UNREACHABLE as error:
             if time.monotonic() > until:
-                log.error("solve %s: result not stored: %s", claimed.solve_id, error)
-                return
+                raise
             log.warning("solve %s: store does not answer: %s", claimed.solve_id, error)
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, 5.0)
@@ -122,12 +143,16 @@ def _offer(end: End, claimed: Claim) -> None:
 
 @dataclass(slots=True)
 class Lease:
-    """A thread that renews the lease of a claim and learns what is asked of its holder."""
+    """A thread that renews the lease of a claim and learns what is asked of its holder.
+
+    ``is_away`` says whether the store did not answer when it was last asked.
+    """
 
     database: Database
     claimed: Claim
     settings: Settings
     order: Order = "go"
+    is_away: bool = False
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -156,6 +181,8 @@ class Lease:
                     renewed = time.monotonic()
                 else:
                     self.order = jobs.order(self.database, self.claimed)
+                self.is_away = False
             except AWAY as error:
+                self.is_away = True
                 # A store that is away gives the job to nobody else; the fence guards the rest.
                 log.warning("solve %s: no heartbeat: %s", self.claimed.solve_id, error)

@@ -29,6 +29,8 @@ class Settings:
         Most that one solve may ask for; memory is also the default.
     max_queued, max_running
         Solves of one tenant that may wait and run at once.
+    requests_per_minute
+        Requests that one key may make, to all API processes with the same Redis together.
     max_pairs
         Demand–bid pairs above which a network is refused before anything is built.
     split_above_pairs
@@ -40,6 +42,9 @@ class Settings:
     stop_grace_s
         Seconds that running jobs have to finish when their worker is being stopped; what is left
         is given back.
+    store_timeout_s
+        Seconds after which a store that does not answer counts as away, and a lock as not to be
+        had.
     webhook_private_addresses
         Whether webhooks may go to addresses that are not public, and without TLS.
     """
@@ -55,10 +60,12 @@ class Settings:
     max_threads: int = 2
     max_queued: int = 100
     max_running: int = 2
+    requests_per_minute: int = 30_000
     max_pairs: int = 5_000_000
     split_above_pairs: int = 2_000
     sweep_s: float = 2.0
     stop_grace_s: float = 10.0
+    store_timeout_s: float = 30.0
     webhook_private_addresses: bool = False
 
 
@@ -75,11 +82,13 @@ def settings_from_environment() -> Settings:
         ("max_threads", int),
         ("max_queued", int),
         ("max_running", int),
+        ("requests_per_minute", int),
         ("max_pairs", int),
         ("max_attempts", int),
         ("split_above_pairs", int),
         ("sweep_s", float),
         ("stop_grace_s", float),
+        ("store_timeout_s", float),
     ):
         text = os.environ.get(f"MATCHER_{name.upper()}")
         if text:

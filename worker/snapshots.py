@@ -8,6 +8,7 @@ import zipfile
 
 import polars as pl
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, undefer
 
 from matcher.network import Network
@@ -73,20 +74,30 @@ def prepare(
 
 def keep(session: Session, snapshot: NetworkSnapshot) -> NetworkSnapshot:
     """Store a prepared snapshot, or find the equal one that is there already."""
-    known = session.scalars(
+    known = _equal(session, snapshot)
+    if known is None:
+        try:
+            with session.begin_nested():
+                session.add(snapshot)
+                session.flush()
+            return snapshot
+        except IntegrityError:  # somebody else has stored it at this very moment
+            known = _equal(session, snapshot)
+            if known is None:
+                raise
+    if snapshot.derived_from is None:
+        known.derived_from = None  # what was a part of another is now sent in for itself
+    return known
+
+
+def _equal(session: Session, snapshot: NetworkSnapshot) -> NetworkSnapshot | None:
+    return session.scalars(
         select(NetworkSnapshot).where(
             NetworkSnapshot.tenant_id == snapshot.tenant_id,
             NetworkSnapshot.owner == snapshot.owner,
             NetworkSnapshot.content_hash == snapshot.content_hash,
         )
     ).first()
-    if known is not None:
-        if snapshot.derived_from is None:
-            known.derived_from = None  # what was a part of another is now sent in for itself
-        return known
-    session.add(snapshot)
-    session.flush()
-    return snapshot
 
 
 def load(session: Session, network_id: str) -> Network:

@@ -24,7 +24,7 @@ def _settings() -> Settings:
 
 @cache
 def _database() -> Database:
-    return Database(_settings().database_url)
+    return Database(_settings().database_url, _settings().store_timeout_s)
 
 
 @app.task(name=wakeup.TASK, bind=True)  # type: ignore[untyped-decorator]

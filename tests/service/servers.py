@@ -15,12 +15,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pg8000.dbapi
+import psutil
 import redis
 from sqlalchemy import make_url
 
@@ -115,6 +117,85 @@ def unprivileged() -> str | None:
     return "postgres" if "postgres" in users else "nobody"
 
 
+@dataclass
+class PostgresServer:
+    """A PostgreSQL which tests may kill and start again on the same port, with its data."""
+
+    programs: Path
+    folder: Path
+    port: int
+    user: str | None
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of its maintenance database."""
+        return f"postgresql://matcher@127.0.0.1:{self.port}/postgres"
+
+    def make(self) -> None:
+        """Make the folder with its data."""
+        if self.user is not None:
+            shutil.chown(self.folder, self.user)
+        subprocess.run(
+            [
+                *(self.programs / "initdb", "-D", self.folder / "data"),
+                *("-U", "matcher", "-A", "trust", "-N"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=self.user,
+            cwd=self.folder,
+        )
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                *(self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port)),
+                *("-c", "listen_addresses=127.0.0.1"),
+                *("-c", f"unix_socket_directories={self.folder}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=self.user,
+            cwd=self.folder,
+        )
+        until(lambda: _answers(self.url), 30, "PostgreSQL answers")
+
+    def kill(self) -> None:
+        """Kill -9 all its processes, as a power cut would."""
+        if self.process is not None:
+            tree = psutil.Process(self.process.pid).children(recursive=True)
+            for each in (self.process, *tree):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.kill()
+            self.process.wait()
+            psutil.wait_procs(tree)
+            self.process = None
+
+    def stop(self) -> None:
+        """Stop it at once, and remove its data."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+            self.process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL that nobody else uses."""
+    programs = postgres_programs()
+    assert programs is not None
+    folder = Path(tempfile.mkdtemp(prefix="matcher-postgres-"))
+    server = PostgresServer(programs, folder, free_port(), unprivileged())
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
     """A running PostgreSQL; gives the address of its maintenance database."""
@@ -122,37 +203,45 @@ def postgres() -> Iterator[str]:
     if given.startswith("postgres"):
         yield given
         return
-    programs, user = postgres_programs(), unprivileged()
-    assert programs is not None
-    folder = Path(tempfile.mkdtemp(prefix="matcher-postgres-"))
-    if user is not None:
-        shutil.chown(folder, user)
-    port = free_port()
-    subprocess.run(
-        [programs / "initdb", "-D", folder / "data", "-U", "matcher", "-A", "trust", "-N"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        user=user,
-        cwd=folder,
-    )
-    process = subprocess.Popen(
-        [
-            *(programs / "postgres", "-D", folder / "data", "-p", str(port)),
-            *("-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=user,
-        cwd=folder,
-    )
-    url = f"postgresql://matcher@127.0.0.1:{port}/postgres"
-    try:
-        until(lambda: _answers(url), 30, "PostgreSQL answers")
-        yield url
-    finally:
-        process.send_signal(signal.SIGQUIT)  # stop at once
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_postgres() as server:
+        yield server.url
+
+
+class Proxy:
+    """Passes connections on to a port of this machine, until it is told to swallow all."""
+
+    def __init__(self, port: int) -> None:
+        self.to = port
+        self.flows = threading.Event()
+        self.flows.set()
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Close everything."""
+        self.flows.set()
+        for each in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.to))
+                self._open += [near, far]
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while body := source.recv(2**16):
+                self.flows.wait()
+                target.sendall(body)
+            target.shutdown(socket.SHUT_WR)
 
 
 def _answers(url: str) -> bool:

@@ -37,6 +37,7 @@ def case(module_store_url: str) -> Iterator[Case]:
         network = world.upload(small)
         solve = world.solved(network)
         put_directory(world, small)
+        put_rule(world, "R1")
         webhook = admin.post("/v1/webhooks", json={"url": "https://127.0.0.1/hook"})
         key = admin.post("/v1/keys", json={"name": "spare", "role": "viewer"})
         yield Case(
@@ -71,6 +72,13 @@ def put_directory(world: World, small: Network) -> None:
         assert answer.status_code == 201, answer.text
     demands = rows(small, "demands")
     answer = agency.put("/v1/requests/R1", json={"demands": demands})
+    assert answer.status_code == 201, answer.text
+
+
+def put_rule(world: World, key: str) -> None:
+    """A rule of the agency that limits nothing in first steps."""
+    row = {"kind": "supplier_count", "scope": "network", "max": 9}
+    answer = world.client().put(f"/v1/rules/{key}", json={"rules": [row]})
     assert answer.status_code == 201, answer.text
 
 
@@ -126,6 +134,7 @@ OPERATIONS = {
     ("POST", "/v1/networks"): "admin agency lead_firm",
     ("GET", "/v1/suppliers"): "admin agency viewer supplier",
     ("GET", "/v1/requests"): "admin agency viewer lead_firm",
+    ("GET", "/v1/rules"): "admin agency viewer lead_firm",
     ("GET", "/v1/shared"): "admin agency viewer lead_firm supplier",
     ("PUT", "/v1/shared"): "admin agency",
     ("GET", "/v1/solves"): "admin agency viewer lead_firm supplier",
@@ -168,6 +177,7 @@ def test_a_lead_firm_sees_its_own_only(case: Case) -> None:
     assert other.get("/v1/solves").json()["items"] == []
     assert other.get("/v1/networks").json()["items"] == []
     assert other.get("/v1/requests").json()["items"] == []
+    assert other.get("/v1/rules").json()["items"] == []
     for url in (
         f"/v1/solves/{case.solve}",
         f"/v1/solves/{case.lead_solve}",
@@ -175,6 +185,7 @@ def test_a_lead_firm_sees_its_own_only(case: Case) -> None:
         f"/v1/solves/{case.lead_solve}/events",
         f"/v1/networks/{case.network}",
         "/v1/requests/R1",
+        "/v1/rules/R1",
     ):
         assert other.get(url).status_code == 404, url
     assert other.get("/v1/shared").json()["tables"]["lead_firms"] == []
@@ -239,8 +250,34 @@ def body_of(path: str, case: Case) -> dict[str, object] | None:
             "suppliers": [{"supplier": "S1", "place": "P", "size_class": "small"}]
         },
         "/v1/requests/{key}": {"demands": [{"demand": "D1"}]},
+        "/v1/rules/{key}": {"rules": [{"scope": "network"}]},
         "/v1/webhooks/{webhook_id}": {"url": "https://127.0.0.1/other"},
     }.get(path)
+
+
+def test_every_read_has_an_etag_and_is_a_304_to_whom_has_it(case: Case) -> None:
+    admin = case.world.client("admin")
+    tried = 0
+    for path, methods in admin.get("/openapi.json").json()["paths"].items():
+        if "get" not in methods or not path.startswith("/v1/"):
+            continue
+        url = filled(path, case)
+        read = admin.get(url)
+        assert read.status_code == 200, (path, read.text)
+        again = admin.get(url, headers={"If-None-Match": read.headers["ETag"]})
+        assert (again.status_code, again.content) == (304, b""), path
+        assert again.headers["ETag"] == read.headers["ETag"]
+        other = admin.get(url, headers={"If-None-Match": '"other"'})
+        assert other.status_code == 200
+        assert "304" in methods["get"]["responses"]
+        tried += 1
+    assert tried >= 20
+    url = f"/v1/solves/{case.solve}/result"
+    formats = [admin.get(url, params={"format": of}) for of in ("json", "csv", "xlsx")]
+    assert len({read.headers["ETag"] for read in formats}) == 3
+    for read in formats:
+        same = {"If-None-Match": read.headers["ETag"]}
+        assert admin.get(read.url, headers=same).status_code == 304
 
 
 def test_every_operation_with_anothers_ids_is_a_404(case: Case) -> None:
@@ -263,10 +300,11 @@ def test_every_operation_with_anothers_ids_is_a_404(case: Case) -> None:
             assert answer.status_code == 404, (method, path, answer.text)
             assert answer.headers["Content-Type"] == "application/problem+json"
             tried += 1
-    assert tried >= 25
-    for path in ("networks", "solves", "suppliers", "requests", "webhooks"):
+    assert tried >= 28
+    for path in ("networks", "solves", "suppliers", "requests", "rules", "webhooks"):
         assert stranger.get(f"/v1/{path}").json()["items"] == []
     assert stranger.get("/v1/shared").status_code == 404
     agency = case.world.client()
     assert agency.get(f"/v1/networks/{case.network}").status_code == 200
     assert agency.get("/v1/suppliers/S1").json()["version"] == 1
+    assert agency.get("/v1/rules/R1").json()["version"] == 1

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from api.ratelimit import RateLimiter
 from matcher.network import Network
+from tests.service import servers
 from tests.service.api_world import World, new_store, world_on
 
 JSON = {"Content-Type": "application/json"}
@@ -111,6 +113,37 @@ def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 30.0  # two a minute: one in 30 s
     assert [limiter.take("a").is_over for _ in range(2)] == [False, True]
     assert limiter.take("a").wait_s == 30
+
+
+def test_api_processes_count_requests_together(
+    tmp_path: Path, redis_server: servers.RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.ratelimit._AWAY_S", 0.2)
+    database, settings = new_store(tmp_path, redis_url=redis_server.url)
+    with (
+        world_on(database, settings, per_minute=4) as one,
+        world_on(database, settings, per_minute=4) as two,
+    ):
+        key = one.key("viewer")
+        here, there = one.with_key(key), two.with_key(key)
+        turns = [(here if i % 2 else there).get("/v1/limits") for i in range(6)]
+        assert [answer.status_code for answer in turns] == [200] * 4 + [429] * 2
+        left = [answer.headers["RateLimit"].split(";")[1] for answer in turns]
+        assert left == ["r=3", "r=2", "r=1", "r=0", "r=0", "r=0"]
+        assert 0 < int(turns[5].headers["Retry-After"]) <= 15  # four a minute: one in 15 s
+
+        # Without Redis each process counts for itself, and nobody notices but by the count.
+        redis_server.kill()
+        alone = [here.get("/v1/limits") for _ in range(5)]
+        assert [answer.status_code for answer in alone] == [200] * 4 + [429]
+        assert there.get("/v1/limits").status_code == 200
+        assert alone[0].elapsed.total_seconds() < 2.0
+
+        redis_server.start()
+        time.sleep(0.3)
+        again = [(here if i % 2 else there).get("/v1/limits") for i in range(5)]
+        assert [answer.status_code for answer in again] == [200] * 4 + [429]
+    database.close()
 
 
 def test_webhooks_go_to_public_https_addresses_only(world: World) -> None:

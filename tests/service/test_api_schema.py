@@ -10,7 +10,7 @@ import pytest
 
 import matcher
 from tests.service.api_world import World, new_store, rows, world_on
-from tests.service.test_api_access import put_directory
+from tests.service.test_api_access import put_directory, put_rule
 
 EXAMPLES = os.environ.get("MATCHER_SCHEMA_EXAMPLES", "3")
 # A body may have the right shape and name what is not there, or state a date that is none: 422,
@@ -51,6 +51,7 @@ def test_every_operation_keeps_the_document(world: World, tmp_path: Path) -> Non
     put_directory(world, small)
     request = {"demands": rows(small, "demands")}
     assert world.client().put("/v1/requests/D1", json=request).status_code == 201
+    put_rule(world, "D1")
     document = world.client().get("/openapi.json").json()
     network = world.upload(small)
     solve, other = world.solved(network), world.solved(network)

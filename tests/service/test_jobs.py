@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 
+from matcher.errors import MatcherError
 from matcher.network import Network
 from tests.service.conftest import Desk
 from worker import jobs, snapshots
@@ -384,3 +385,8 @@ def test_a_webhook_message_is_written_with_the_end_and_for_whole_solves_only(
 def test_settings_default_to_a_lease_of_several_heartbeats() -> None:
     settings = Settings(database_url="sqlite://")
     assert settings.lease_s >= 5 * settings.heartbeat_s
+
+
+def test_a_store_of_another_kind_is_refused_by_name() -> None:
+    with pytest.raises(MatcherError, match=r"'mysql' is no store of the service"):
+        Database("mysql://localhost/matcher")

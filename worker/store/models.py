@@ -52,10 +52,11 @@ class ApiKey(Base):
 
 
 class DirectoryEntry(Base):
-    """An entry of the living directory: a supplier, a sourcing request, or the shared tables.
+    """An entry of the living directory: a supplier, a request, a rule, or the shared tables.
 
-    ``kind`` is supplier, request or shared; ``body`` holds rows of the network's tables by table
-    name. ``lead_firm`` is whose a request is; ``is_open`` whether it still asks.
+    ``kind`` is supplier, request, rule or shared; ``body`` holds rows of the network's tables by
+    table name. ``lead_firm`` is whose a request or rule is, none for a rule of the agency;
+    ``is_open`` whether a request still asks.
     """
 
     __tablename__ = "directory"

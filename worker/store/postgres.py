@@ -1,0 +1,89 @@
+"""PostgreSQL without endless waits: every answer, lock and silent partner has its time.
+
+The driver, pg8000, has one time-out, that of its socket, and none by default: behind a network that
+swallows packets, or a server that has stopped, a thread would wait for ever. Here a connection
+gets a time for each answer, and shorter ones for being made and for the look whether it is still
+alive that comes before every use. The server is told to end a wait for a lock before that, and
+to end a transaction whose client has gone silent, since its locks stop everybody else.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pg8000.legacy
+from pg8000.exceptions import InterfaceError
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+# A server that is well answers a connection, or SELECT 1, in milliseconds.
+LOOK_S = 5.0
+
+
+class _Connection(pg8000.legacy.Connection):  # type: ignore[misc]
+    """A connection all of whose network faults are errors of the driver.
+
+    The driver lets some through as they are, time-outs among them, and SQLAlchemy would keep the
+    connection. Its words for a broken one are "network error".
+    """
+
+    is_new = True
+
+    def handle_messages(self, context: Any) -> None:
+        try:
+            super().handle_messages(context)
+        except OSError as error:
+            raise InterfaceError(f"network error: {error}") from error
+
+    def close(self) -> None:
+        with suppress(InterfaceError):  # it was broken already
+            super().close()
+
+
+def postgres_engine(url: URL, timeout_s: float | None) -> Engine:
+    """An engine for PostgreSQL.
+
+    Parameters
+    ----------
+    timeout_s
+        Seconds for each answer of the server; half as many for each lock. ``None`` waits for ever,
+        which is right for changes of tables only.
+    """
+    url = url.set(drivername="postgresql+pg8000")
+    engine = create_engine(url, pool_size=10, max_overflow=20, pool_timeout=timeout_s or 30.0)
+    look_s = LOOK_S if timeout_s is None else min(LOOK_S, timeout_s)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_: Any, __: Any, positional: Any, named: dict[str, Any]) -> Any:
+        try:
+            connection = _Connection(*positional, **named, timeout=look_s)
+        except OSError as error:
+            raise InterfaceError(f"network error: {error}") from error
+        except pg8000.legacy.ProgrammingError as error:
+            # The server refuses: it is starting or ending, is full, or knows no such user.
+            raise pg8000.legacy.OperationalError(*error.args) from error
+        connection._usock.settimeout(timeout_s)
+        if timeout_s is not None:
+            connection.cursor().execute(
+                f"SET lock_timeout = {round(500 * timeout_s)};"
+                f"SET idle_in_transaction_session_timeout = {round(2000 * timeout_s)}"
+            )
+            connection.commit()
+        return connection
+
+    @event.listens_for(engine, "checkout")
+    def _look(connection: Any, _: Any, __: Any) -> None:
+        if connection.is_new:
+            connection.is_new = False
+            return
+        connection._usock.settimeout(look_s)
+        connection.autocommit = True
+        try:
+            connection.cursor().execute("SELECT 1")
+        except pg8000.legacy.Error as error:
+            raise InvalidatePoolError(str(error)) from error
+        connection.autocommit = False
+        connection._usock.settimeout(timeout_s)
+
+    return engine
