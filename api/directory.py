@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from api.context import Cursor, IfMatch, IfNoneMatch, Limit, Service, TheService, answer, needs
 from api.context import stated as stated_tag
-from api.problems import IssueOut, Problem, bad_values, invalid, not_found
+from api.problems import Problem, in_flight, invalid, not_found
 from api.schemas import EntryOut, Page, RequestIn, RuleIn, SharedIn, SupplierIn
 from matcher.errors import InputError
 from worker import access, directory, entry_check
 from worker.access import Caller
 from worker.directory import SHARED_KEY, Kind
+from worker.queries import BadCursor
 from worker.store.models import DirectoryEntry
 
 router = APIRouter(prefix="/v1", tags=["directory"])
@@ -68,12 +69,7 @@ def _refusals(kind: Kind) -> Iterator[None]:
     except directory.NotThere:
         raise not_found(kind) from None
     except (IntegrityError, directory.Overtaken):
-        raise Problem(
-            409,
-            "in-flight",
-            "The directory is being changed at this moment; send this request again.",
-            headers={"Retry-After": "1"},
-        ) from None
+        raise in_flight() from None
     except directory.Changed:
         raise Problem(
             412, "changed", "The entry has changed since it was read; read it again."
@@ -100,13 +96,7 @@ def _list(
     is_open: bool | None = None,
 ) -> Response:
     if cursor is not None and "\x00" in cursor:
-        issue = IssueOut(
-            code="bad_cursor",
-            column="query cursor",
-            problem="is no cursor of this list",
-            fix="give 'next' of the page before, or leave it out",
-        )
-        raise bad_values([issue])
+        raise BadCursor
     with here.database.read() as session:
         rows, following = directory.listed(session, caller, kind, limit, cursor, is_open)
     items = [EntryOut.of(row, caller) for row in rows]
@@ -115,7 +105,7 @@ def _list(
 
 def _delete(here: Service, caller: Caller, kind: Kind, key: str, if_match: str | None) -> Response:
     with here.database.write() as session:
-        entry = directory.get(session, caller, kind, key)
+        entry = directory.get(session, caller, kind, key, lock=True)
         if entry is None:
             raise not_found(kind)
         if stated_tag(if_match) not in (None, "*", directory.etag(entry)):
@@ -227,7 +217,7 @@ def open_request(
         entry = _request(session, caller, key)
         checked = entry_check.checked(session, caller, "request", key, entry.body)
     with here.database.write() as session, _refusals("request"):
-        entry = _request(session, caller, key)
+        entry = _request(session, caller, key, lock=True)
         directory.open_again(session, caller, entry, checked)
         access.audit(session, caller, "request.open", key)
         out, tag = EntryOut.of(entry, caller), directory.etag(entry)
@@ -240,15 +230,15 @@ def close_request(
 ) -> Response:
     """Keep a request, and leave it out of matching."""
     with here.database.write() as session:
-        entry = _request(session, caller, key)
+        entry = _request(session, caller, key, lock=True)
         directory.close(entry)
         access.audit(session, caller, "request.close", key)
         out, tag = EntryOut.of(entry, caller), directory.etag(entry)
     return answer(out, etag=tag)
 
 
-def _request(session: Session, caller: Caller, key: str) -> DirectoryEntry:
-    entry = directory.get(session, caller, "request", key)
+def _request(session: Session, caller: Caller, key: str, *, lock: bool = False) -> DirectoryEntry:
+    entry = directory.get(session, caller, "request", key, lock=lock)
     if entry is None:
         raise not_found("request")
     return entry

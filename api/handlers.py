@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +16,12 @@ from api.problems import (
     counted,
     encodable,
     escaped,
+    in_flight,
     invalid,
+    phrase,
 )
 from matcher.errors import InputError, LimitError, MatcherError
-from worker.store.database import Busy
+from worker.store.database import Busy, reason
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +42,8 @@ async def of_core(_: Request, error: MatcherError) -> Response:
 async def of_store(_: Request, error: Exception) -> Response:
     """Handler of a store that does not answer; nothing that was accepted is lost."""
     if isinstance(error, Busy):
-        return Problem(
-            409,
-            "in-flight",
-            "A request that touches the same things is under way; send this one again.",
-            headers={"Retry-After": "1"},
-        ).response()
-    _log.error("The store does not answer: %s", str(error).splitlines()[0])
+        return in_flight().response()
+    _log.error("The store does not answer: %s", reason(error))
     return Problem(
         503, "store-away", "The store does not answer; ask again.", headers={"Retry-After": "5"}
     ).response()
@@ -55,11 +51,10 @@ async def of_store(_: Request, error: Exception) -> Response:
 
 async def of_http(request: Request, error: HTTPException) -> Response:
     """Handler of what the framework itself refuses."""
-    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    kind = phrase(error.status_code).lower().replace(" ", "-")
     detail = {
         404: "There is nothing at this address; /openapi.json lists what there is.",
         405: "This address does not take that method; the header Allow lists those it takes.",
-        413: "The body is larger than this address takes; /v1/limits states the limits.",
     }.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
     if error.status_code == 405:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from worker import queries
 from worker.jobs import ENDED
-from worker.store.database import Database
+from worker.store.database import Database, reason
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Hub:
             try:
                 stands = await run_in_threadpool(self._read, ids)
             except SQLAlchemyError as error:
-                log.warning("the store does not answer: %s", error)
+                log.warning("the store does not answer: %s", reason(error))
                 stands = {}
             async with self._changed:
                 if any(self._stands.get(name) != stand for name, stand in stands.items()):

@@ -92,7 +92,8 @@ def _counting(receive: Receive, most: int) -> Receive:
         if message["type"] == "http.request":
             count += len(message.get("body", b""))
             if count > most:
-                raise HTTPException(413)
+                # The framework lets no other exception through while it reads a body.
+                raise HTTPException(413, _too_large(most).detail)
         return message
 
     return counted

@@ -13,6 +13,8 @@ from matcher.errors import Issue
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 200
+# As RFC 9110 has them; Python did not before 3.13.
+_PHRASES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class IssueOut(BaseModel):
@@ -66,7 +68,7 @@ class Problem(Exception):
         """The answer itself."""
         document = ProblemOut(
             type=f"urn:supplier-matcher:problem:{self.kind}",
-            title=HTTPStatus(self.status).phrase,
+            title=phrase(self.status),
             status=self.status,
             detail=encodable(self.detail),
             issues=self.issues,
@@ -79,9 +81,24 @@ class Problem(Exception):
         )
 
 
+def phrase(status: int) -> str:
+    """What a status is called."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
 def not_found(what: str) -> Problem:
     """There is no such thing, or the caller must not know of it."""
     return Problem(404, "not-found", f"There is no such {what}; check the id and the key used.")
+
+
+def in_flight() -> Problem:
+    """Somebody else holds, or has just changed, what the request needs; nothing was written."""
+    return Problem(
+        409,
+        "in-flight",
+        "A request that touches the same things is under way; send this one again.",
+        headers={"Retry-After": "1"},
+    )
 
 
 def issue_out(issue: Issue, base: str = "") -> IssueOut:
@@ -89,10 +106,9 @@ def issue_out(issue: Issue, base: str = "") -> IssueOut:
     pointer = table = None
     if issue.table.startswith("/"):
         pointer = base + issue.table
-        if issue.row is not None:
-            pointer += f"/{issue.row - 2}"
-        if issue.column is not None:
-            pointer += f"/{escaped(issue.column)}"
+        if issue.row != 1:  # what is wrong with all rows alike has no place in one
+            pointer += "" if issue.row is None else f"/{issue.row - 2}"
+            pointer += "" if issue.column is None else f"/{escaped(issue.column)}"
     elif issue.column is not None and issue.column.startswith("/"):
         pointer = base + issue.column
     else:

@@ -11,6 +11,7 @@ import resource
 import sys
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from worker import snapshots
 MAX_FILES = 100
 MAX_UNPACKED_BYTES = 2**30
 MAX_RATIO = 200
+_ZIP = "send a zip of one .csv or .parquet file a table"
 
 
 def read_upload(path: Path, max_pairs: int) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def read_upload(path: Path, max_pairs: int) -> dict[str, Any]:
     try:
         network = read(_unpacked(path) if path.suffix == ".zip" else path)
     except InputError as error:
-        return {"issues": [issue.to_dict() for issue in error.issues]}
+        return {"issues": [_of_upload(issue, path).to_dict() for issue in error.issues]}
     pairs = snapshots.count_pairs(network)
     content = b"" if pairs > max_pairs else snapshots.pack(network)
     path.with_name("content").write_bytes(content)
@@ -44,6 +46,13 @@ def read_upload(path: Path, max_pairs: int) -> dict[str, Any]:
         "pairs": pairs,
         "warnings": {"issues": [issue.to_dict() for issue in network.warnings]},
     }
+
+
+def _of_upload(issue: Issue, path: Path) -> Issue:
+    """The issue; one with the folder that a zip was unpacked into, as one with the zip."""
+    if path.suffix == ".zip" and issue.code == "no_tables":
+        return replace(issue, table=path.name, fix=_ZIP)
+    return issue
 
 
 def _unpacked(path: Path) -> Path:
@@ -85,8 +94,7 @@ def _is_table(info: zipfile.ZipInfo) -> bool:
 
 
 def _bad_zip(problem: str) -> InputError:
-    fix = "send a zip of one .csv or .parquet file a table"
-    return InputError([Issue("bad_zip", "network.zip", None, None, None, problem, fix)])
+    return InputError([Issue("bad_zip", "network.zip", None, None, None, problem, _ZIP)])
 
 
 def main(path: Path, memory_bytes: int, cpu_s: int, max_pairs: int) -> None:

@@ -17,7 +17,7 @@ from matcher.errors import MatcherError
 from worker import access, wakeup
 from worker.loop import Loop
 from worker.settings import Settings, settings_from_environment
-from worker.store.database import UNREACHABLE, Database
+from worker.store.database import Database
 
 FIRST_TENANT = "default"
 _GRACE_S = 10
@@ -51,19 +51,23 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
     ----------
     settings
         By default those of the environment; with ``redis_url``, Celery workers do the solving.
+
+    Raises
+    ------
+    MatcherError
+        The port is taken, a variable is wrong, or the store cannot be opened; says what to do.
     """
     settings = settings or settings_from_environment()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     # A port that is taken is found out before a key is shown that nobody will see again.
-    with socket.create_server((host, port), reuse_port=False):
-        pass
-    database = Database(settings.database_url, settings.store_timeout_s)
     try:
-        database.migrate()
-    except UNREACHABLE as error:
-        where = database.url.render_as_string(hide_password=True)
-        problem = str(getattr(error, "orig", error)).splitlines()[0]
-        raise MatcherError(f"the store {where} cannot be reached: {problem}") from None
+        socket.create_server((host, port), reuse_port=False).close()
+    except OSError as error:
+        raise MatcherError(
+            f"cannot listen on {host}:{port}: {error.strerror}; give another --port or --host"
+        ) from None
+    database = Database(settings.database_url, settings.store_timeout_s)
+    database.migrate()
     key = first_key(database)
     if key is not None:
         print(f"Admin key, shown this once: {key}", flush=True)
@@ -75,7 +79,7 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
             settings,
             f"{socket.gethostname()}/{os.getpid()}",
             wake,
-            concurrency=int(os.environ.get("MATCHER_CONCURRENCY", "1")),
+            concurrency=settings.concurrency,
         )
         loop.start()
 

@@ -30,7 +30,7 @@ from api.context import (
     needs,
     tag_of,
 )
-from api.problems import IssueOut, Problem, bad_value, bad_values, issue_out, not_found
+from api.problems import IssueOut, Problem, bad_value, bad_values, in_flight, issue_out, not_found
 from api.schemas import (
     EventOut,
     Events,
@@ -136,12 +136,7 @@ def _submit(
         ) from None
     except IntegrityError:
         # The same key, or the network's deletion, at this very moment.
-        raise Problem(
-            409,
-            "in-flight",
-            "A request that touches the same things is under way; send this one again.",
-            headers={"Retry-After": str(RETRY_AFTER_S)},
-        ) from None
+        raise in_flight() from None
 
 
 def _stored(

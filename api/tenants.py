@@ -7,7 +7,9 @@ key, such as for a tenant that has lost its own.
 from __future__ import annotations
 
 import argparse
+import sys
 
+from matcher.errors import MatcherError
 from worker import access
 from worker.settings import settings_from_environment
 from worker.store.database import Database
@@ -25,8 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m api.tenants", description=__doc__)
     parser.add_argument("name", help="name of the tenant")
     name = parser.parse_args().name
-    database = Database(settings_from_environment().database_url)
-    database.migrate()
+    try:
+        database = Database(settings_from_environment().database_url)
+        database.migrate()
+    except MatcherError as error:
+        sys.exit(str(error))
     print(f"Admin key of tenant '{name}', shown this once: {admin_key(database, name)}")
     database.close()
 

@@ -10,8 +10,10 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 
+from matcher.errors import MatcherError
 from worker.loop import Loop
 from worker.settings import settings_from_environment
 from worker.store.database import Database
@@ -20,14 +22,17 @@ from worker.store.database import Database
 def main() -> None:
     """Run until a signal says to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    settings = settings_from_environment()
-    database = Database(settings.database_url, settings.store_timeout_s)
-    database.migrate()
+    try:
+        settings = settings_from_environment()
+        database = Database(settings.database_url, settings.store_timeout_s)
+        database.migrate()
+    except MatcherError as error:
+        sys.exit(str(error))
     loop = Loop(
         database,
         settings,
         f"{socket.gethostname()}/{os.getpid()}",
-        concurrency=int(os.environ.get("MATCHER_CONCURRENCY", "1")),
+        concurrency=settings.concurrency,
     )
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,16 +13,25 @@ gives back, after ``MATCHER_STOP_GRACE_S``, what still runs.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
+from matcher.errors import MatcherError
 from worker import wakeup
 from worker.settings import settings_from_environment
+from worker.store.database import Database
 
-app = Celery("worker", broker=settings_from_environment().redis_url, include=["worker.tasks"])
+try:
+    _settings = settings_from_environment()
+    Database(_settings.database_url).close()  # an address that is none is told now, and once
+except MatcherError as error:
+    sys.exit(str(error))
+
+app = Celery("worker", broker=_settings.redis_url, include=["worker.tasks"])
 app.conf.update(
     task_default_queue=wakeup.QUEUE,
     task_acks_late=False,

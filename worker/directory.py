@@ -95,13 +95,14 @@ def etag(entry: DirectoryEntry) -> str:
     return f"{entry.id[:16]}-{entry.version}"
 
 
-def get(session: Session, caller: Caller, kind: Kind, key: str) -> DirectoryEntry | None:
-    """An entry, if the caller may see it."""
-    return session.scalars(
-        select(DirectoryEntry).where(
-            DirectoryEntry.kind == kind, DirectoryEntry.key == key, access.entries_of(caller)
-        )
-    ).first()
+def get(
+    session: Session, caller: Caller, kind: Kind, key: str, *, lock: bool = False
+) -> DirectoryEntry | None:
+    """An entry, if the caller may see it; locked if it is to be changed."""
+    query = select(DirectoryEntry).where(
+        DirectoryEntry.kind == kind, DirectoryEntry.key == key, access.entries_of(caller)
+    )
+    return session.scalars(query.with_for_update() if lock else query).first()
 
 
 def listed(
@@ -293,7 +294,7 @@ def assemble(session: Session, caller: Caller) -> Tables:
         row
         for entry in rules
         for row in entry.body["rules"]
-        if str(row.get("of") or "") in there[row["scope"]]  # a minimum over nothing cannot be met
+        if _named(row) in there[row["scope"]]  # a minimum over nothing cannot be met
     ]
     if not tables.get("bids"):
         raise NothingToMatch("No supplier of the directory bids for what is asked.")
@@ -333,6 +334,11 @@ def supplier_rows(entry: DirectoryEntry, asked: set[str]) -> Tables:
         ]
         for name in TABLES_OF["supplier"]
     }
+
+
+def _named(rule: dict[str, Any]) -> str:
+    """What a rule counts over; nothing for the network."""
+    return "" if rule.get("of") is None else str(rule["of"])
 
 
 def _distinct(rows: Iterable[dict[str, Any]]) -> Rows:

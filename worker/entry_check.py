@@ -72,14 +72,7 @@ def checked(
         lead_firm = _lead_firm(own, caller)
         _owned(own, "lead_firm", lead_firm, ("demands", "requirements"))
     elif kind == "rule":
-        _one_row(own, "rules", f"the rule {key}")
-        _owned(own, "rule", key, ("rules",))
-        if isinstance(own["rules"][0].get("scope"), str):
-            own["rules"][0]["scope"] = own["rules"][0]["scope"].casefold()
-        stored = directory.get(session, caller, "rule", key)
-        lead_firm = (stored.lead_firm if stored is not None else caller.owner) or None
-        if lead_firm is not None:
-            _of_lead_firm(own["rules"][0], lead_firm)
+        lead_firm = _rule(session, caller, key, own)
         demands = _all_demands(session, caller.tenant_id, lead_firm)
     _check_within(kind, own, shared or {}, demands)
     if kind == "shared":
@@ -119,6 +112,20 @@ def _lead_firm(tables: Tables, caller: Caller) -> str:
             ]
         )
     return stated
+
+
+def _rule(session: Session, caller: Caller, key: str, tables: Tables) -> str | None:
+    """Whose rule this is, and stays: a lead firm's, or, without one, the agency's."""
+    _one_row(tables, "rules", f"the rule {key}")
+    _owned(tables, "rule", key, ("rules",))
+    (rule,) = tables["rules"]
+    if isinstance(rule.get("scope"), str):
+        rule["scope"] = rule["scope"].casefold()
+    stored = directory.get(session, caller, "rule", key)
+    lead_firm = (stored.lead_firm if stored is not None else caller.owner) or None
+    if lead_firm is not None:
+        _of_lead_firm(rule, lead_firm)
+    return lead_firm
 
 
 def _of_lead_firm(rule: dict[str, Any], lead_firm: str) -> None:

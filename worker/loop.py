@@ -8,7 +8,7 @@ import time
 
 from worker import jobs, runner
 from worker.settings import Settings
-from worker.store.database import AWAY, Database
+from worker.store.database import AWAY, Database, reason
 from worker.upkeep import keep_up
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Loop:
                 num = jobs.give_back(self.database, self.name)
                 log.info("%d running jobs given back", num)
             except AWAY as error:
-                log.error("running jobs are left to their leases: %s", error)
+                log.error("running jobs are left to their leases: %s", reason(error))
         for thread in (*self._workers, self._upkeep):
             thread.join()
 
@@ -105,7 +105,7 @@ class Loop:
                 return False
             runner.run(self.database, claimed, self.settings)
         except AWAY as error:
-            log.warning("the store does not answer: %s", error)
+            log.warning("the store does not answer: %s", reason(error))
             return False
         except Exception:
             # The job's lease runs out and another attempt is made; this thread goes on.

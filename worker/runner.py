@@ -26,7 +26,7 @@ from worker import jobs, plans, scenarios, shards, snapshots
 from worker.jobs import Claim, End, Order
 from worker.options import limited
 from worker.settings import Settings
-from worker.store.database import AWAY, UNREACHABLE, Database
+from worker.store.database import AWAY, UNREACHABLE, Database, reason
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _solve(
         try:
             jobs.progress(database, claimed, *state, now - began)
         except AWAY as error:  # the result matters, a missed report does not
-            log.warning("solve %s: progress not recorded: %s", claimed.solve_id, error)
+            log.warning("solve %s: progress not recorded: %s", claimed.solve_id, reason(error))
 
     return solve(network, **options, on_progress=on_progress, cancelled=lambda: lease.order != "go")
 
@@ -124,7 +124,7 @@ def _offer(end: End, claimed: Claim) -> None:
         if not _patiently(claimed, end):
             log.warning("solve %s is another worker's now: result dropped", claimed.solve_id)
     except UNREACHABLE as error:
-        log.error("solve %s: result not stored: %s", claimed.solve_id, error)
+        log.error("solve %s: result not stored: %s", claimed.solve_id, reason(error))
 
 
 def _patiently(claimed: Claim, ask: Callable[[], T]) -> T:
@@ -136,7 +136,7 @@ def _patiently(claimed: Claim, ask: Callable[[], T]) -> T:
         except UNREACHABLE as error:
             if time.monotonic() > until:
                 raise
-            log.warning("solve %s: store does not answer: %s", claimed.solve_id, error)
+            log.warning("solve %s: store does not answer: %s", claimed.solve_id, reason(error))
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, 5.0)
 
@@ -185,4 +185,4 @@ class Lease:
             except AWAY as error:
                 self.is_away = True
                 # A store that is away gives the job to nobody else; the fence guards the rest.
-                log.warning("solve %s: no heartbeat: %s", self.claimed.solve_id, error)
+                log.warning("solve %s: no heartbeat: %s", self.claimed.solve_id, reason(error))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from matcher.errors import MatcherError
+
 MIB = 2**20
+_MAY_BE_0 = ("stop_grace_s", "split_above_pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Settings:
         SQLAlchemy address; a SQLite file in the working directory unless told otherwise.
     redis_url
         Address of the broker; ``None`` lets workers poll the database.
+    concurrency
+        Jobs side by side in a worker that polls.
     lease_s, heartbeat_s
         A worker that has not renewed its lease for ``lease_s`` has lost its job.
     max_attempts
@@ -43,14 +49,14 @@ class Settings:
         Seconds that running jobs have to finish when their worker is being stopped; what is left
         is given back.
     store_timeout_s
-        Seconds after which a store that does not answer counts as away, and a lock as not to be
-        had.
+        Seconds after which a store that does not answer counts as away.
     webhook_private_addresses
         Whether webhooks may go to addresses that are not public, and without TLS.
     """
 
     database_url: str
     redis_url: str | None = None
+    concurrency: int = 1
     lease_s: float = 30.0
     heartbeat_s: float = 5.0
     max_attempts: int = 3
@@ -70,32 +76,35 @@ class Settings:
 
 
 def settings_from_environment() -> Settings:
-    """The settings that ``DATABASE_URL``, ``REDIS_URL`` and ``MATCHER_…`` variables ask for."""
-    data = Path(os.environ.get("MATCHER_DATA", "matcher-data"))
+    """The settings that ``DATABASE_URL``, ``REDIS_URL`` and ``MATCHER_…`` variables ask for.
+
+    Raises
+    ------
+    MatcherError
+        A variable is no number, or one that makes no sense.
+    """
+    data = Path(os.environ.get("MATCHER_DATA") or "matcher-data")
     numbers: dict[str, float | int] = {}
-    for name, kind in (
-        ("lease_s", float),
-        ("heartbeat_s", float),
-        ("max_upload_bytes", int),
-        ("max_time_limit_s", float),
-        ("max_memory_bytes", int),
-        ("max_threads", int),
-        ("max_queued", int),
-        ("max_running", int),
-        ("requests_per_minute", int),
-        ("max_pairs", int),
-        ("max_attempts", int),
-        ("split_above_pairs", int),
-        ("sweep_s", float),
-        ("stop_grace_s", float),
-        ("store_timeout_s", float),
-    ):
-        text = os.environ.get(f"MATCHER_{name.upper()}")
-        if text:
-            numbers[name] = kind(text)
+    for each in fields(Settings):
+        text = os.environ.get(f"MATCHER_{each.name.upper()}")
+        default = each.default
+        if text and isinstance(default, int | float) and not isinstance(default, bool):
+            numbers[each.name] = _number(each.name, text, type(default))
     return Settings(
         database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{data / 'matcher.sqlite3'}",
         redis_url=os.environ.get("REDIS_URL") or None,
         webhook_private_addresses=os.environ.get("MATCHER_WEBHOOK_PRIVATE_ADDRESSES") == "1",
         **numbers,  # type: ignore[arg-type]
     )
+
+
+def _number(name: str, text: str, kind: type[int] | type[float]) -> int | float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if math.isfinite(value) and (value > 0 or (value == 0 and name in _MAY_BE_0)):
+        return value
+    wanted = "a whole number" if kind is int else "a number"
+    least = "0 or more" if name in _MAY_BE_0 else "above 0"
+    raise MatcherError(f"MATCHER_{name.upper()}: '{text}' is not {wanted} {least}; give one")

@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from worker import jobs, outbox
 from worker.settings import Settings
-from worker.store.database import AWAY, Database
+from worker.store.database import AWAY, Database, reason
 
 log = logging.getLogger(__name__)
 
@@ -17,23 +18,43 @@ log = logging.getLogger(__name__)
 def keep_up(
     database: Database, settings: Settings, over: threading.Event, also: Callable[[], None]
 ) -> None:
-    """Every ``settings.sweep_s`` seconds until ``over``: take jobs from silent workers, send the
-    webhook messages that are due, and call ``also``.
+    """Every ``settings.sweep_s`` seconds until ``over``: take jobs from silent workers, call
+    ``also``, and send the webhook messages that are due.
 
-    What they raise is logged, and tried again the next time. After the store was away, workers
-    first get the time to renew the leases that have run out meanwhile.
+    Messages have a thread of their own, since jobs must not wait for slow receivers. After the
+    store was away, workers first get the time to renew the leases that have run out meanwhile.
     """
+    sending = threading.Thread(
+        target=_repeat,
+        args=(partial(outbox.send_due, database, settings), settings.sweep_s, over),
+        name="outbox",
+        daemon=True,
+    )
+    sending.start()
     reap_from = 0.0
-    while True:
+
+    def look_after() -> None:
+        nonlocal reap_from
         try:
             if time.monotonic() >= reap_from and (num := jobs.reap(database, settings)):
                 log.warning("%d jobs taken back from silent workers", num)
-            outbox.send_due(database, settings)
             also()
-        except AWAY as error:
-            log.warning("the store does not answer: %s", error)
+        except AWAY:
             reap_from = time.monotonic() + 2 * settings.heartbeat_s + settings.sweep_s
+            raise
+
+    _repeat(look_after, settings.sweep_s, over)
+    sending.join(outbox.TIMEOUT_S)  # the message in hand; others are sent by who comes next
+
+
+def _repeat(what: Callable[[], object], every_s: float, over: threading.Event) -> None:
+    """Do something again and again; what it raises is logged."""
+    while True:
+        try:
+            what()
+        except AWAY as error:
+            log.warning("the store does not answer: %s", reason(error))
         except Exception:
             log.exception("upkeep")
-        if over.wait(settings.sweep_s):
+        if over.wait(every_s):
             return

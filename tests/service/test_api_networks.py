@@ -93,11 +93,20 @@ def test_all_issues_come_at_once_each_with_its_place(
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
-    assert (problem["status"], problem["title"]) == (422, "Unprocessable Entity")
+    assert (problem["status"], problem["title"]) == (422, "Unprocessable Content")
     pointers = {issue["pointer"]: issue for issue in problem["issues"]}
     assert pointers["/demands/1/quantity"]["value"] == "-5"
     assert pointers["/bids/0/component"]["code"] == "dangling_id"
     assert all(issue["fix"] for issue in problem["issues"])
+    # What is wrong with a whole column is in no row of it.
+    for row in tables["demands"]:
+        del row["quantity"]
+    (issue,) = [
+        issue
+        for issue in post(world, json.dumps(tables), JSON).json()["issues"]
+        if issue["code"] == "missing_column"
+    ]
+    assert (issue["pointer"], issue["column"]) == ("/demands", "quantity")
     # The same network as a workbook: sheet, row as a spreadsheet counts, column.
     import openpyxl
 
@@ -153,6 +162,16 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(world: World) -> None:
     assert post(world, packed.getvalue(), ZIP).status_code == 422
 
 
+def test_a_zip_without_tables_is_called_by_its_own_name(world: World) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("xl/workbook.xml", b"<workbook/>")
+    (issue,) = post(world, packed.getvalue(), ZIP).json()["issues"]
+    assert (issue["code"], issue["table"]) == ("no_tables", "network.zip")
+    assert issue["fix"].startswith("send a zip")
+    assert "pointer" not in issue
+
+
 def test_reading_that_takes_too_much_memory_is_a_422(tmp_path: Path, small: Network) -> None:
     database, settings = new_store(tmp_path, max_memory_bytes=2**26)
     with world_on(database, settings) as world:
@@ -198,6 +217,8 @@ def test_the_limit_holds_whatever_the_length_is_said_to_be(world: World) -> None
                 method, path, content=body, headers={"Content-Type": JSON}
             )
             assert answer.status_code == 413
+            assert answer.json()["type"] == "urn:supplier-matcher:problem:content-too-large"
+            assert answer.json()["title"] == "Content Too Large"
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert answer.headers["X-Frame-Options"] == "DENY"
     piece = b" " * 10_000

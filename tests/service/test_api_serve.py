@@ -93,6 +93,67 @@ def test_a_fresh_service_shows_its_key_once_and_solves(tmp_path: Path, small: Ne
         httpx.post(f"{url}{state}/cancel", headers={"Authorization": f"Bearer {keys[0]}"})
 
 
+@pytest.mark.skipif(servers.postgres_programs() is None, reason="neither initdb nor wheel")
+def test_a_postgres_that_refuses_is_told_in_one_line_with_the_next_step() -> None:
+    with servers.own_postgres() as server:
+        servers.execute(server.url, "CREATE ROLE buyer LOGIN PASSWORD 'right'")
+        servers.execute(server.url, "CREATE DATABASE store")
+        rules = server.folder / "data" / "pg_hba.conf"
+        rules.write_text("host all buyer 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+        server.kill()
+        server.start()
+        for login, database, problem, step in (
+            ("buyer:wrong", "store", "password authentication failed", "check user and password"),
+            ("buyer", "store", "password authentication failed", "check user and password"),
+            ("nobody", "store", 'role "nobody" does not exist', "check user and password"),
+            ("buyer:right", "none", 'database "none" does not exist', "create it"),
+            ("buyer:right", "store", "permission denied", "let the user of DATABASE_URL"),
+        ):
+            url = f"postgresql://{login}@127.0.0.1:{server.port}/{database}"
+            with pytest.raises(MatcherError) as refused:
+                serve(port=0, settings=Settings(database_url=url))
+            told = str(refused.value)
+            assert problem in told
+            assert step in told
+            assert "\n" not in told
+            assert "wrong" not in told
+
+
+def test_a_port_that_is_taken_is_told_before_a_store_is_made(tmp_path: Path) -> None:
+    fresh = Settings(database_url=f"sqlite:///{tmp_path / 'matcher.sqlite3'}")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        with pytest.raises(MatcherError, match=f"cannot listen on 127.0.0.1:{port}: .*--port"):
+            serve(port=port, settings=fresh)
+    with pytest.raises(MatcherError, match=r"cannot listen on nowhere\.invalid"):
+        serve("nowhere.invalid", settings=fresh)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "worker", [["worker"], ["celery", "-A", "worker.celery_app", "worker"]], ids=["loop", "celery"]
+)
+def test_a_worker_with_a_wrong_variable_ends_with_a_line(tmp_path: Path, worker: list[str]) -> None:
+    for variable, text, told in (
+        ("DATABASE_URL", "postgresql:///store", "names no user"),
+        ("DATABASE_URL", f"sqlite:///{tmp_path / 'file' / 'x'}", "cannot be made"),
+        ("MATCHER_MAX_PAIRS", "many", "MATCHER_MAX_PAIRS: 'many' is not a whole number above 0"),
+    ):
+        (tmp_path / "file").touch()
+        ended = subprocess.run(
+            [sys.executable, "-m", *worker],
+            cwd=ROOT,
+            env={**os.environ, "MATCHER_DATA": str(tmp_path), "DATABASE_URL": "", variable: text},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert len(ended.stderr.splitlines()) == 1
+        assert told in ended.stderr
+
+
 def test_a_store_that_is_away_is_a_503_and_no_traceback() -> None:
     """PostgreSQL at a port where nobody listens: the answer says so, and when to ask again."""
     with socket.create_server(("127.0.0.1", 0)) as held:
@@ -104,5 +165,5 @@ def test_a_store_that_is_away_is_a_503_and_no_traceback() -> None:
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert answer.json()["type"].endswith("store-away")
-    with pytest.raises(MatcherError, match="cannot be reached"):
+    with pytest.raises(MatcherError, match="cannot be opened"):
         serve(port=0, settings=away)

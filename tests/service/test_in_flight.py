@@ -1,4 +1,4 @@
-"""One idempotency key in two requests at the same moment."""
+"""Two requests at the same moment that touch the same things."""
 
 import threading
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import pytest
 from matcher.network import Network
 from tests.service.api_world import ZIP, World, world_on, zipped
 from tests.service.servers import until
+from tests.service.test_api_access import put_directory
 from worker import access
 from worker.settings import Settings
 from worker.store.database import Database
@@ -128,3 +129,24 @@ def test_equal_networks_sent_at_once_become_one(settings: Settings, small: Netwo
         answers = list(pool.map(together, range(4)))
         assert sorted(answer.status_code for answer in answers) == [200] * 3 + [201]
         assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_an_entry_is_not_deleted_under_whoever_is_changing_it(
+    settings: Settings, small: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world_of(settings, 10.0) as world, ThreadPoolExecutor(2) as pool:
+        put_directory(world, small)
+        client, entry = world.client(), "/v1/requests/R1"
+        before = client.get(entry)
+        with world.with_key(client.headers["Authorization"].split()[1]) as other:
+            pause = Pause(monkeypatch)
+            change = pool.submit(client.put, entry, json=before.json()["tables"])
+            assert pause.reached.wait(10)
+            as_read = {"If-Match": before.headers["ETag"]}
+            delete = pool.submit(other.delete, entry, headers=as_read)
+            with pytest.raises(TimeoutError):
+                delete.result(0.7)
+            pause.goes_on.set()
+            assert change.result(10).status_code == 200
+            assert delete.result(10).status_code == 412
+        assert client.get(entry).json()["version"] == before.json()["version"] + 1

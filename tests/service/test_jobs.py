@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite3
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from matcher.errors import MatcherError
 from matcher.network import Network
@@ -390,3 +391,28 @@ def test_settings_default_to_a_lease_of_several_heartbeats() -> None:
 def test_a_store_of_another_kind_is_refused_by_name() -> None:
     with pytest.raises(MatcherError, match=r"'mysql' is no store of the service"):
         Database("mysql://localhost/matcher")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("matcher.sqlite3", "is no address"),
+        ("postgresql://a:p/w@host:port/matcher", "is no address"),
+        ("postgresql://host/matcher", "names no user"),
+        ("postgresql://a@host/matcher?sslmode=require", "'sslmode' is no parameter"),
+    ],
+)
+def test_an_address_that_is_none_of_a_store_is_refused(url: str, told: str) -> None:
+    with pytest.raises(MatcherError, match=told) as refused:
+        Database(url)
+    assert "p/w" not in str(refused.value)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'matcher.sqlite3'}")
+    database.migrate()
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(MatcherError, match="is not of this version"):
+        database.migrate()
+    database.close()

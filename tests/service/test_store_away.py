@@ -105,7 +105,7 @@ def test_a_store_that_swallows_everything_holds_nobody_for_ever(
     database = Database(proxied, timeout_s=1.0)
     direct = Database(database_url)
     try:
-        with world_on(database, replace(settings, lease_s=10.0), works=True) as world:
+        with world_on(database, replace(settings, lease_s=60.0), works=True) as world:
             client, desk = world.client(), Desk(direct, settings, "")
             body = {"network": world.upload(long), "options": {"time_limit_s": 4.0}}
             solve_id = client.post("/v1/solves", json=body).json()["id"]
@@ -123,15 +123,15 @@ def test_a_store_that_swallows_everything_holds_nobody_for_ever(
             with ThreadPoolExecutor(60) as pool:
                 asked = pool.map(get, range(60))
                 time.sleep(0.3)
-                assert client.get("/livez").elapsed.total_seconds() < 1.0
+                assert client.get("/livez").elapsed.total_seconds() < 1.5
                 assert all(is_away(answer) for answer in asked)
-            assert time.monotonic() - began < 10.0
+            assert time.monotonic() - began < 20.0
             until(lambda: time.monotonic() - began > 6.0, 10, "the solve's time is over")
             assert desk.state(solve_id) == "running"
 
             proxy.flows.set()
             until(lambda: client.get("/readyz").status_code == 200, 10, "the API is ready again")
-            solve = desk.ended(solve_id, 20)
+            solve = desk.ended(solve_id, 30)
             assert (solve.state, solve.attempts) == ("succeeded", 1)
             assert num_ends(desk, solve_id) == (1, 1)
             after = client.post("/v1/solves", json={"network": world.upload(small)}).json()["id"]
@@ -146,7 +146,7 @@ def test_a_store_that_swallows_everything_holds_nobody_for_ever(
 def test_connections_statements_and_locks_end_in_time_and_migrations_take_theirs(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.store.postgres.LOOK_S", 0.5)
+    monkeypatch.setattr("worker.store.postgres.LOOK_S", 1.0)
 
     def takes(what: Callable[[], object], error: type[Exception] | tuple[type[Exception], ...]):  # type: ignore[no-untyped-def]
         began = time.monotonic()
@@ -158,9 +158,9 @@ def test_connections_statements_and_locks_end_in_time_and_migrations_take_theirs
         with database.write() as session:
             session.execute(text(f"SELECT pg_sleep({seconds})"))
 
-    database, other = Database(database_url, 1.0), Database(database_url, 1.0)
-    sleep(database, 0.6)
-    assert 0.9 < takes(lambda: sleep(database, 5.0), UNREACHABLE) < 2.0
+    database, other = Database(database_url, 2.0), Database(database_url, 2.0)
+    sleep(database, 1.2)
+    assert 1.9 < takes(lambda: sleep(database, 20.0), UNREACHABLE) < 10.0
     sleep(database, 0.0)  # the connection was given up, not used again
 
     tenant = Tenant(id="t", name=uuid4().hex, created_at=0.0)
@@ -174,22 +174,30 @@ def test_connections_statements_and_locks_end_in_time_and_migrations_take_theirs
     def lock_and_fall_silent() -> None:
         with database.write() as session:
             access.lock_tenant(session, "t")
-            assert 0.4 < takes(lambda: lock(other), Busy) < 0.9
-            until(lambda: _can(lambda: lock(other)), 5, "the server ends the silent transaction")
+            assert takes(lambda: lock(other), Busy) > 0.9  # half the time-out
+            until(lambda: _can(lambda: lock(other)), 20, "the server ends the silent transaction")
 
     takes(lock_and_fall_silent, UNREACHABLE)
     lock(database)
 
     proxy = Proxy(make_url(database_url).port or 5432)
-    proxy.flows.clear()
     proxied = make_url(database_url).set(host="127.0.0.1", port=proxy.port)
-    nowhere = Database(proxied.render_as_string(False), 1.0)
-    assert takes(lambda: sleep(nowhere, 0.0), UNREACHABLE) < 3.0
+    nowhere = Database(proxied.render_as_string(False), 2.0)
+    in_transaction = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    )
+    with nowhere.read() as reading:
+        reading.execute(text("SELECT 1"))
+        with other.read() as session:
+            assert session.scalar(in_transaction) == 0  # a reader that computes holds nothing
+        proxy.flows.clear()  # to give a connection back takes no answer of the server
+    assert takes(lambda: sleep(nowhere, 0.0), UNREACHABLE) < 10.0
     proxy.close()
 
     patient = postgres_engine(make_url(database_url), None)
     with patient.connect() as connection:
-        connection.execute(text("SELECT pg_sleep(1.5)"))
+        connection.execute(text("SELECT pg_sleep(2.5)"))
         assert connection.scalar(text("SHOW lock_timeout")) == "0"
     patient.dispose()
     for each in (database, other, nowhere):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.service.servers import free_port, until
 from worker import outbox
 from worker.loop import Loop
 from worker.store.models import OutboxMessage, Webhook
+from worker.upkeep import keep_up
 
 
 @dataclass
@@ -145,6 +147,30 @@ def test_nobody_there_is_an_error_to_try_again(desk: Desk) -> None:
     message_id = message(desk, hook(desk, f"http://127.0.0.1:{free_port()}/"))
     assert outbox.send_due(desk.database, desk.settings) == 0
     assert "refused" in (see(desk, message_id).last_error or "")
+
+
+def test_a_receiver_that_hangs_holds_up_no_jobs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.outbox.TIMEOUT_S", 5.0)
+    looks: list[float] = []
+    over = threading.Event()
+    upkeep = threading.Thread(
+        target=keep_up,
+        args=(desk.database, desk.settings, over, lambda: looks.append(time.monotonic())),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        message_id = message(desk, hook(desk, f"http://127.0.0.1:{silent.getsockname()[1]}/hook"))
+        upkeep.start()
+        connection, _ = silent.accept()
+        seen = len(looks)
+        until(lambda: len(looks) > seen + 2, 4, "jobs are looked after")
+        assert see(desk, message_id).last_error is None  # it is still waited for
+        over.set()
+        upkeep.join(20)
+        assert not upkeep.is_alive()
+        assert "timed out" in (see(desk, message_id).last_error or "")
+        connection.close()
 
 
 def test_each_message_is_sent_by_one_of_many_workers(desk: Desk, receiver: Receiver) -> None:

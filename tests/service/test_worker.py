@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import func, select
 
 import matcher
-from matcher.errors import InputError
+from matcher.errors import InputError, MatcherError
 from matcher.network import Network
 from matcher.parts import parts_of
 from matcher.plan import plan_from_dict
@@ -427,8 +427,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.delenv(name)
     monkeypatch.setenv("MATCHER_DATA", "elsewhere")
     monkeypatch.setenv("MATCHER_LEASE_S", "12.5")
+    monkeypatch.setenv("MATCHER_STOP_GRACE_S", "0")
+    monkeypatch.setenv("MATCHER_CONCURRENCY", "")  # as if not set
     settings = settings_from_environment()
     assert settings == replace(
-        Settings(database_url="sqlite:///elsewhere/matcher.sqlite3"), lease_s=12.5
+        Settings(database_url="sqlite:///elsewhere/matcher.sqlite3"), lease_s=12.5, stop_grace_s=0
     )
+    for wrong in ("many", "0", "-1", "1.5"):
+        monkeypatch.setenv("MATCHER_REQUESTS_PER_MINUTE", wrong)
+        with pytest.raises(MatcherError, match=f"MATCHER_REQUESTS_PER_MINUTE: '{wrong}'"):
+            settings_from_environment()
     assert Database("sqlite://").url.get_backend_name() == "sqlite"

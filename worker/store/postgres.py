@@ -17,8 +17,11 @@ from pg8000.exceptions import InterfaceError
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
+from matcher.errors import MatcherError
+
 # A server that is well answers a connection, or SELECT 1, in milliseconds.
 LOOK_S = 5.0
+_PARAMETERS = ("application_name", "unix_sock")
 
 
 class _Connection(pg8000.legacy.Connection):  # type: ignore[misc]
@@ -49,13 +52,28 @@ def postgres_engine(url: URL, timeout_s: float | None) -> Engine:
     timeout_s
         Seconds for each answer of the server; half as many for each lock. ``None`` waits for ever,
         which is right for changes of tables only.
+
+    Raises
+    ------
+    MatcherError
+        The address names no user, or has parameters that the driver does not know.
     """
+    if not url.username:
+        raise MatcherError(
+            "DATABASE_URL names no user; give postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        )
+    if unknown := sorted(set(url.query) - set(_PARAMETERS)):
+        raise MatcherError(
+            f"DATABASE_URL: '{unknown[0]}' is no parameter of the driver, pg8000; leave it out, or "
+            f"give {' or '.join(_PARAMETERS)}"
+        )
     url = url.set(drivername="postgresql+pg8000")
     engine = create_engine(url, pool_size=10, max_overflow=20, pool_timeout=timeout_s or 30.0)
     look_s = LOOK_S if timeout_s is None else min(LOOK_S, timeout_s)
 
     @event.listens_for(engine, "do_connect")
     def _connect(_: Any, __: Any, positional: Any, named: dict[str, Any]) -> Any:
+        named.setdefault("password", "")  # asked for one, the driver trips over having none
         try:
             connection = _Connection(*positional, **named, timeout=look_s)
         except OSError as error:
@@ -83,7 +101,14 @@ def postgres_engine(url: URL, timeout_s: float | None) -> Engine:
             connection.cursor().execute("SELECT 1")
         except pg8000.legacy.Error as error:
             raise InvalidatePoolError(str(error)) from error
-        connection.autocommit = False
         connection._usock.settimeout(timeout_s)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        # A statement sees one state of the store; several do not even within a transaction, which
+        # would only stay open for as long as their reader computes. Set on the driver's connection:
+        # SQLAlchemy's isolation level takes trips to the server to undo, whose faults nobody wraps.
+        is_write = connection.get_execution_options().get("matcher_write", False)
+        connection.connection.dbapi_connection.autocommit = not is_write
 
     return engine
