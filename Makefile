@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo serve test check format benchmark clean
+.PHONY: demo serve test check format benchmark ladder clean
 
 demo: .venv/ready
 	$(BIN)/matcher demo
@@ -25,6 +25,15 @@ format: .venv/ready
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks gates
+
+# Takes hours. Results are kept as they come: what was stopped is taken up with fewer --sizes,
+# --kinds, --engines or --seeds in LADDER.
+LADDER ?=
+RESULTS ?= build/benchmarks.jsonl
+ladder: .venv/ready
+	$(BIN)/python -m benchmarks ladder $(LADDER) --json $(RESULTS)
+	$(BIN)/python -m benchmarks phases --json $(RESULTS)
+	$(BIN)/python -m benchmarks report $(RESULTS)
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

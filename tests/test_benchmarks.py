@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.attempt import Attempt
+from benchmarks.families import Score, group, mean
+from benchmarks.formats import read_fctp
 from benchmarks.gates import Gates
+from benchmarks.ladder import ENGINES, time_limit_s
+from benchmarks.measure import watch
+from benchmarks.phases import STEPS
+from benchmarks.results import contradictions, latest, page, write_report
+from benchmarks.targets import Verdict, of_ladder
+from matcher.check import check
+from matcher.errors import InputError
+from matcher.solve import solve
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -84,7 +97,7 @@ def test_families_as_json(capsys: pytest.CaptureFixture[str], family: Path) -> N
     )
     runs = json.loads(out)
     assert code == 0
-    assert len(runs) == 2
+    assert [run["seed"] for run in runs] == [0, 1]
     assert runs[0]["best"] == pytest.approx(13)
     assert runs[0]["found"] == "optimal"
     assert runs[0]["judged_ok"]
@@ -92,9 +105,11 @@ def test_families_as_json(capsys: pytest.CaptureFixture[str], family: Path) -> N
 
 
 def test_families_as_a_table(capsys: pytest.CaptureFixture[str], family: Path) -> None:
-    code, out, err = _run(capsys, "families", str(family))
+    code, out, err = _run(capsys, "families", str(family), "--only", "holmberg/one")
     assert code == 0
     assert "to best known" in out
+    assert "by group" in out
+    assert "100.0%" in out
     assert "sscflp_holmberg one: 0.0000%" in err
 
 
@@ -114,9 +129,262 @@ def test_wrong_input_is_told_without_a_traceback(
     code, _, err = _run(capsys, "families", str(family / "elsewhere"))
     assert code == 2
     assert "no best.csv of a known family" in err
+    code, _, err = _run(capsys, "families", str(family), "--only", "holmberg/two")
+    assert code == 2
+    assert "no instance with 'holmberg/two'" in err
     code, _, err = _run(capsys, "families", str(family), "--engine", "hihgs")
     assert code == 2
     assert "unknown engine 'hihgs'" in err
     with pytest.raises(SystemExit, match="2"):
         main(["gates", "--pairs", "10"])
     assert "'10' is not a whole number from 1,000" in capsys.readouterr().err
+
+
+def _transportation(folder: Path, **changes: object) -> Path:
+    """Two suppliers of 6 and 4, two demands of 5 and 5."""
+    content = {
+        "supply": [6, 4],
+        "demand": [5, 5],
+        "var_costs": [[1, 2], [3, 1]],
+        "fix_costs": [[10, 20], [10, 10]],
+    } | changes
+    path = folder / "instance.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "cost"),
+    [
+        # All supply is needed: 4 from supplier 2, t of them to demand 1. With t = 0 that costs
+        # 4·1 + 10 there, 5·1 + 10 and 1·2 + 20 from supplier 1, in all 51; with t = 4 it is
+        # 4·3 + 10, 1·1 + 10 and 5·2 + 20, in all 63; in between (3t + 10) + (4 − t + 10) +
+        # (5 − t + 10) + (2(1 + t) + 20) = 61 + 3t.
+        ({}, 51.0),
+        # At most 3 to demand 2 and 1 to demand 1 leave t = 1 alone.
+        ({"edge_capacities": [[9, 9], [1, 3]]}, 64.0),
+        # Nothing may go from supplier 2 to demand 2, which leaves t = 4.
+        ({"edge_capacities": [[9, 9], [9, 0]]}, 63.0),
+    ],
+)
+def test_fixed_charge_transportation(
+    tmp_path: Path, changes: dict[str, object], cost: float
+) -> None:
+    network = read_fctp(_transportation(tmp_path, **changes))
+    plan = solve(network, gap_limit=0.0, threads=1)
+    assert check(network, plan).ok
+    assert plan.unmet is not None
+    assert plan.unmet.is_empty()
+    assert plan.result is not None
+    assert plan.result.found == "optimal"
+    assert plan.result.best == pytest.approx(cost)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"vehicle_capacities": [[1, 1], [1, 1]]}, "vehicle_capacities"),
+        ({"supply": "many"}, "no array of numbers 'supply'"),
+        ({"var_costs": [[1, 2]]}, "shape"),
+        ({"fix_costs": [[1, 2], [-1, 2]]}, "not numbers from 0"),
+        ({"demand": [5, 0]}, "demand of 0"),
+    ],
+)
+def test_a_bad_transportation_file_is_told(
+    tmp_path: Path, changes: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(InputError, match=problem):
+        read_fctp(_transportation(tmp_path, **changes))
+
+
+def test_groups_and_means_of_scores(capsys: pytest.CaptureFixture[str], family: Path) -> None:
+    _, out, _ = _run(capsys, "families", str(family), "--json")
+    score = Score.from_dict(json.loads(out)[0])
+    assert group(score) == "sscflp_holmberg"
+    assert group(replace(score, family="gap", instance="chu1997/d05100")) == "gap D"
+    assert group(replace(score, family="gap", instance="cattrysse1994/gap1-4")) == "gap"
+    assert group(replace(score, family="fctp_rto", instance="c-fctp_x/4")) == "c-fctp_rto 1 × 1"
+
+    worse = replace(score, gap_to_best_known=0.03, found="feasible")
+    wrong = replace(score, gap_to_best_known=0.0, judged_ok=False)
+    none = replace(score, best=None, gap_to_best_known=None, found="none")
+    found = mean("all", [score, worse, wrong, none])
+    assert (found.num_instances, found.num_runs, found.num_plans) == (1, 4, 2)
+    assert found.gap_to_best_known == pytest.approx(0.015)
+    assert found.worst == pytest.approx(0.03)
+    assert found.proven == 0.25
+    assert not found.ok
+
+
+@pytest.fixture(scope="module")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a ladder with one low rung and every engine, and of the phases of it."""
+    path = tmp_path_factory.mktemp("ladder") / "results.jsonl"
+    rung = ("--sizes", "300", "--kinds", "connected", "--threads", "1", "--json", str(path))
+    assert main(("ladder", *rung, "--seeds", "1", "--time-limit", "1.5")) == 0
+    assert main(("phases", *rung)) == 0
+    return path
+
+
+def _records(path: Path, benchmark: str) -> list[dict[str, Any]]:
+    lines = map(json.loads, path.read_text().splitlines())
+    return [each for each in lines if each["benchmark"] == benchmark]
+
+
+def test_every_plan_of_the_ladder_is_judged(climbed: Path) -> None:
+    attempts = [Attempt.from_dict(each) for each in _records(climbed, "ladder")]
+    assert [each.engine for each in attempts] == list(ENGINES)
+    assert any(each.proven_gap is not None for each in attempts)
+    for each in attempts:
+        assert not each.failed
+        assert each.judged == "ok"
+        assert each.best is not None
+        assert each.solve_s is not None
+        assert each.solve_s < 1.5 + 15  # late by 2 s at most, on a machine that is shared
+        assert each.peak_bytes is not None
+        assert each.peak_bytes > 2**26
+        if each.bound is not None and each.coverage_proven:
+            assert each.bound <= each.best
+        seconds = [point[0] for point in each.trajectory]
+        assert seconds == sorted(seconds)
+        if each.trajectory:
+            assert each.trajectory[-1][1:3] == (each.best, each.bound)
+    assert not contradictions(attempts)
+
+
+def test_phases_tell_time_and_memory_of_each_step(climbed: Path) -> None:
+    (measured,) = _records(climbed, "phases")
+    assert set(measured["seconds"]) == set(measured["peak_bytes"]) == set(STEPS)
+    assert all(value > 0 for value in measured["seconds"].values())
+    assert measured["candidates"] <= measured["pairs"]
+    assert measured["program_bytes"] > 8 * measured["nonzeros"]
+
+
+def test_report_has_every_engine_and_keeps_the_notes(climbed: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("By hand.\n")
+    for _ in range(2):
+        text = write_report([climbed], tmp_path).read_text(encoding="utf-8")
+    assert all(f"`{engine}`" in text for engine in ENGINES)
+    assert text.endswith("## Notes\n\nBy hand.\n")
+    for file in ("gap_over_time", "gap_over_size", "time_over_size"):
+        assert f"](images/{file}.png)" in text
+        assert (tmp_path / "images" / f"{file}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_of_other_files_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.json"
+    path.write_text('[{"benchmark": "ladder"}]')
+    code, _, err = _run(capsys, "report", str(path), "--output", str(tmp_path))
+    assert code == 2
+    assert "holds a line that is no result" in err
+    assert not (tmp_path / "RESULTS.md").exists()
+
+
+def test_page_without_results_says_so() -> None:
+    assert "There are no results yet." in page([])
+
+
+def _attempt(**changes: Any) -> Attempt:
+    values: dict[str, Any] = {
+        "size": 20_000,
+        "kind": "connected",
+        "seed": 0,
+        "engine": "decomposition",
+        "threads": 2,
+        "time_limit_s": 60.0,
+        "gap_limit": 1e-4,
+        "best": 100.0,
+        "bound": 99.5,
+        "gap": 0.005,
+        "unmet": 0.0,
+        "coverage_proven": True,
+        "judged": "ok",
+        "peak_bytes": 2**29,
+    }
+    return Attempt(**(values | changes))
+
+
+def test_targets_take_the_median_and_count_nothing_as_the_worst() -> None:
+    def verdict(*attempts: Attempt) -> Verdict:
+        return of_ladder(attempts)[0]
+
+    good, bad = _attempt(seed=1), _attempt(seed=2, gap=0.02)
+    wrong = _attempt(seed=3, gap=0.0, judged="capacity")
+    open_ = _attempt(seed=4, gap=0.0, coverage_proven=False)
+    # Asked are 0.6 % at 20,000 candidates.
+    assert verdict(good, good, bad).is_met
+    assert verdict(good, good, bad).reached == 0.005
+    assert not verdict(good, bad, wrong).is_met
+    assert verdict(good, bad, wrong).reached == 0.02
+    assert verdict(good, wrong, open_).reached is None
+    assert not verdict(good, wrong, open_).is_met
+    # Another time limit is another question.
+    assert of_ladder([_attempt(time_limit_s=5.0)]) == []
+    assert [time_limit_s(size) for size in (4_000, 20_000, 100_000, 1_000_000)] == [
+        60.0,
+        60.0,
+        120.0,
+        300.0,
+    ]
+
+
+def test_a_bound_above_the_plan_of_another_is_found() -> None:
+    lying = _attempt(engine="highs", best=104.0, bound=101.0)
+    assert contradictions([_attempt(), replace(lying, seed=1)]) == []
+    (line,) = contradictions([_attempt(), lying])
+    assert "101.00 of highs" in line
+    assert "100.00 by decomposition" in line
+
+
+def test_a_repeated_run_replaces_the_first() -> None:
+    first = {"benchmark": "ladder", **_attempt().to_dict()}
+    again = {**first, "best": 99.0}
+    other = {**first, "seed": 7}
+    assert latest([first, other, again]) == [again, other]
+
+
+@pytest.mark.parametrize(
+    ("work", "ending"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "died with signal SIGKILL"),
+        ("raise SystemExit('no more')", "died with exit code 1: no more"),
+        ("import time\ntime.sleep(60)", "given up after 1 s in the stage 'work'"),
+        ("x = bytearray(2**28)\nimport time\ntime.sleep(60)", "GiB of memory"),
+    ],
+)
+def test_a_process_that_ends_badly_is_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, ending: str
+) -> None:
+    (tmp_path / "badly_ending.py").write_text(
+        f"from benchmarks.measure import speaker\n"
+        f"say = speaker()\nsay(stage='work')\nsay(half=1)\n{work}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = watch(
+        "badly_ending",
+        threads=1,
+        allowed_s={"work": 1.0 if "memory" not in ending else 30.0},
+        memory_bytes=2**27 if "memory" in ending else None,
+    )
+    assert ending in done.failed
+    assert done.messages == ({"half": 1},)
+    assert "work" in done.peak_bytes
+
+
+def test_lists_may_be_divided_by_commas_or_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["ladder", "--sizes", "400,99"])
+    assert "'99' is not a whole number from 100 to 5,000,000" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["ladder", "--kinds", "connected,loose"])
+    assert "'loose' is not one of connected, separable" in capsys.readouterr().err
+
+
+def test_an_unknown_engine_is_told_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, _, err = _run(capsys, "ladder", "--sizes", "300", "--engines", "hihgs,highs")
+    assert code == 2
+    assert "unknown engine 'hihgs'" in err
