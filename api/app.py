@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import admin, directory, handlers, networks, openapi, operations, results, solves
+from api import admin, bulk, directory, handlers, networks, openapi, operations, results, solves
 from api.context import Service, bad_cursor
 from api.docs import add_docs
 from api.hub import Hub
@@ -58,7 +58,7 @@ def create_app(
     limiter = RateLimiter(settings.requests_per_minute, settings.redis_url)
     app.state.service = Service(settings, database, enqueue, Hub(database), limiter, metrics)
     app.add_middleware(Around, metrics=metrics, max_bytes=settings.max_upload_bytes)
-    for part in (networks, directory, solves, results, admin, operations):
+    for part in (networks, directory, bulk, solves, results, admin, operations):
         app.include_router(part.router)
     add_docs(app)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]

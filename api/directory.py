@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["directory"])
 Key = Annotated[
     str,
     InPath(
-        pattern=r"^[^/.:\x00-\x1f\x7f][^/:\x00-\x1f\x7f]{0,199}$",
+        pattern=directory.KEY,
         description="A name without ':' and '/', such as S-17.",
     ),
 ]
@@ -45,12 +45,12 @@ def _put(
     sent = body.model_dump(exclude_unset=True)
     is_open = sent.pop("is_open", True)
     tag = stated_tag(if_match)
-    with here.database.read() as session, _refusals(kind):
+    with here.database.read() as session, refusals(kind):
         if kind == "supplier" and caller.only_supplier not in (None, key):
             raise directory.NotThere
         directory.replaced(session, caller, kind, key, tag)
         checked = entry_check.checked(session, caller, kind, key, sent)
-    with here.database.write() as session, _refusals(kind):
+    with here.database.write() as session, refusals(kind):
         put = directory.put(session, caller, kind, key, checked, is_open=is_open, if_match=tag)
         access.audit(session, caller, f"{kind}.put", key, version=put.entry.version)
         out, new_tag = EntryOut.of(put.entry, caller), directory.etag(put.entry)
@@ -58,7 +58,7 @@ def _put(
 
 
 @contextmanager
-def _refusals(kind: Kind) -> Iterator[None]:
+def refusals(what: str) -> Iterator[None]:
     """What the directory refuses, as problems."""
     try:
         yield
@@ -67,7 +67,7 @@ def _refusals(kind: Kind) -> Iterator[None]:
     except directory.NothingToMatch as error:
         raise Problem(409, "no-shared-tables", str(error)) from None
     except directory.NotThere:
-        raise not_found(kind) from None
+        raise not_found(what) from None
     except (IntegrityError, directory.Overtaken):
         raise in_flight() from None
     except directory.Changed:
@@ -213,10 +213,10 @@ def open_request(
     key: Key, here: TheService, caller: Annotated[Caller, needs("requests.write")]
 ) -> Response:
     """Let a request take part in matching again, if it still holds within the shared tables."""
-    with here.database.read() as session, _refusals("request"):
+    with here.database.read() as session, refusals("request"):
         entry = _request(session, caller, key)
         checked = entry_check.checked(session, caller, "request", key, entry.body)
-    with here.database.write() as session, _refusals("request"):
+    with here.database.write() as session, refusals("request"):
         entry = _request(session, caller, key, lock=True)
         directory.open_again(session, caller, entry, checked)
         access.audit(session, caller, "request.open", key)

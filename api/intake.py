@@ -11,12 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from api.problems import Problem, invalid
-from api.reading import read_upload
+from api.reading import read_entries, read_upload
 from matcher.errors import Issue
+from worker.bulk import Ground
+from worker.directory import Entry
 from worker.settings import Settings
 from worker.store.models import NetworkSnapshot
 
@@ -28,6 +31,8 @@ SUFFIXES = {
 }
 # JSON of this size cannot grow into much, and is read here, without waiting for a child.
 SMALL_BYTES = 2**18
+# Entries are stored in one transaction, in which nobody else writes to SQLite.
+MAX_ENTRIES_BYTES = 2**26
 _TIMEOUT_S = 300.0
 _log = logging.getLogger(__name__)
 _AT_ONCE = threading.BoundedSemaphore(2)
@@ -41,21 +46,7 @@ def snapshot_of(path: Path, tenant_id: str, owner: str, settings: Settings) -> N
     Problem
         422 with every issue, or because the network is larger than the limits.
     """
-    found: dict[str, Any] | None
-    if path.suffix == ".json" and path.stat().st_size <= SMALL_BYTES:
-        found = read_upload(path, settings.max_pairs)
-    else:
-        with _AT_ONCE:
-            found = _in_child(path, settings)
-    if found is None:
-        raise _refused(
-            path.name,
-            f"took more than {settings.max_memory_bytes:,} bytes or {_TIMEOUT_S:.0f} s to read, "
-            "or is damaged",
-            "send fewer rows, or Parquet instead of text",
-        )
-    if "issues" in found:
-        raise invalid(Issue(**issue) for issue in found["issues"])
+    found = _found(path, settings, settings.max_pairs)
     if found["pairs"] > settings.max_pairs:
         raise Problem(
             422,
@@ -72,9 +63,59 @@ def snapshot_of(path: Path, tenant_id: str, owner: str, settings: Settings) -> N
     )
 
 
-def _in_child(path: Path, settings: Settings) -> dict[str, Any] | None:
+def entries_of(path: Path, role: str, on: Ground, settings: Settings) -> list[Entry]:
+    """The entries of the directory in a file, checked and ready to be stored.
+
+    Raises
+    ------
+    Problem
+        422 with every issue, or because they are too many for one transaction; 403 if the role may
+        not write some of the tables.
+    """
+    path.with_name("ground.json").write_text(json.dumps(asdict(on)), encoding="utf-8")
+    found = _found(path, settings)
+    if "forbidden" in found:
+        raise Problem(
+            403,
+            "forbidden",
+            f"A key of the role {role} may not write {', '.join(found['forbidden'])}; "
+            "leave these tables out.",
+        )
+    content = path.with_name("content")
+    if content.stat().st_size > MAX_ENTRIES_BYTES:
+        raise Problem(
+            422,
+            "too-large",
+            f"The entries take {content.stat().st_size:,} bytes as JSON; the limit is "
+            f"{MAX_ENTRIES_BYTES:,}. Send them in several files.",
+        )
+    with content.open(encoding="utf-8") as lines:
+        return [Entry(**json.loads(line)) for line in lines]
+
+
+def _found(path: Path, settings: Settings, *max_pairs: int) -> dict[str, Any]:
+    """What is in a file, which has no issue: a network, or without ``max_pairs`` entries."""
+    found: dict[str, Any] | None
+    if path.suffix == ".json" and path.stat().st_size <= SMALL_BYTES:
+        found = read_upload(path, *max_pairs) if max_pairs else read_entries(path)
+    else:
+        with _AT_ONCE:
+            found = _in_child(path, settings, *max_pairs)
+    if found is None:
+        raise _refused(
+            path.name,
+            f"took more than {settings.max_memory_bytes:,} bytes or {_TIMEOUT_S:.0f} s to read, "
+            "or is damaged",
+            "send fewer rows, or Parquet instead of text",
+        )
+    if "issues" in found:
+        raise invalid(Issue(**issue) for issue in found["issues"])
+    return found
+
+
+def _in_child(path: Path, settings: Settings, *max_pairs: int) -> dict[str, Any] | None:
     """What the child left; ``None`` if it died."""
-    limits = (settings.max_memory_bytes, int(_TIMEOUT_S), settings.max_pairs)
+    limits = (settings.max_memory_bytes, int(_TIMEOUT_S), *max_pairs)
     try:
         subprocess.run(
             [sys.executable, "-m", "api.reading", str(path), *map(str, limits)],

@@ -15,8 +15,8 @@ from api.ratelimit import Standing
 
 log = logging.getLogger(__name__)
 
-# Networks and plans may be large; what else is sent is held in memory while it is checked.
-LARGE = ("/v1/networks", "/v1/check")
+# Tables and plans may be large; what else is sent is held in memory while it is checked.
+LARGE = ("/v1/networks", "/v1/directory", "/v1/check")
 SMALL_BYTES = 16 * 2**20
 
 HEADERS = {

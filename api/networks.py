@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
-from api import intake
+from api import intake, upload
 from api.context import ID, Cursor, IfNoneMatch, Limit, Service, TheService, answer, needs
 from api.problems import Problem, not_found
 from api.schemas import NetworkOut, Page
@@ -23,59 +20,22 @@ from worker.store.models import NetworkSnapshot
 router = APIRouter(prefix="/v1/networks", tags=["networks"])
 NetworkId = Annotated[str, InPath(pattern=ID)]
 
-_TABLES = {
-    "type": "object",
-    "description": "Rows of each table; docs/data-format.md describes them.",
-    "additionalProperties": {"type": "array", "items": {"type": "object"}},
-    "required": [
-        "network", "lead_firms", "places", "components", "demands", "suppliers", "bids",
-    ],
-}  # fmt: skip
-_FILE = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "description": "JSON tables, a workbook, or a zip of CSV or Parquet files, one a table.",
-        "content": {
-            kind: {"schema": _TABLES} if kind == "application/json" else _FILE
-            for kind in intake.SUFFIXES
-        },
-    }
-}
+_REQUIRED = ("network", "lead_firms", "places", "components", "demands", "suppliers", "bids")
 
 
 @router.post(
     "",
     status_code=201,
     response_model=NetworkOut,
-    openapi_extra=_BODY,
+    openapi_extra=upload.body(_REQUIRED),
     responses={200: {"model": NetworkOut, "description": "An equal network was there already."}},
 )
 async def upload_network(
     request: Request, here: TheService, caller: Annotated[Caller, needs("networks.write")]
 ) -> Response:
     """Store a network, after all of it has been checked."""
-    async with received(request) as path:
+    async with upload.received(request, "network") as path:
         return await run_in_threadpool(_store, here, caller, path)
-
-
-@asynccontextmanager
-async def received(request: Request) -> AsyncIterator[Path]:
-    """The body in a temporary file; the middleware counts it as it comes."""
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if kind not in intake.SUFFIXES or encoding != "identity":
-        raise Problem(
-            415,
-            "unsupported-media-type",
-            f"Send the network as {', '.join(intake.SUFFIXES)}, without Content-Encoding.",
-        )
-    with tempfile.TemporaryDirectory(prefix="matcher-") as folder:
-        path = Path(folder) / f"network{intake.SUFFIXES[kind]}"
-        with path.open("wb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
-        yield path
 
 
 def _store(here: Service, caller: Caller, path: Path) -> Response:

@@ -83,7 +83,7 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> list[int]:
         codes |= {412}
     if "{" in path or "requestBody" in operation:
         codes |= {404}
-    if path == "/v1/networks" and method == "post":
+    if path in ("/v1/networks", "/v1/directory") and method == "post":
         codes |= {415}
     if path == "/v1/shared":
         codes |= {404}

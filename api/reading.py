@@ -1,7 +1,8 @@
-"""Reading one upload, in a process of its own: ``python -m api.reading FILE BYTES SECONDS PAIRS``.
+"""Reading one upload in a process of its own: ``python -m api.reading FILE BYTES SECONDS [PAIRS]``.
 
-What was found is left beside the file, in ``found.json`` and ``content``. This module imports
-little: every upload waits for it.
+With PAIRS, the most that it may have, it is a network; else entries of the directory, to be checked
+against the ``ground.json`` beside the file. What was found is left there as well, in ``found.json``
+and ``content``. This module imports little: every upload waits for it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import resource
 import sys
 import zipfile
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from matcher.errors import InputError, Issue
 from matcher.read import read
-from worker import snapshots
+from worker import bulk, snapshots
 
 MAX_FILES = 100
 MAX_UNPACKED_BYTES = 2**30
@@ -31,7 +32,7 @@ def read_upload(path: Path, max_pairs: int) -> dict[str, Any]:
     The packed network is left beside the file as ``content``; empty if it has too many pairs.
     """
     try:
-        network = read(_unpacked(path) if path.suffix == ".zip" else path)
+        network = read(_tables(path))
     except InputError as error:
         return {"issues": [_of_upload(issue, path).to_dict() for issue in error.issues]}
     pairs = snapshots.count_pairs(network)
@@ -46,6 +47,29 @@ def read_upload(path: Path, max_pairs: int) -> dict[str, Any]:
         "pairs": pairs,
         "warnings": {"issues": [issue.to_dict() for issue in network.warnings]},
     }
+
+
+def read_entries(path: Path) -> dict[str, Any]:
+    """What is in the file: its issues, or tables that the caller may not write, or nothing.
+
+    The entries are left beside the file as ``content``, a line of JSON each.
+    """
+    on = bulk.Ground(**json.loads(path.with_name("ground.json").read_bytes()))
+    try:
+        entries = bulk.entries(_tables(path), on)
+    except InputError as error:
+        return {"issues": [_of_upload(issue, path).to_dict() for issue in error.issues]}
+    except bulk.NotTheirs as error:
+        return {"forbidden": error.tables}
+    with path.with_name("content").open("w", encoding="utf-8") as file:
+        for entry in entries:
+            file.write(json.dumps(asdict(entry)) + "\n")
+    return {}
+
+
+def _tables(path: Path) -> Path:
+    """What the core reads: the file, or the folder that it is unpacked into."""
+    return _unpacked(path) if path.suffix == ".zip" else path
 
 
 def _of_upload(issue: Issue, path: Path) -> Issue:
@@ -97,13 +121,13 @@ def _bad_zip(problem: str) -> InputError:
     return InputError([Issue("bad_zip", "network.zip", None, None, None, problem, _ZIP)])
 
 
-def main(path: Path, memory_bytes: int, cpu_s: int, max_pairs: int) -> None:
+def main(path: Path, memory_bytes: int, cpu_s: int, max_pairs: int | None = None) -> None:
     """Read the file within the limits of memory and processor time."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    found = read_upload(path, max_pairs)
+    found = read_entries(path) if max_pairs is None else read_upload(path, max_pairs)
     path.with_name("found.json").write_text(json.dumps(found), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -326,6 +326,28 @@ class EntryOut(Out):
         )
 
 
+class Counts(Out):
+    """How many entries an import has made, and put in place of others."""
+
+    created: int = 0
+    replaced: int = 0
+
+
+class ImportOut(Out):
+    """What an import has stored, by kind of entry."""
+
+    shared: Counts = Field(default_factory=Counts)
+    suppliers: Counts = Field(default_factory=Counts)
+    requests: Counts = Field(default_factory=Counts)
+    rules: Counts = Field(default_factory=Counts)
+
+    def count(self, kind: str, *, is_new: bool) -> None:
+        """Count one entry."""
+        counts: Counts = getattr(self, kind if kind == "shared" else f"{kind}s")
+        counts.created += is_new
+        counts.replaced += not is_new
+
+
 class KeyIn(In):
     """A key to make. lead_firm and supplier speak for the one that ``subject`` names."""
 

@@ -162,6 +162,36 @@ class Client:
         )
         return str(answer.json()["id"])
 
+    def load_directory(self, tables: Network | str | Path) -> dict[str, dict[str, int]]:
+        """Store suppliers, sourcing requests, rules and shared tables in the service's directory.
+
+        Each entry takes the place of the one of its key. If one does not hold, none is stored.
+
+        Parameters
+        ----------
+        tables
+            As in `upload`; a file may hold some of the tables only.
+
+        Returns
+        -------
+        dict
+            How many entries of ``shared``, ``suppliers``, ``requests`` and ``rules`` were
+            ``created`` and ``replaced``.
+
+        Raises
+        ------
+        InputError
+            With every issue that the service found.
+        LimitError
+            The file is larger than the service takes.
+        """
+        kind, content = _body(tables)
+        answer = self.request(
+            "POST", "/v1/directory", content=content, headers={"Content-Type": kind}
+        )
+        counts: dict[str, dict[str, int]] = answer.json()
+        return counts
+
     def submit(self, network: Network | str | Path, **options: Any) -> Job:
         """Queue a solve of a network.
 

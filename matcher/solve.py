@@ -50,7 +50,9 @@ def solve(
     gap_limit
         Relative gap at which the search stops; 0 asks for proof to the last cent.
     engine
-        ``highs``, ``cpsat``, ``scip`` or ``pulp:SOLVER``.
+        ``auto``, ``decomposition``, ``highs``, ``cpsat``, ``scip`` or ``pulp:SOLVER``.
+        Decomposition is for networks of more than some thousand candidates; ``auto`` picks and
+        says why.
     threads, seed
         Given to the solver. The same network, seed and engine give the same plan whenever the
         optimum is proven.

@@ -24,7 +24,7 @@ from tests.brute_force import (
 )
 
 PARTS = 30
-ENGINES = ("highs", "cpsat", "scip")
+ENGINES = ("highs", "cpsat", "scip", "decomposition")
 
 
 @cache

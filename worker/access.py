@@ -53,6 +53,7 @@ _WRITE_ALL = {
     "requests.write",
     "rules.write",
     "shared.write",
+    "directory.write",
     "solves.write",
     "webhooks.write",
 }
@@ -71,6 +72,7 @@ MAY: dict[str, frozenset[str]] = {
         {
             "suppliers.read",
             "suppliers.write",
+            "directory.write",
             "shared.read",
             "solves.read",
             "results.read",

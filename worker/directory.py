@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from worker import access
 from worker.access import Caller
@@ -43,6 +43,8 @@ TABLES_OF: dict[Kind, tuple[str, ...]] = {
     ),
 }
 SHARED_KEY = "shared"
+KEY = r"^[^/.:\x00-\x1f\x7f][^/:\x00-\x1f\x7f]{0,199}$"
+"""What an entry may be called: its key is part of an address, and stands before a colon."""
 
 # Columns that name something of the same supplier or of a request.
 _OF_SUPPLIER = {
@@ -80,6 +82,16 @@ class Checked:
     tables: Tables
     lead_firm: str | None
     standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry that may be stored, as `worker.bulk` makes it."""
+
+    kind: Kind
+    key: str
+    lead_firm: str | None
+    tables: Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,26 +180,72 @@ def put(
     if_match: str | None = None,
 ) -> Put:
     """Store an entry in place of the one of that key; raises as `replaced`, and `Overtaken`."""
-    entry = replaced(session, caller, kind, key, if_match)
-    _still(session, caller, kind, checked)
-    created = entry is None
-    if entry is None:
-        entry = DirectoryEntry(
-            id=new_id(), tenant_id=caller.tenant_id, kind=kind, key=key, version=0
-        )
-        session.add(entry)
-    entry.body = dict(checked.tables)
-    entry.lead_firm = checked.lead_firm
-    entry.is_open = is_open
-    entry.version += 1
-    entry.updated_at = time.time()
+    there = replaced(session, caller, kind, key, if_match)
+    _still(session, caller, kind, checked.standing)
+    entry = Entry(kind, key, checked.lead_firm, checked.tables)
+    put = _stored(session, caller, there, entry, is_open=is_open)
     session.flush()
-    return Put(entry, created)
+    return put
+
+
+def put_all(
+    session: Session, caller: Caller, entries: Collection[Entry], standing: Standing
+) -> list[Put]:
+    """Store many entries, open, each in place of the one of its key.
+
+    ``standing`` is that of `standing_for` their kinds.
+
+    Raises
+    ------
+    NotThere
+        Another owner has an entry of such a key.
+    Overtaken
+        What they were checked against has changed.
+    """
+    kinds = {entry.kind for entry in entries}
+    there = {
+        (row.kind, row.key): row
+        for row in session.scalars(
+            select(DirectoryEntry)
+            .where(DirectoryEntry.tenant_id == caller.tenant_id, DirectoryEntry.kind.in_(kinds))
+            .options(defer(DirectoryEntry.body))
+            .order_by(DirectoryEntry.kind, DirectoryEntry.key)
+            .with_for_update()
+        )
+    }
+    visible = set(session.scalars(select(DirectoryEntry.id).where(access.entries_of(caller))))
+    _still(session, caller, standing_for(kinds), standing)
+    puts = []
+    for entry in entries:
+        row = there.get((entry.kind, entry.key))
+        if row is not None and row.id not in visible:
+            raise NotThere
+        puts.append(_stored(session, caller, row, entry, is_open=True))
+    session.flush()
+    return puts
+
+
+def _stored(
+    session: Session, caller: Caller, there: DirectoryEntry | None, entry: Entry, *, is_open: bool
+) -> Put:
+    """The entry in place of the one that is there, or as a new one."""
+    row = there
+    if row is None:
+        row = DirectoryEntry(
+            id=new_id(), tenant_id=caller.tenant_id, kind=entry.kind, key=entry.key, version=0
+        )
+        session.add(row)
+    row.body = dict(entry.tables)
+    row.lead_firm = entry.lead_firm
+    row.is_open = is_open
+    row.version += 1
+    row.updated_at = time.time()
+    return Put(row, there is None)
 
 
 def open_again(session: Session, caller: Caller, entry: DirectoryEntry, checked: Checked) -> None:
     """Open a request; doing it again changes nothing. Raises `Overtaken`."""
-    _still(session, caller, "request", checked)
+    _still(session, caller, "request", checked.standing)
     _set_open(entry, True)
 
 
@@ -216,10 +274,15 @@ def standing(session: Session, tenant_id: str, kind: Kind) -> Standing:
     return count, int(versions), at
 
 
-def _still(session: Session, caller: Caller, kind: Kind, checked: Checked) -> None:
+def standing_for(kinds: Collection[Kind]) -> Kind:
+    """The kind whose `standing` entries of all these kinds are checked against."""
+    return "shared" if "shared" in kinds else "supplier"
+
+
+def _still(session: Session, caller: Caller, kind: Kind, checked_on: Standing) -> None:
     """Let changes of a tenant's directory come one after the other, none on old ground."""
     access.lock_tenant(session, caller.tenant_id)
-    if standing(session, caller.tenant_id, kind) != checked.standing:
+    if standing(session, caller.tenant_id, kind) != checked_on:
         raise Overtaken
 
 

@@ -25,7 +25,7 @@ from worker.store.models import DirectoryEntry
 
 _PROBE = "(probe)"
 # What a lead firm may state rules over: the rest is not its own.
-_SCOPES_OF_LEAD_FIRM = ("lead_firm", "demand")
+SCOPES_OF_LEAD_FIRM = ("lead_firm", "demand")
 
 
 def checked(
@@ -76,7 +76,7 @@ def checked(
         demands = _all_demands(session, caller.tenant_id, lead_firm)
     _check_within(kind, own, shared or {}, demands)
     if kind == "shared":
-        _check_dangling(own, directory.taking_part(session, caller.tenant_id))
+        check_dangling(own, directory.taking_part(session, caller.tenant_id))
     return Checked(own, lead_firm, standing)
 
 
@@ -131,8 +131,8 @@ def _rule(session: Session, caller: Caller, key: str, tables: Tables) -> str | N
 def _of_lead_firm(rule: dict[str, Any], lead_firm: str) -> None:
     """A lead firm states rules over itself and its own demands."""
     scope = rule.get("scope")
-    if scope not in _SCOPES_OF_LEAD_FIRM:
-        fix = f"choose the scope {' or '.join(_SCOPES_OF_LEAD_FIRM)}"
+    if scope not in SCOPES_OF_LEAD_FIRM:
+        fix = f"choose the scope {' or '.join(SCOPES_OF_LEAD_FIRM)}"
         problem = "is not a lead firm's to limit"
         raise InputError([_issue("other_owner", "/rules", 2, _text(scope), problem, fix, "scope")])
     if scope == "lead_firm":
@@ -180,13 +180,13 @@ def _check_within(kind: Kind, own: Tables, shared: Tables, demands: Rows) -> Non
     """
     tables: Tables = {**shared, **own}
     if kind != "request":
-        tables["demands"] = [_probe_demand(tables), *_named(own, demands)]
+        tables["demands"] = [probe("demands", tables), *_named(own, demands)]
     if kind != "supplier":
-        tables["suppliers"] = [_probe_supplier(tables)]
+        tables["suppliers"] = [probe("suppliers", tables)]
     if kind == "supplier" and own.get("bids"):
         tables["bids"] = [{**row, "demand": None} for row in own["bids"]]
     else:
-        tables["bids"] = [_probe_bid(tables)]
+        tables["bids"] = [probe("bids", tables)]
     places = {*own, *(f"/{name}" for name in own)}
     if kind == "shared":  # a required table that is missing altogether
         places |= {"network", "lead_firms", "places", "components"}
@@ -201,7 +201,7 @@ def _named(own: Tables, demands: Rows) -> Rows:
     return [row for row in demands if row["demand"] in named]
 
 
-def _check_dangling(shared: Tables, entries: Sequence[DirectoryEntry]) -> None:
+def check_dangling(shared: Tables, entries: Sequence[DirectoryEntry]) -> None:
     """Refuse shared tables that entries which take part in matching would not hold within.
 
     All entries are read as one network. Of many like issues only the first are listed, so
@@ -234,9 +234,9 @@ def _joined(
     shared: Tables, entries: Sequence[DirectoryEntry]
 ) -> tuple[Tables, dict[str, list[DirectoryEntry | None]]]:
     """The network of all entries, and whose each row is; a row of nobody's keeps it complete."""
-    tables: Tables = {**shared, "demands": [_probe_demand(shared)]}
-    tables["suppliers"] = [_probe_supplier(tables)]
-    tables["bids"] = [_probe_bid(tables)]
+    tables: Tables = dict(shared)
+    for name in ("demands", "suppliers", "bids"):
+        tables[name] = [probe(name, tables)]
     owners: dict[str, list[DirectoryEntry | None]] = {
         name: [None] for name in ("demands", "suppliers", "bids")
     }
@@ -272,23 +272,20 @@ def _issues_of(tables: Tables) -> Sequence[Issue]:
     return ()
 
 
-def _probe_demand(tables: Tables) -> dict[str, Any]:
-    return {
-        "demand": _PROBE,
-        "lead_firm": _first(tables, "lead_firms", "lead_firm"),
-        "component": _first(tables, "components", "component"),
-        "place": _first(tables, "places", "place"),
-        "quantity": 1,
-        "due": "2100-12-31",
-    }
-
-
-def _probe_supplier(tables: Tables) -> dict[str, Any]:
-    place = _first(tables, "places", "place")
-    return {"supplier": _PROBE, "place": place, "size_class": "small"}
-
-
-def _probe_bid(tables: Tables) -> dict[str, Any]:
+def probe(name: str, tables: Tables) -> dict[str, Any]:
+    """A row of nobody's demand, supplier or bid, which completes a network of these tables."""
+    if name == "demands":
+        return {
+            "demand": _PROBE,
+            "lead_firm": _first(tables, "lead_firms", "lead_firm"),
+            "component": _first(tables, "components", "component"),
+            "place": _first(tables, "places", "place"),
+            "quantity": 1,
+            "due": "2100-12-31",
+        }
+    if name == "suppliers":
+        place = _first(tables, "places", "place")
+        return {"supplier": _PROBE, "place": place, "size_class": "small"}
     return {
         "bid": _PROBE,
         "supplier": _first(tables, "suppliers", "supplier"),

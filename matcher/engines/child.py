@@ -45,11 +45,16 @@ _TELL_AT_LEAST_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """Where a solver is found: our module that drives it, its package and its distribution."""
+    """Where a solver is found: our module that drives it, its package and its distribution.
+
+    ``hears_start`` says whether it is told the point to begin from. If not, that point is still the
+    best plan until the solver has a better one.
+    """
 
     module: str
     package: str
     distribution: str
+    hears_start: bool = True
 
 
 @dataclass(slots=True)
@@ -84,7 +89,8 @@ class ChildEngine:
             best.offer(start)
             best.refused = 0.0  # a start that does not fit is no fault of the solver's
         watch = _Watch(self, limits, best, on_progress, cancelled)
-        return watch.run(start if best.x is not None else None)
+        hears = self.solver.hears_start and best.x is not None
+        return watch.run(start if hears else None)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from matcher.read.xlsx_file import read_xlsx
 from matcher.validate import Findings, Raw, validated
 from matcher.validate.findings import Nearest
 
-__all__ = ["network_from_tables", "read"]
+__all__ = ["network_from_tables", "raw_tables", "read"]
 
 _OF_FOLDER = {".csv": read_csv, ".parquet": read_parquet}
 _OF_FILE = {".xlsx": read_xlsx, ".json": read_json}
@@ -53,8 +53,27 @@ def read(path: str | Path) -> Network:
     >>> network.name, network.currency, network.bids.height
     ('Example', 'USD', 3)
     """
-    path = Path(path)
     findings = Findings()
+    raws, unread = raw_tables(path, findings)
+    return validated(raws, findings, unread)
+
+
+def raw_tables(path: str | Path, findings: Findings) -> tuple[list[Raw], set[str]]:
+    """The tables at a path as found, and the names of those that are there but cannot be read.
+
+    Parameters
+    ----------
+    path
+        As of `read`.
+    findings
+        Takes what is wrong with files and tables; nothing is said about their cells yet.
+
+    Raises
+    ------
+    InputError
+        There is nothing to go on with.
+    """
+    path = Path(path)
     unread: set[str] = set()
     try:
         if path.is_dir():
@@ -77,7 +96,7 @@ def read(path: str | Path) -> Network:
         raws = []
     if not raws and findings.issues and not unread:
         raise InputError(findings.listed({}))
-    return validated(raws, findings, unread)
+    return raws, unread
 
 
 def network_from_tables(tables: Mapping[str, pl.DataFrame]) -> Network:

@@ -160,3 +160,45 @@ def test_the_parent_loads_no_solver() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.stdout.strip() == "[]", run.stderr
+
+
+def test_a_start_is_not_taken_for_the_optimum() -> None:
+    # With presolve, HiGHS 1.15.1 takes this start, 0.25 + 2/3, for the optimum. But 3/4 of the first
+    # demand can be had from x1, with all the room there is, and 3/4 of the second from x3, which
+    # needs no room: 1/4 + 1/4.
+    inf, a, b = np.inf, 0.75, 1 / 3
+    rows = np.zeros((17, 13))
+    for row, entries in enumerate(
+        [
+            {0: 1, 1: 1, 2: 1, 11: 1},
+            {3: 1, 4: 1, 5: 1, 12: 1},
+            {1: 1, 6: -a},
+            {2: 1, 7: -a},
+            {4: 1, 8: -a},
+            {5: 1, 9: -a},
+            {1: 1, 6: -0.25},
+            {4: 1, 8: -b},
+            {0: 1, 1: 1, 2: 1},
+            {3: 1, 4: 1, 5: 1},
+            {1: 1, 4: a, 10: -1},
+            *({column: 1, 10: -1} for column in (6, 7, 8, 9)),
+            {0: 1, 10: -a},
+            {3: 1, 10: -a},
+        ]
+    ):
+        for column, value in entries.items():
+            rows[row, column] = value
+    problem = program(
+        [0] * 11 + [1, 1],
+        rows,
+        [1, 1, *[-inf] * 4, 0, 0, *[-inf] * 9],
+        [1, 1, 0, 0, 0, 0, inf, inf, a, a, *[0] * 7],
+        [0] * 13,
+        [a] * 6 + [1] * 7,
+        [0] * 6 + [1] * 5 + [0, 0],
+    )
+    start = np.array([0, a, 0, 0, b, 0, 1, 0, 1, 0, 1, 0.25, 2 / 3])
+    assert problem.violation(start) <= 1e-12
+    for name in (*NATIVE, "decomposition"):
+        outcome = engine(name).solve(problem, EXACT, start=start)
+        assert outcome.best == pytest.approx(0.5, abs=1e-6), name

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 import matcher
 from matcher.network import Network
-from tests.service.api_world import World, new_store, rows, world_on
+from tests.service.api_world import ZIP, World, new_store, rows, world_on, zipped
 from worker.access import MAY, ROLES
 from worker.store.models import ApiKey
 
@@ -137,6 +137,7 @@ OPERATIONS = {
     ("GET", "/v1/rules"): "admin agency viewer lead_firm",
     ("GET", "/v1/shared"): "admin agency viewer lead_firm supplier",
     ("PUT", "/v1/shared"): "admin agency",
+    ("POST", "/v1/directory"): "admin agency lead_firm supplier",
     ("GET", "/v1/solves"): "admin agency viewer lead_firm supplier",
     ("POST", "/v1/solves"): "admin agency lead_firm",
     ("POST", "/v1/check"): "admin agency viewer lead_firm",
@@ -308,3 +309,9 @@ def test_every_operation_with_anothers_ids_is_a_404(case: Case) -> None:
     assert agency.get(f"/v1/networks/{case.network}").status_code == 200
     assert agency.get("/v1/suppliers/S1").json()["version"] == 1
     assert agency.get("/v1/rules/R1").json()["version"] == 1
+    # Entries of the same keys are another tenant's own.
+    small = matcher.read("examples/first-steps")
+    loaded = stranger.post("/v1/directory", content=zipped(small), headers={"Content-Type": ZIP})
+    assert loaded.json()["suppliers"] == {"created": 3, "replaced": 0}
+    assert agency.get("/v1/suppliers/S1").json()["version"] == 1
+    assert agency.get("/v1/shared").json()["version"] == 1

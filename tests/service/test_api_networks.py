@@ -211,7 +211,12 @@ def raw(world: World, headers: dict[str, str], body: Iterator[bytes]) -> int:
 
 def test_the_limit_holds_whatever_the_length_is_said_to_be(world: World) -> None:
     before = world.client().get("/v1/networks").json()
-    for method, path in (("POST", "/v1/networks"), ("PUT", "/v1/shared"), ("POST", "/v1/check")):
+    for method, path in (
+        ("POST", "/v1/networks"),
+        ("POST", "/v1/directory"),
+        ("PUT", "/v1/shared"),
+        ("POST", "/v1/check"),
+    ):
         for body in (bytes(LIMIT + 1), iter([bytes(LIMIT + 1)])):  # with a length, and without
             answer = world.client().request(
                 method, path, content=body, headers={"Content-Type": JSON}

@@ -84,6 +84,17 @@ def test_a_network_goes_as_parquet_and_comes_apart_equal(tmp_path: Path) -> None
     assert len(submitted.headers["Idempotency-Key"]) == 32
 
 
+def test_a_directory_goes_as_the_tables_of_a_network(tmp_path: Path) -> None:
+    counts = {"suppliers": {"created": 3, "replaced": 0}}
+    script = Script(httpx.Response(200, json=counts))
+    matcher.write(matcher.read(FIRST_STEPS), tmp_path / "d.xlsx")
+    assert client(script).load_directory(tmp_path / "d.xlsx") == counts
+    (sent,) = script.requests
+    assert (sent.method, sent.url.path) == ("POST", "/v1/directory")
+    assert sent.headers["Content-Type"] == XLSX
+    assert sent.content == (tmp_path / "d.xlsx").read_bytes()
+
+
 def test_a_path_goes_as_what_it_is(tmp_path: Path) -> None:
     network = matcher.read(FIRST_STEPS)
     kinds = []

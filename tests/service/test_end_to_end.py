@@ -308,6 +308,8 @@ def test_every_example_of_the_document_runs(service: Service, tmp_path: Path) ->
     assert '"state":"failed"' not in done.stdout
     assert done.stdout.count("proven optimal") >= 2  # the solve, and that of the directory
     assert "The plan keeps every rule" in done.stdout
+    # S3 was in the directory when the workbook was loaded.
+    assert '"suppliers":{"created":2,"replaced":1}' in done.stdout
     # Workbook, zip and JSON of one network are one network.
     assert done.stdout.count('"content_hash"') >= 3
     assert len(set(re.findall(r'"content_hash":"(\w+)"', done.stdout.split('"items"')[0]))) == 1

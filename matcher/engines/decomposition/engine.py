@@ -1,0 +1,308 @@
+"""The decomposition engine: pieces apart, prices for bounds, and a search for plans beside them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import psutil
+
+from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped
+from matcher.engines.decomposition.pieces import Piece, pieces_of
+from matcher.engines.decomposition.standing import Standing, Work
+from matcher.engines.decomposition.structure import structure_of
+from matcher.outcome import gap
+from matcher.program import Floats, Program
+
+# A plan that breaks the program by more than this is not taken.
+TOLERANCE = 1e-5
+
+_PROVED = 1e-6
+_TELL_EVERY_S = 0.25
+_POLL_S = 0.02
+# A round takes this part of what a piece may still have: later there may be a better use for it.
+_ROUND = 0.5
+_SHORTEST_S = 0.5
+
+
+def largest_piece(program: Program) -> int | None:
+    """Number of items in a program's largest piece; ``None`` if it cannot be decomposed."""
+    structure = structure_of(program)
+    if structure is None or not structure.is_searchable:
+        return None
+    is_item = np.zeros(program.num_columns, dtype=np.bool_)
+    is_item[structure.x] = True
+    pieces, _ = pieces_of(program, structure.column_upper)
+    return max(int(is_item[piece.columns].sum()) for piece in pieces)
+
+
+@dataclass(slots=True)
+class DecompositionEngine:
+    """Solves programs made of selections; what is none it leaves to an exact engine.
+
+    Parameters
+    ----------
+    exact
+        Proves small pieces, and those with rows that only it knows.
+    improver
+        Solves parts of larger pieces anew; what it proves does not count.
+    """
+
+    name: str
+    exact: Engine
+    improver: Engine
+
+    def solve(
+        self,
+        program: Program,
+        limits: Limits,
+        *,
+        start: Floats | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Outcome:
+        """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
+        run = _Run(self, program, limits, start)
+        run.work(on_progress, cancelled)
+        return run.outcome(self.name)
+
+
+class _Run:
+    """One solve from start to end: workers take rounds on pieces while the caller's thread watches.
+
+    A round begins a piece, raises its bound or improves its plan. The next round goes to where the
+    gap is largest for the time already spent.
+    """
+
+    def __init__(
+        self, engine: DecompositionEngine, program: Program, limits: Limits, start: Floats | None
+    ) -> None:
+        self._began = time.perf_counter()
+        self._program = program
+        self._limits = limits
+        self._start = start
+        self._engine = engine
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._reason: Stopped | None = None
+        self._failure: BaseException | None = None
+        structure = structure_of(program)
+        upper = program.upper if structure is None else structure.column_upper
+        pieces, self._rest = pieces_of(program, upper)
+        self._pieces = sorted(pieces, key=lambda piece: -piece.columns.size)
+        is_whole = len(pieces) > 0 and pieces[0].program is program
+        self._fixed = float(self._program.cost @ self._rest)
+        self._fixed += 0.0 if is_whole else self._program.offset
+        self._standings: list[Standing] = []
+        self._busy: set[tuple[Standing, Work]] = set()
+
+    @property
+    def best(self) -> float:
+        """Value of the best plan, infinite if some piece has none."""
+        if len(self._standings) < len(self._pieces):
+            return np.inf
+        return self._fixed + sum(standing.best for standing in self._standings)
+
+    @property
+    def bound(self) -> float:
+        """Proven lower bound; minus infinity while some piece has none."""
+        if len(self._standings) < len(self._pieces):
+            return -np.inf
+        return self._fixed + sum(standing.bound for standing in self._standings)
+
+    def work(
+        self,
+        on_progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        """Work until the gap is reached or a limit is."""
+        threads = max(self._limits.threads, 1)
+        with ThreadPoolExecutor(threads) as pool:
+            workers = [
+                threading.Thread(target=self._worker, args=(pool, threads), name=f"rounds {i}")
+                for i in range(threads)
+            ]
+            for worker in workers:
+                worker.start()
+            try:
+                self._watch(workers, on_progress, cancelled)
+            finally:
+                self._stop.set()
+                for worker in workers:
+                    worker.join()
+        if self._failure is not None:
+            raise self._failure
+        self._tell(on_progress)
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _tell(self, on_progress: Callable[[Progress], None] | None) -> None:
+        if on_progress is not None:
+            best, bound = self.best, self.bound
+            on_progress(
+                Progress(
+                    self._seconds(),
+                    best if np.isfinite(best) else None,
+                    bound if np.isfinite(bound) else None,
+                )
+            )
+
+    def _watch(
+        self,
+        workers: list[threading.Thread],
+        on_progress: Callable[[Progress], None] | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        process, told_at = psutil.Process(), -np.inf
+        limit = self._limits.memory_bytes
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(_POLL_S)
+            if self._seconds() >= self._limits.time_s:
+                self._reason = "time_limit"
+                return
+            if self._seconds() - told_at < _TELL_EVERY_S:
+                continue
+            told_at = self._seconds()
+            if cancelled is not None and cancelled():
+                self._reason = "cancelled"
+                return
+            if limit is not None and process.memory_info().rss > limit:
+                self._reason = "memory_limit"
+                return
+            self._tell(on_progress)
+            if self._is_close():
+                return
+
+    def _is_close(self) -> bool:
+        best, bound = self.best, self.bound
+        return np.isfinite(best) and best - bound <= self._limits.gap * abs(best)
+
+    def _worker(self, pool: ThreadPoolExecutor, threads: int) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    round_ = self._next_round()
+                if round_ is None:
+                    if not self._busy and len(self._standings) == len(self._pieces):
+                        return
+                    time.sleep(_POLL_S)
+                    continue
+                standing, kind = round_
+                alone = len(self._pieces) == 1
+                try:
+                    if kind == "begin":
+                        standing.begin()
+                    elif kind == "prices":
+                        standing.find_prices(pool if alone else None, threads if alone else 1)
+                    elif kind == "bound":
+                        standing.raise_bound(self._round_s(standing, threads))
+                    elif kind == "search":
+                        standing.search(self._round_s(standing, threads))
+                    elif kind == "exact":
+                        standing.prove(self._round_s(standing, threads, whole=True))
+                    else:
+                        standing.merge(self._round_s(standing, threads))
+                finally:
+                    with self._lock:
+                        self._busy.discard(round_)
+        except BaseException as error:
+            self._failure = error
+            self._stop.set()
+
+    def _next_round(self) -> tuple[Standing, Work] | None:
+        """What to do next; ``None`` if all that can be done is being done."""
+        if len(self._standings) < len(self._pieces):
+            standing = self._standing(self._pieces[len(self._standings)])
+            self._standings.append(standing)
+            return self._take(standing, "begin")
+        score, chosen = -1.0, None
+        for standing in self._standings:
+            if standing.is_done:
+                continue
+            for kind in standing.possible():
+                if (standing, kind) in self._busy:
+                    continue
+                spent = (0.1 + standing.seconds[kind]) / standing.weight(kind)
+                gain = standing.gap_value / spent
+                if gain > score:
+                    score, chosen = gain, (standing, kind)
+        return None if chosen is None else self._take(*chosen)
+
+    def _take(self, standing: Standing, kind: Work) -> tuple[Standing, Work]:
+        self._busy.add((standing, kind))
+        return standing, kind
+
+    def _standing(self, piece: Piece) -> Standing:
+        return Standing(
+            piece.program,
+            columns=piece.columns,
+            start=None if self._start is None else self._start[piece.columns],
+            gap=self._limits.gap,
+            seed=self._limits.seed,
+            exact=self._engine.exact,
+            improver=self._engine.improver,
+            stop=self._stop.is_set,
+        )
+
+    def _round_s(self, standing: Standing, threads: int, *, whole: bool = False) -> float:
+        """Seconds for a round on a piece: a part of its share of what is left, or all of it."""
+        left = self._limits.time_s - self._seconds()
+        total = sum(each.gap_value for each in self._standings if not each.is_done)
+        share = standing.gap_value / total if total > 0 else 1.0
+        part = (1.0 if whole else _ROUND * 0.5) * threads * left * share
+        return float(np.clip(part, min(_SHORTEST_S, left), max(left, 0.05)))
+
+    def outcome(self, name: str) -> Outcome:
+        """What came of it."""
+        bound = self.bound
+        x = self._solution()
+        best = None if x is None else self._program.objective(x)
+        if best is None and bound == np.inf:
+            return Outcome(
+                "infeasible", "proved", None, None, None, self._seconds(), name, _version()
+            )
+        reason: Stopped = self._reason or "gap_limit"
+        found = "none" if best is None else "feasible"
+        if best is not None:
+            bound = min(bound, best)
+            away = gap(best, bound)
+            assert away is not None
+            if away <= _PROVED:
+                found, reason = "optimal", "proved"
+            elif away <= self._limits.gap:
+                found, reason = "optimal", "gap_limit"
+        return Outcome(
+            found=found,  # type: ignore[arg-type]
+            stopped=reason,
+            x=x,
+            best=best,
+            bound=float(bound) if np.isfinite(bound) else None,
+            seconds=self._seconds(),
+            engine=name,
+            version=_version(),
+        )
+
+    def _solution(self) -> Floats | None:
+        x = self._rest.copy()
+        for standing in self._standings:
+            if standing.x is None:
+                x = np.empty(0)
+                break
+            x[standing.columns] = standing.x
+        whole = len(self._standings) == len(self._pieces) and x.size > 0
+        if whole and self._program.violation(x) <= TOLERANCE:
+            return x
+        start = self._start
+        if start is not None and self._program.violation(start) <= TOLERANCE:
+            return start
+        return None
+
+
+def _version() -> str:
+    return version("supplier-matcher")

@@ -1,0 +1,126 @@
+"""Merging: what the search and the prices each think of, put together by an exact engine.
+
+The columns of the best plan and those on which the prices' mean is not zero make a small program
+(relaxation induced neighbourhoods: Danna, Rothberg and Le Pape, Mathematical Programming 102,
+2005). Where even that is large, most selections stay as they are and only a cluster of those that
+share suppliers is solved anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from matcher.engines.base import Engine, Limits
+from matcher.engines.decomposition.pieces import Piece
+from matcher.engines.decomposition.selection import Bools, Index
+from matcher.engines.decomposition.structure import Structure
+from matcher.program import Block, Floats, Program
+
+_SEEN = 0.01
+"""An item counts as thought of if the prices' mean has this share of it."""
+
+SELECTIONS = 200
+"""Selections that an exact engine can be expected to do well on within seconds."""
+
+
+def around(structure: Structure, x: Floats, mean: Floats, rng: np.random.Generator) -> Bools:
+    """Columns to solve anew: those thought of, of a cluster of selections, with their hubs."""
+    s = structure
+    chosen = np.ones(s.num_selections, dtype=np.bool_)
+    if s.num_selections > SELECTIONS * 1.5:
+        chosen = _cluster(s, x, rng)
+    items = chosen[s.selection] & ((mean[s.x] > _SEEN) | (x[s.x] > 0))
+    free = np.zeros(s.program.num_columns, dtype=np.bool_)
+    free[s.x[items]] = True
+    for columns in (s.y[items], s.hub[items]):
+        free[columns[columns >= 0]] = True
+    return free
+
+
+def restricted(program: Program, x: Floats, free: Bools) -> Piece:
+    """The program in which only ``free`` columns may differ from ``x``."""
+    columns = np.flatnonzero(free)
+    matrix = csr_array(program.matrix)
+    part = csr_array(matrix[:, columns])
+    rows = np.flatnonzero(np.diff(part.indptr) > 0)
+    rest = np.where(free, 0.0, x)
+    given = matrix[rows] @ rest
+    return Piece(
+        replace(
+            program,
+            name=f"{program.name}, a part",
+            cost=program.cost[columns],
+            matrix=csr_array(part[rows]),
+            row_lower=program.row_lower[rows] - given,
+            row_upper=program.row_upper[rows] - given,
+            lower=program.lower[columns],
+            upper=program.upper[columns],
+            integer=program.integer[columns],
+            row_blocks=(Block("row", rows.size),),
+            column_blocks=(Block("column", columns.size),),
+            offset=0.0,
+        ),
+        columns,
+    )
+
+
+def solve_anew(
+    structure: Structure,
+    x: Floats,
+    free: Bools,
+    improver: Engine,
+    limits: Limits,
+    stop: Callable[[], bool],
+) -> Floats | None:
+    """The best values found for the ``free`` columns; ``None`` if none are better than ``x``."""
+    part = restricted(structure.program, x, free)
+    outcome = improver.solve(
+        part.program,
+        limits,
+        start=x[part.columns],
+        cancelled=stop,
+    )
+    if outcome.x is None or outcome.best is None:
+        return None
+    if outcome.best >= part.program.objective(x[part.columns]) - 1e-9 * abs(outcome.best):
+        return None
+    return outcome.x
+
+
+def _cluster(s: Structure, x: Floats, rng: np.random.Generator) -> Bools:
+    """About `SELECTIONS` selections, gathered from one outwards by the suppliers they share."""
+    used = np.flatnonzero(x[s.x] > 0)
+    group = _groups(s)
+    chosen = np.zeros(s.num_selections, dtype=np.bool_)
+    chosen[rng.integers(s.num_selections)] = True
+    seen = np.zeros(int(group.max(initial=0)) + 2, dtype=np.bool_)
+    while True:
+        mine = used[chosen[s.selection[used]]]
+        groups = np.unique(group[mine])
+        groups = groups[(groups >= 0) & ~seen[groups]]
+        if groups.size == 0:
+            return chosen
+        seen[rng.permutation(groups)[: max(1, groups.size // 2)]] = True
+        reached = np.unique(s.selection[used[seen[group[used]] & (group[used] >= 0)]])
+        reached = reached[~chosen[reached]]
+        left = SELECTIONS - int(chosen.sum())
+        chosen[rng.permutation(reached)[:left]] = True
+        if left <= reached.size:
+            return chosen
+
+
+def _groups(s: Structure) -> Index:
+    """What items compete for: their hub's column, or else the packing row that they are in."""
+    group = s.hub.copy()
+    item_of = np.full(s.program.num_columns, -1)
+    item_of[s.x] = np.arange(s.num_items)
+    rows = csr_array(s.program.matrix[s.packing])
+    row = np.repeat(np.arange(s.packing.size), np.diff(rows.indptr))
+    item = item_of[rows.indices]
+    alone = (item >= 0) & (s.hub[np.maximum(item, 0)] < 0)
+    group[item[alone]] = s.program.num_columns + row[alone]
+    return group

@@ -1,0 +1,310 @@
+"""Where one piece stands: its best plan, its bound, and the work that improves either."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from threading import Lock
+from typing import Literal, get_args
+
+import numpy as np
+
+from matcher.engines.base import Engine, Limits
+from matcher.engines.decomposition.merge import SELECTIONS, around, solve_anew
+from matcher.engines.decomposition.prices import Ascent, Relaxation, ascend, seconds_a_step
+from matcher.engines.decomposition.search import Search
+from matcher.engines.decomposition.selection import Index
+from matcher.engines.decomposition.structure import Structure, structure_of
+from matcher.engines.decomposition.tree import Tree
+from matcher.program import Floats, Program
+
+Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
+
+# Steps in which the prices of all rows settle, and the fewest and most in which those of blocks do.
+_STEPS = 500
+_FEWEST, _MOST = 200, 3_000
+# The steps aim at most this far above the bound.
+_AIM = 0.003
+# A search cools within this time, and so much more an item: a next one finds other plans.
+_SEARCH_S, _SEARCH_ITEM_S = 1.0, 1.5e-3
+# A small piece is merged as a whole in this time.
+_WHOLE_S = 15.0
+# A cluster is given this long: then another one promises more.
+_MERGE_S = 8.0
+# Pieces of at most so many items are left to the exact engine, at once or after a first merge.
+_TINY, _SMALL = 300, 2_000
+# A plan that breaks a row by more than this, relatively, is none.
+_FEASIBLE = 1e-5
+# A tree is worth its nodes where a node takes no longer than this.
+_NODE_S = 1.5
+
+
+class Standing:
+    """One piece on its way from a first plan to a proven one.
+
+    Parameters
+    ----------
+    program
+        The piece.
+    columns
+        Its columns in the whole.
+    start
+        A solution of it to begin from, if there is one.
+    gap
+        Relative gap at which the piece is done.
+    exact, improver
+        See :class:`matcher.engines.decomposition.engine.DecompositionEngine`.
+    stop
+        Asked often; ends all work soon after it answers ``True``.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        columns: Index,
+        start: Floats | None,
+        gap: float,
+        seed: int,
+        exact: Engine,
+        improver: Engine,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.columns = columns
+        self.bound = -np.inf
+        self.best = np.inf
+        self.x: Floats | None = None
+        self.seconds: dict[Work, float] = dict.fromkeys(get_args(Work), 0.0)
+        self._program = program
+        self._start = start
+        self._gap = gap
+        self._seed = seed
+        self._stop = stop
+        self._known: Structure | None = None
+        self._is_begun = False
+        self._prices = np.zeros(program.num_rows)
+        self._closed = np.zeros(program.num_columns, dtype=np.bool_)
+        self._has_prices = False
+        self._may_rise = True
+        self._merges = self._vain = 0
+        self._was_exact = self._is_settled = False
+        self._exact = exact
+        self._improver = improver
+        self._lock = Lock()
+        self._rng = np.random.default_rng(seed)
+        self._relaxation: Relaxation | None = None
+        self._ascent: Ascent | None = None
+        self._tree: Tree | None = None
+        self._searches = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether best and bound are as close as they need to be, or nothing more can be known."""
+        if self._is_settled or not np.isfinite(self.best):
+            return self._is_settled or self.bound == np.inf
+        return self.best - self.bound <= max(self._gap, 1e-9) * abs(self.best)
+
+    @property
+    def gap_value(self) -> float:
+        """Best less bound; a guess while there is no plan."""
+        if np.isfinite(self.best):
+            return max(self.best - self.bound, 0.0)
+        return max(abs(self.bound), 1.0) if np.isfinite(self.bound) else 1.0
+
+    def possible(self) -> tuple[Work, ...]:
+        """What work there is to do."""
+        if not self._is_begun:
+            return ()
+        if self._known is None or self._known.num_items <= _TINY:
+            return ("exact",)
+        if not self._has_prices:
+            return ("prices",)
+        works: list[Work] = ["search"]
+        if self._may_rise:
+            works.append("bound")
+        if self._ascent is not None and self.x is not None and self._vain < 4:
+            works.append("merge")
+            if self._structure.num_items <= _SMALL and self._merges and not self._was_exact:
+                works.append("exact")
+        return tuple(works)
+
+    def weight(self, work: Work) -> float:
+        """How much of the time a kind of work deserves."""
+        if work == "exact":
+            return 4.0
+        num = self._structure.num_selections
+        if work == "merge":
+            return float(np.clip(SELECTIONS / num, 0.1, 1.0))
+        if work == "search" and self._searches > 0:
+            return float(np.clip(num / (5 * SELECTIONS), 0.1, 1.0))
+        return 1.0
+
+    @property
+    def _structure(self) -> Structure:
+        assert self._known is not None
+        return self._known
+
+    def begin(self) -> None:
+        """Find a first plan, and the bound of each selection by itself."""
+        known = structure_of(self._program)
+        if known is None or not known.is_searchable:
+            # Only the exact engine knows what to do with it.
+            if self._start is not None and self._program.violation(self._start) <= _FEASIBLE:
+                self.x, self.best = self._start, self._program.objective(self._start)
+            self._is_begun = True
+            return
+        self._known = known
+        search = Search(self._structure, self._prices, seed=self._seed)
+        search.construct()
+        self._offer(search)
+        if self._start is not None:
+            search.begin(self._start)
+            self._offer(search)
+        relaxation = Relaxation(self._structure, with_blocks=False)
+        self._rise(relaxation.at(relaxation.zero()).value)
+        self._is_begun = True
+
+    def find_prices(self, pool: Executor | None, threads: int) -> None:
+        """Find prices for all rows, and the plan that they suggest."""
+        relaxation = Relaxation(self._structure, with_blocks=False, pool=pool, threads=threads)
+        has_plan = np.isfinite(self.best)
+        ascent = ascend(
+            relaxation,
+            relaxation.zero(),
+            target=self.best if has_plan else self.bound + 0.2 * abs(self.bound),
+            steps=_STEPS,
+            first=1.0,
+            last=1e-3,
+            deflection=0.3,
+            stop=self._rise,
+        )
+        self._prices[relaxation.rows] = ascent.prices
+        program = self._structure.program
+        reduced = program.cost + program.matrix.T @ self._prices
+        self._closed = reduced > 1e-6 * np.abs(program.cost).max(initial=0.0)
+        search = Search(self._structure, self._prices, seed=self._seed)
+        search.construct(self._closed)
+        self._offer(search)
+        self._has_prices = True
+
+    def raise_bound(self, seconds: float) -> None:
+        """Work on the bound for some time: blocks first, then a tree of hubs."""
+        began = time.perf_counter()
+        if self._relaxation is None:
+            self._relaxation = Relaxation(self._structure, with_blocks=True)
+            prices = self._relaxation.split(self._prices[self._structure.coupling])
+            step_s = seconds_a_step(self._relaxation, prices)
+            self._ascent = ascend(
+                self._relaxation,
+                prices,
+                target=self.bound + min(self.best - self.bound, _AIM * abs(self.bound)),
+                steps=int(np.clip(seconds / step_s, _FEWEST, _MOST)),
+                first=0.05,
+                deflection=0.1,
+                stop=self._rise,
+            )
+            self._tree = Tree(self._relaxation, self._ascent)
+            self._may_rise = step_s * Tree.STEPS <= _NODE_S
+        else:
+            assert self._tree is not None
+            self._tree.grow(began + seconds, lambda: self.best * (1 - self._gap), self._rise)
+            self._may_rise = not self._tree.is_finished
+        self.seconds["bound"] += time.perf_counter() - began
+
+    def search(self, seconds: float) -> None:
+        """Search for a better plan for some time."""
+        began = time.perf_counter()
+        s = self._structure
+        self._searches += 1
+        search = Search(s, self._prices, seed=self._seed + 7919 * self._searches)
+        if self.x is not None and self._searches > 1:
+            search.begin(self.x)
+        else:
+            search.construct(self._closed)
+        search.anneal(
+            min(seconds, _SEARCH_S + s.num_items * _SEARCH_ITEM_S),
+            heat=1.0 if self._searches == 1 else 0.5,
+            on_better=lambda: self._offer(search),
+            stop=lambda: self._stop() or self.is_done,
+        )
+        self._offer(search)
+        self.seconds["search"] += time.perf_counter() - began
+
+    def merge(self, seconds: float) -> None:
+        """Let the exact engine solve some of it anew, from what has been thought of so far."""
+        began = time.perf_counter()
+        assert self._ascent is not None
+        assert self.x is not None
+        s, x = self._structure, self.x
+        mean = self._ascent.mean
+        if self._tree is not None and self._merges % 2:
+            mean = self._tree.mean
+        self._merges += 1
+        free = around(s, x, mean, self._rng)
+        whole = s.num_selections <= 1.5 * SELECTIONS
+        limits = Limits(
+            time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
+            gap=min(self._gap, 1e-4),
+            threads=1,
+            seed=self._seed,
+        )
+        better = solve_anew(
+            s, x, free, self._improver, limits, lambda: self._stop() or self.is_done
+        )
+        if better is not None:
+            with self._lock:
+                # The best plan may be another by now.
+                changed = self.x.copy()
+                changed[free] = better
+                value = s.program.objective(changed)
+                if value >= self.best or s.program.violation(changed) > _FEASIBLE:
+                    changed = x.copy()
+                    changed[free] = better
+                    value = s.program.objective(changed)
+                if value < self.best and s.program.violation(changed) <= _FEASIBLE:
+                    self.x, self.best = changed, value
+                    self._vain = 0
+        else:
+            self._vain += 1
+        self.seconds["merge"] += time.perf_counter() - began
+
+    def prove(self, seconds: float) -> None:
+        """Let the exact engine solve all of it, from the best plan."""
+        began = time.perf_counter()
+        self._was_exact = True
+        program = self._program
+        outcome = self._exact.solve(
+            program,
+            Limits(time_s=seconds, gap=self._gap, threads=1, seed=self._seed),
+            start=self.x,
+            on_progress=lambda progress: self._take(progress.bound),
+            cancelled=self._stop,
+        )
+        self._take(outcome.bound)
+        self._is_settled = outcome.stopped in ("proved", "gap_limit")
+        if outcome.found == "infeasible":
+            self.bound = np.inf
+        if outcome.x is not None and program.violation(outcome.x) <= _FEASIBLE:
+            with self._lock:
+                value = program.objective(outcome.x)
+                if value < self.best:
+                    self.x, self.best = outcome.x, value
+        self.seconds["exact"] += time.perf_counter() - began
+
+    def _take(self, bound: float | None) -> None:
+        if bound is not None:
+            self._rise(bound)
+
+    def _offer(self, search: Search) -> None:
+        """Take a plan if it is better."""
+        with self._lock:
+            if search.best < self.best:
+                x = search.solution()
+                assert x is not None
+                self.x, self.best = x, search.best
+
+    def _rise(self, bound: float) -> bool:
+        """Take a bound if it is higher; whether the work on it is to end."""
+        self.bound = max(self.bound, bound)
+        return self._stop() or self.is_done

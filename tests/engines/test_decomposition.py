@@ -1,0 +1,332 @@
+"""Decomposition: its parts are exact, its bounds never lie, and its plans keep to every row."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import numpy as np
+import psutil
+import pytest
+from programs import program
+from scipy.optimize import linprog
+
+import matcher
+from matcher.arrays import to_arrays
+from matcher.candidates import screen
+from matcher.engines import engine
+from matcher.engines.base import Limits, Progress
+from matcher.engines.decomposition.knapsack import earn
+from matcher.engines.decomposition.pieces import pieces_of
+from matcher.engines.decomposition.prices import Relaxation, ascend
+from matcher.engines.decomposition.search import Search
+from matcher.engines.decomposition.selection import select
+from matcher.engines.decomposition.structure import structure_of
+from matcher.formulation import formulate
+from matcher.program import Program
+from matcher.recipe import recipe_for
+
+EXACT = Limits(time_s=20, gap=0.0)
+
+
+@cache
+def generated(candidates: int, seed: int, **changes: object) -> Program:
+    """The cost program of a generated network, every demand to be covered."""
+    arrays = to_arrays(matcher.generate(recipe_for(candidates, **changes), seed=seed))
+    formulation = formulate(arrays, screen(arrays).candidates)
+    return formulation.cost_program(_loss(formulation.coverage_program()))
+
+
+def _loss(coverage: Program) -> float:
+    outcome = engine("decomposition").solve(coverage, EXACT)
+    assert outcome.best is not None
+    return max(outcome.best, 0.0)
+
+
+@cache
+def enclosed(candidates: int, seed: int, **changes: object) -> tuple[float, float]:
+    """What the exact engine proves in a while: the optimum lies between these."""
+    outcome = engine("highs").solve(
+        generated(candidates, seed, **changes), Limits(time_s=2, gap=1e-5, threads=1)
+    )
+    assert outcome.best is not None
+    assert outcome.bound is not None
+    return outcome.bound, outcome.best
+
+
+def test_selections_are_exact() -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(300):
+        n = int(rng.integers(1, 7))
+        cost, upper = rng.normal(1, 1, n), rng.uniform(0.1, 1, n)
+        lower = upper * rng.random(n) * (rng.random(n) > 0.3)
+        is_free = rng.random(n) < 0.2
+        fixed = np.abs(rng.normal(0, 1, n))
+        fixed = np.where((rng.random(n) < 0.2) & (lower > 0), -fixed, fixed)
+        fixed[is_free], lower[is_free] = 0.0, 0.0
+        most = int(rng.integers(0, 5))
+        filler = np.inf if rng.random() < 0.5 else float(rng.normal(2, 1))
+        taken, share = np.zeros(n + 1, np.int64), np.zeros(n + 1)
+        bound, value, size = select(
+            cost, fixed, lower, upper, is_free, most, filler, np.arange(n), taken, share,
+            np.zeros((3, n + 1)), np.zeros((4, n + 1), np.int64),
+        )  # fmt: skip
+        best = np.inf
+        for chosen in product((False, True), repeat=n):
+            on = np.array(chosen)
+            if (on & is_free).any() or on.sum() > most:
+                continue
+            low, high = np.where(on, lower, 0.0), np.where(on | is_free, upper, 0.0)
+            answer = linprog(
+                np.append(cost, filler if np.isfinite(filler) else 0.0),
+                A_eq=np.ones((1, n + 1)),
+                b_eq=[1.0],
+                bounds=[*zip(low, high, strict=True), (0.0, float(np.isfinite(filler)))],
+            )
+            if answer.success:
+                best = min(best, answer.fun + fixed[on].sum())
+        assert bound == value or np.isinf(value)
+        if np.isinf(best):
+            assert np.isinf(value)
+            continue
+        found += 1
+        assert value == pytest.approx(best, abs=1e-7)
+        items, shares = taken[:size], share[:size]
+        rest = 1.0 - shares.sum()
+        paid = cost[items] @ shares + fixed[items].sum() + (rest * filler if rest > 1e-9 else 0.0)
+        assert paid == pytest.approx(value, abs=1e-7)
+    assert found > 100
+
+
+def test_loads_are_exact() -> None:
+    rng = np.random.default_rng(1)
+    for case in range(300):
+        n = 7
+        low = rng.uniform(0.05, 0.3, n) * (rng.random(n) > 0.2)
+        high = np.maximum(low + rng.uniform(0, 0.5, n) * (rng.random(n) > 0.2), 0.01)
+        reward = rng.normal(0, 1, n).round(1) * (rng.random(n) > 0.3)
+        # Equal rates make ties, which is where prices of one row begin.
+        rate = np.ones(n) if case % 2 else rng.normal(1, 3, n).round()
+        load, is_in = np.zeros(n), np.zeros(n)
+        bound = earn(reward, rate, low, high, load, is_in)
+        best = 0.0
+        for chosen in product((0.0, 1.0), repeat=n):
+            on = np.array(chosen)
+            room = 1.0 - low @ on
+            if room < -1e-12:
+                continue
+            value = reward @ on + rate @ (low * on)
+            for i in np.argsort(-rate):
+                if on[i] and rate[i] > 0:
+                    more = min(room, high[i] - low[i])
+                    value, room = value + rate[i] * more, room - more
+            best = max(best, value)
+        assert bound == pytest.approx(best, abs=1e-7)
+        assert reward @ is_in + rate @ load == pytest.approx(best, abs=1e-7)
+        assert load.sum() <= 1 + 1e-9
+
+
+def test_a_network_is_taken_apart_without_rest() -> None:
+    whole = generated(400, 0)
+    structure = structure_of(whole)
+    assert structure is not None
+    assert structure.is_searchable
+    assert structure.num_selections == 20
+    # Every award needs a decision, a supplier and room at it; most are limited to three awards.
+    assert (structure.y >= 0).all()
+    assert (structure.hub >= 0).all()
+    assert structure.packing.size > 0
+    assert (structure.most <= 3).all()
+
+
+def test_rows_that_are_not_known_are_foreign() -> None:
+    # x1 + x2 = 1, x3 + x4 = 1, and a row that ties the selections together from below
+    tied = program(
+        [1, 2, 1, 2],
+        [[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 0]],
+        [1, 1, 0.5],
+        [1, 1, np.inf],
+        [0] * 4,
+        [1] * 4,
+        [0] * 4,
+    )
+    structure = structure_of(tied)
+    assert structure is not None
+    assert structure.foreign.tolist() == [2]
+    assert not structure.is_searchable
+    # … it can be priced all the same, and is solved by the exact engine.
+    assert Relaxation(structure, with_blocks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
+    outcome = engine("decomposition").solve(tied, EXACT)
+    assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.0))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["connected", "separable", "loose"])
+def test_no_price_gives_a_bound_above_the_optimum(kind: str, seed: int) -> None:
+    changes: dict[str, object] = {"connected": kind != "separable"}
+    if kind == "loose":
+        changes |= {"capacity_used": 0.4, "max_suppliers": 0, "share_cap": 1.0}
+    candidates = 110 + 10 * seed
+    _, best = enclosed(candidates, seed, **changes)
+    structure = structure_of(generated(candidates, seed, **changes))
+    assert structure is not None
+    slack = 1e-6 * abs(best)
+    rows = Relaxation(structure, with_blocks=False)
+    blocks = Relaxation(structure, with_blocks=True)
+    rng = np.random.default_rng(seed)
+    for relaxation in (rows, blocks):
+        for scale in (0.0, 1e2, 1e4):
+            prices = relaxation.proper(scale * rng.normal(0, 1, relaxation.size))
+            assert relaxation.at(prices).value <= best + slack
+    first = ascend(
+        rows, rows.zero(), target=best, steps=200, first=1.0, deflection=0.3, stop=lambda _: False
+    )
+    # Splitting begins no lower than the prices that it begins from.
+    split = blocks.at(blocks.split(first.prices))
+    assert split.value >= first.bound - slack
+    second = ascend(
+        blocks,
+        blocks.split(first.prices),
+        target=best,
+        steps=300,
+        first=0.05,
+        deflection=0.1,
+        stop=lambda _: False,
+    )
+    assert rows.at(rows.zero()).value < first.bound <= second.bound + slack <= best + 2 * slack
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fixed_columns_keep_the_bound_below_the_best_that_has_them(seed: int) -> None:
+    whole = generated(150, seed)
+    structure = structure_of(whole)
+    assert structure is not None
+    blocks = Relaxation(structure, with_blocks=True)
+    rng = np.random.default_rng(seed)
+    hubs, decisions = np.unique(structure.hub), structure.y
+    for column in (int(rng.choice(hubs)), int(rng.choice(decisions))):
+        for value in (0.0, 1.0):
+            lower, upper = whole.lower.copy(), structure.column_upper.copy()
+            lower[column] = upper[column] = value
+            outcome = engine("highs").solve(
+                replace(whole, lower=lower, upper=upper), Limits(time_s=2, gap=1e-4, threads=1)
+            )
+            reached = ascend(
+                blocks,
+                blocks.zero(),
+                target=enclosed(150, seed)[1],
+                steps=300,
+                first=1.0,
+                deflection=0.2,
+                lower=lower,
+                upper=upper,
+                stop=lambda _: False,
+            )
+            best = np.inf if outcome.best is None else outcome.best
+            assert reached.bound <= best * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("connected", [True, False])
+def test_agrees_with_the_exact_engine(seed: int, connected: bool) -> None:
+    candidates = 350 + 20 * seed  # more than is handed to the exact engine at once
+    whole = generated(candidates, seed, connected=connected)
+    least, best = enclosed(candidates, seed, connected=connected)
+    outcome = engine("decomposition").solve(whole, Limits(time_s=3, gap=1e-3, seed=seed))
+    assert outcome.x is not None
+    assert outcome.best is not None
+    assert outcome.bound is not None
+    assert whole.violation(outcome.x) <= 1e-6
+    assert outcome.bound <= best * (1 + 1e-6)
+    assert least * (1 - 1e-6) <= outcome.best <= best * 1.02
+
+
+def test_searches_keep_to_every_row() -> None:
+    whole = generated(800, 3)
+    structure = structure_of(whole)
+    assert structure is not None
+    search = Search(structure, np.zeros(whole.num_rows), seed=1)
+    search.construct()
+    first = search.best
+    search.anneal(1.0)
+    x = search.solution()
+    assert x is not None
+    assert search.best < first
+    assert whole.violation(x) <= 1e-7
+    assert whole.objective(x) == pytest.approx(search.best)
+    again = Search(structure, np.zeros(whole.num_rows), seed=2)
+    again.begin(x)
+    assert again.best == pytest.approx(search.best)
+
+
+def test_pieces_add_up_to_the_whole() -> None:
+    whole = generated(4_000, 0, connected=False)
+    structure = structure_of(whole)
+    assert structure is not None
+    pieces, rest = pieces_of(whole, structure.column_upper)
+    assert len(pieces) > 1
+    columns = np.concatenate([piece.columns for piece in pieces])
+    assert np.unique(columns).size == columns.size
+    assert (rest[columns] == 0).all()
+    outcome = engine("decomposition").solve(whole, Limits(time_s=6, gap=2e-2))
+    assert outcome.x is not None
+    x = rest.copy()
+    for piece in pieces:
+        x[piece.columns] = outcome.x[piece.columns]
+        assert piece.program.violation(outcome.x[piece.columns]) <= 1e-6
+    assert whole.objective(x) == pytest.approx(outcome.best)
+
+
+def test_time_limit_and_progress() -> None:
+    told = list[Progress]()
+    outcome = engine("decomposition").solve(
+        generated(2_000, 1), Limits(time_s=3, gap=0.0), on_progress=told.append
+    )
+    assert (outcome.found, outcome.stopped) == ("feasible", "time_limit")
+    assert outcome.seconds < 3 + 2
+    bests = [each.best for each in told if each.best is not None]
+    bounds = [each.bound for each in told if each.bound is not None]
+    assert bests == sorted(bests, reverse=True)
+    assert bounds == sorted(bounds)
+    assert bests[-1] == pytest.approx(outcome.best)
+    assert len(told) >= 5
+
+
+def test_cancel_keeps_the_best_and_leaves_no_process() -> None:
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    began = time.perf_counter()
+    outcome = engine("decomposition").solve(
+        generated(2_000, 1),
+        Limits(time_s=60, gap=0.0),
+        cancelled=lambda: time.perf_counter() - began > 2.0,
+    )
+    assert (outcome.found, outcome.stopped) == ("feasible", "cancelled")
+    assert outcome.best is not None
+    assert time.perf_counter() - began < 2.0 + 5.0
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+
+
+def test_memory_limit_ends_the_solve() -> None:
+    outcome = engine("decomposition").solve(
+        generated(2_000, 1), Limits(time_s=30, gap=0.0, memory_bytes=1_000_000)
+    )
+    assert outcome.stopped == "memory_limit"
+
+
+def test_impossible_is_an_answer() -> None:
+    # One selection whose only item may have no more than half of it.
+    half = program([1], [[1]], [1], [1], [0], [0.5], [0])
+    outcome = engine("decomposition").solve(half, EXACT)
+    assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
+
+
+def test_auto_says_what_it_chose_and_why() -> None:
+    small = engine("auto").solve(generated(150, 0), EXACT)
+    assert small.engine == "highs"
+    assert small.detail.startswith("auto chose highs: the network has ")
+    large = engine("auto").solve(generated(2_000, 1), Limits(time_s=2, gap=0.1))
+    assert large.engine == "decomposition"
+    assert "candidates in its largest piece" in large.detail
