@@ -163,7 +163,7 @@ def test_the_parent_loads_no_solver() -> None:
 
 
 def test_a_start_is_not_taken_for_the_optimum() -> None:
-    # With presolve, HiGHS 1.15.1 takes this start, 0.25 + 2/3, for the optimum. But 3/4 of the first
+    # HiGHS 1.15.1 takes this start, 0.25 + 2/3, for the optimum. But 3/4 of the first
     # demand can be had from x1, with all the room there is, and 3/4 of the second from x3, which
     # needs no room: 1/4 + 1/4.
     inf, a, b = np.inf, 0.75, 1 / 3
