@@ -134,7 +134,7 @@ def test_wrong_options_are_refused() -> None:
     ("name", "hint"),
     [
         ("higs", "did you mean 'highs'"),
-        ("cplex", "known are highs"),
+        ("cplex", "known are auto"),
         ("pulp", "pulp:SOLVER"),
         ("highs:fast", "known are"),
         ("", "known are"),

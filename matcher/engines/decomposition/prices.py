@@ -31,6 +31,9 @@ from matcher.program import Floats
 # Rounding of sums of up to millions of terms, relative to the bound.
 ROUNDING = 1e-9
 
+# Relative to the bound: steps towards a plan that is further off than this would be too long.
+_FAR = 0.003
+
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
@@ -444,6 +447,11 @@ def ascend(
         prices = relaxation.proper(prices + scale * direction)
     assert mean is not None
     return Ascent(best, best_prices, mean)
+
+
+def aim(bound: float, best: float) -> float:
+    """What steps from a bound aim at: the best plan, but not too far."""
+    return min(best, bound + _FAR * abs(bound))
 
 
 def seconds_a_step(relaxation: Relaxation, prices: Floats) -> float:

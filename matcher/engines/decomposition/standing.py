@@ -12,7 +12,7 @@ import numpy as np
 
 from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.merge import SELECTIONS, around, solve_anew
-from matcher.engines.decomposition.prices import Ascent, Relaxation, ascend, seconds_a_step
+from matcher.engines.decomposition.prices import Ascent, Relaxation, aim, ascend, seconds_a_step
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import Index
 from matcher.engines.decomposition.structure import Structure, structure_of
@@ -24,8 +24,6 @@ Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
 # Steps in which the prices of all rows settle, and the fewest and most in which those of blocks do.
 _STEPS = 500
 _FEWEST, _MOST = 200, 3_000
-# The steps aim at most this far above the bound.
-_AIM = 0.003
 # A search cools within this time, and so much more an item: a next one finds other plans.
 _SEARCH_S, _SEARCH_ITEM_S = 1.0, 1.5e-3
 # A small piece is merged as a whole in this time.
@@ -198,7 +196,7 @@ class Standing:
             self._ascent = ascend(
                 self._relaxation,
                 prices,
-                target=self.bound + min(self.best - self.bound, _AIM * abs(self.bound)),
+                target=aim(self.bound, self.best),
                 steps=int(np.clip(seconds / step_s, _FEWEST, _MOST)),
                 first=0.05,
                 deflection=0.1,
@@ -208,9 +206,13 @@ class Standing:
             self._may_rise = step_s * Tree.STEPS <= _NODE_S
         else:
             assert self._tree is not None
-            self._tree.grow(began + seconds, lambda: self.best * (1 - self._gap), self._rise)
+            self._tree.grow(began + seconds, self._cutoff, self._rise)
             self._may_rise = not self._tree.is_finished
         self.seconds["bound"] += time.perf_counter() - began
+
+    def _cutoff(self) -> float:
+        """A bound from which on nothing needs to be looked at."""
+        return self.best - self._gap * abs(self.best) if np.isfinite(self.best) else np.inf
 
     def search(self, seconds: float) -> None:
         """Search for a better plan for some time."""

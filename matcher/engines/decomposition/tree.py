@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from matcher.engines.decomposition.prices import Ascent, Relaxation, ascend
+from matcher.engines.decomposition.prices import Ascent, Relaxation, aim, ascend
 from matcher.program import Floats
 
 # Columns whose mean lies this far from one half, or further, are decided.
@@ -91,6 +91,7 @@ class Tree:
                 self._closed = min(self._closed, node.bound)
             if rise(self.bound):
                 return
+        rise(self.bound)
 
     def _add(self, node: _Node, column: int, value: float, cutoff: Callable[[], float]) -> None:
         """Add a child with a column fixed; without one, the node itself with better prices."""
@@ -101,7 +102,7 @@ class Tree:
         ascent = ascend(
             self._relaxation,
             node.prices,
-            target=cutoff(),
+            target=aim(node.bound, cutoff()),
             steps=self.STEPS * (1 if column >= 0 else 8),
             first=0.02,
             deflection=0.1,
