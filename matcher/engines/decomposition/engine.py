@@ -14,7 +14,7 @@ import psutil
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped
 from matcher.engines.decomposition.pieces import Piece, pieces_of
-from matcher.engines.decomposition.standing import Standing, Work
+from matcher.engines.decomposition.standing import CLOSED, Standing, Work
 from matcher.engines.decomposition.structure import structure_of
 from matcher.outcome import gap
 from matcher.program import Floats, Program
@@ -26,7 +26,7 @@ _PROVED = 1e-6
 _TELL_EVERY_S = 0.25
 _POLL_S = 0.02
 # A round takes this part of what a piece may still have: later there may be a better use for it.
-_ROUND = 0.5
+_ROUND = 0.8
 _SHORTEST_S = 0.5
 
 
@@ -181,7 +181,7 @@ class _Run:
 
     def _is_close(self) -> bool:
         best, bound = self.best, self.bound
-        return np.isfinite(best) and best - bound <= self._limits.gap * abs(best)
+        return np.isfinite(best) and best - bound <= max(self._limits.gap, CLOSED) * abs(best)
 
     def _worker(self, pool: ThreadPoolExecutor, threads: int) -> None:
         try:

@@ -19,13 +19,16 @@ from matcher.engines.decomposition.structure import Structure, structure_of
 from matcher.engines.decomposition.tree import Tree
 from matcher.program import Floats, Program
 
+CLOSED = 1e-8
+"""A relative gap that is none: bounds are lowered by what rounding may have added."""
+
 Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
 
 # Steps in which the prices of all rows settle, and the fewest and most in which those of blocks do.
 _STEPS = 500
 _FEWEST, _MOST = 200, 3_000
-# A search cools within this time, and so much more an item: a next one finds other plans.
-_SEARCH_S, _SEARCH_ITEM_S = 1.0, 1.5e-3
+# A search cools within this time: 1 s, and so much an item, the more the more items there are.
+_SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 # A small piece is merged as a whole in this time.
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
@@ -101,7 +104,7 @@ class Standing:
         """Whether best and bound are as close as they need to be, or nothing more can be known."""
         if self._is_settled or not np.isfinite(self.best):
             return self._is_settled or self.bound == np.inf
-        return self.best - self.bound <= max(self._gap, 1e-9) * abs(self.best)
+        return self.best - self.bound <= max(self._gap, CLOSED) * abs(self.best)
 
     @property
     def gap_value(self) -> float:
@@ -225,7 +228,7 @@ class Standing:
         else:
             search.construct(self._closed)
         search.anneal(
-            min(seconds, _SEARCH_S + s.num_items * _SEARCH_ITEM_S),
+            min(seconds, _search_s(s.num_items)),
             heat=1.0 if self._searches == 1 else 0.5,
             on_better=lambda: self._offer(search),
             stop=lambda: self._stop() or self.is_done,
@@ -310,3 +313,7 @@ class Standing:
         """Take a bound if it is higher; whether the work on it is to end."""
         self.bound = max(self.bound, bound)
         return self._stop() or self.is_done
+
+
+def _search_s(num_items: int) -> float:
+    return _SEARCH_S + num_items * _SEARCH_ITEM_S * (1 + num_items / _SEARCH_DOUBLES)
