@@ -13,7 +13,7 @@ from typing import Protocol
 from matcher.outcome import Found, Stopped
 from matcher.program import Floats, Program
 
-__all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped"]
+__all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped", "settled_bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +93,15 @@ class Engine(Protocol):
             Asked a few times a second; once it answers ``True`` the solve ends with its best.
         """
         ...
+
+
+def settled_bound(best: float | None, bound: float | None) -> tuple[float | None, str]:
+    """The bound to report, never above a feasible plan, and what there is to say about it."""
+    if best is None or bound is None or bound <= best:
+        return bound, ""
+    if bound - best <= 1e-4 * max(1.0, abs(best)):
+        return best, ""  # within what a solver's own tolerances are worth
+    return None, (
+        f"the solver's bound {bound:.9g} is above a feasible plan of {best:.9g}: "
+        "the bound was dropped"
+    )

@@ -27,7 +27,7 @@ from typing import IO, Any
 import numpy as np
 import psutil
 
-from matcher.engines.base import Limits, Outcome, Progress, Stopped
+from matcher.engines.base import Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.wire import Request, Verdict, read, write
 from matcher.errors import EngineCrashed, EngineError, EngineUnavailable
 from matcher.program import Floats, Program
@@ -127,14 +127,7 @@ class _Best:
 
     def settled_bound(self) -> tuple[float | None, str]:
         """The bound to report, never above the best plan, and what there is to say about it."""
-        if self.value is None or self.bound is None or self.bound <= self.value:
-            return self.bound, ""
-        if self.bound - self.value <= 1e-4 * max(1.0, abs(self.value)):
-            return self.value, ""  # within what the solver's own tolerances are worth
-        return None, (
-            f"the solver's bound {self.bound:.9g} is above a feasible plan of {self.value:.9g}: "
-            "the bound was dropped"
-        )
+        return settled_bound(self.value, self.bound)
 
 
 @dataclass(slots=True)

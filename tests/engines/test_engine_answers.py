@@ -11,7 +11,7 @@ import pytest
 from programs import NATIVE, brute_force, program, sourcing
 
 from matcher.engines import NAMES, engine
-from matcher.engines.base import Limits
+from matcher.engines.base import Limits, settled_bound
 from matcher.errors import EngineError, EngineUnavailable
 from matcher.program import Program
 
@@ -202,3 +202,11 @@ def test_a_start_is_not_taken_for_the_optimum() -> None:
     for name in (*NATIVE, "decomposition"):
         outcome = engine(name).solve(problem, EXACT, start=start)
         assert outcome.best == pytest.approx(0.5, abs=1e-6), name
+
+
+def test_a_bound_above_a_plan_is_dropped_and_told() -> None:
+    assert settled_bound(10.0, 9.0) == (9.0, "")
+    assert settled_bound(10.0, 10.0 + 1e-6) == (10.0, "")
+    bound, detail = settled_bound(10.0, 11.0)
+    assert bound is None
+    assert "was dropped" in detail

@@ -12,7 +12,7 @@ from importlib.metadata import version
 import numpy as np
 import psutil
 
-from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped
+from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.decomposition.pieces import Piece, pieces_of
 from matcher.engines.decomposition.standing import CLOSED, Standing, Work
 from matcher.engines.decomposition.structure import structure_of
@@ -260,7 +260,7 @@ class _Run:
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""
-        bound = self.bound
+        bound: float | None = self.bound
         x = self._solution()
         best = None if x is None else self._program.objective(x)
         if best is None and bound == np.inf:
@@ -269,10 +269,9 @@ class _Run:
             )
         reason: Stopped = self._reason or "gap_limit"
         found = "none" if best is None else "feasible"
-        if best is not None:
-            bound = min(bound, best)
-            away = gap(best, bound)
-            assert away is not None
+        bound, detail = settled_bound(best, bound)
+        away = gap(best, bound)
+        if away is not None:
             if away <= _PROVED:
                 found, reason = "optimal", "proved"
             elif away <= self._limits.gap:
@@ -282,10 +281,11 @@ class _Run:
             stopped=reason,
             x=x,
             best=best,
-            bound=float(bound) if np.isfinite(bound) else None,
+            bound=float(bound) if bound is not None and np.isfinite(bound) else None,
             seconds=self._seconds(),
             engine=name,
             version=_version(),
+            detail=detail,
         )
 
     def _solution(self) -> Floats | None:
