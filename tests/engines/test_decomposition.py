@@ -18,11 +18,14 @@ from matcher.arrays import to_arrays
 from matcher.candidates import screen
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
-from matcher.engines.decomposition.knapsack import earn
+from matcher.engines.decomposition.assigning import Assigning, is_assigning
+from matcher.engines.decomposition.coupling import PricedCoupling
+from matcher.engines.decomposition.knapsack import earn, earn_if_in
 from matcher.engines.decomposition.pieces import pieces_of
-from matcher.engines.decomposition.prices import Relaxation, ascend
+from matcher.engines.decomposition.prices import ascend
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import select
+from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
 from matcher.engines.decomposition.structure import structure_of
 from matcher.formulation import formulate
 from matcher.program import Program
@@ -129,6 +132,34 @@ def test_loads_are_exact() -> None:
         assert load.sum() <= 1 + 1e-9
 
 
+def test_an_item_that_has_to_be_in_is_worth_no_more_than_said() -> None:
+    rng = np.random.default_rng(2)
+    close = 0
+    for _ in range(300):
+        n = 6
+        low = rng.uniform(0.05, 0.4, n) * (rng.random(n) > 0.2)
+        high = np.maximum(low + rng.uniform(0, 0.5, n) * (rng.random(n) > 0.2), 0.01)
+        reward, rate = rng.normal(0, 1, n).round(1), rng.normal(1, 3, n).round()
+        worth = np.zeros(n)
+        earn_if_in(reward, rate, low, high, worth)
+        for item in range(n):
+            best = -np.inf
+            for chosen in product((0.0, 1.0), repeat=n):
+                on = np.array(chosen)
+                room = 1.0 - low @ on
+                if room < -1e-12 or not on[item]:
+                    continue
+                value = reward @ on + rate @ (low * on)
+                for i in np.argsort(-rate):
+                    if on[i] and rate[i] > 0:
+                        more = min(room, high[i] - low[i])
+                        value, room = value + rate[i] * more, room - more
+                best = max(best, value)
+            assert worth[item] >= best - 1e-9
+            close += worth[item] <= best + 0.5
+    assert close > 900  # of 1800: it is a bound that says something
+
+
 def test_a_network_is_taken_apart_without_rest() -> None:
     whole = generated(400, 0)
     structure = structure_of(whole)
@@ -158,7 +189,7 @@ def test_rows_that_are_not_known_are_foreign() -> None:
     assert structure.foreign.tolist() == [2]
     assert not structure.is_searchable
     # … it can be priced all the same, and is solved by the exact engine.
-    assert Relaxation(structure, with_blocks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
+    assert PricedCoupling(structure, with_blocks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
     outcome = engine("decomposition").solve(tied, EXACT)
     assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.0))
 
@@ -174,8 +205,8 @@ def test_no_price_gives_a_bound_above_the_optimum(kind: str, seed: int) -> None:
     structure = structure_of(generated(candidates, seed, **changes))
     assert structure is not None
     slack = 1e-6 * abs(best)
-    rows = Relaxation(structure, with_blocks=False)
-    blocks = Relaxation(structure, with_blocks=True)
+    rows = PricedCoupling(structure, with_blocks=False)
+    blocks = PricedCoupling(structure, with_blocks=True)
     rng = np.random.default_rng(seed)
     for relaxation in (rows, blocks):
         for scale in (0.0, 1e2, 1e4):
@@ -204,7 +235,7 @@ def test_fixed_columns_keep_the_bound_below_the_best_that_has_them(seed: int) ->
     whole = generated(150, seed)
     structure = structure_of(whole)
     assert structure is not None
-    blocks = Relaxation(structure, with_blocks=True)
+    blocks = PricedCoupling(structure, with_blocks=True)
     rng = np.random.default_rng(seed)
     hubs, decisions = np.unique(structure.hub), structure.y
     for column in (int(rng.choice(hubs)), int(rng.choice(decisions))):
@@ -227,6 +258,146 @@ def test_fixed_columns_keep_the_bound_below_the_best_that_has_them(seed: int) ->
             )
             best = np.inf if outcome.best is None else outcome.best
             assert reached.bound <= best * (1 + 1e-6)
+
+
+@cache
+def assigned(seed: int, demands: int = 14, suppliers: int = 4) -> Program:
+    """Each demand from one supplier, that has to be opened and has little room."""
+    rng = np.random.default_rng(seed)
+    d, s = np.divmod(np.arange(demands * suppliers), suppliers)
+    num = d.size
+    size = rng.integers(5, 20, demands)
+    room = np.full(suppliers, 1.4 * size.sum() / suppliers)
+    # Columns: shares, awards, suppliers.
+    sums = np.zeros((demands, 2 * num + suppliers))
+    sums[d, np.arange(num)] = 1.0
+    sizes, links = np.zeros((num, sums.shape[1])), np.zeros((num, sums.shape[1]))
+    sizes[np.arange(num), np.arange(num)] = links[np.arange(num), num + np.arange(num)] = 1.0
+    sizes[np.arange(num), num + np.arange(num)] = links[np.arange(num), 2 * num + s] = -1.0
+    counts = np.zeros((demands, sums.shape[1]))
+    counts[d, num + np.arange(num)] = 1.0
+    loads = np.zeros((suppliers, sums.shape[1]))
+    loads[s, np.arange(num)] = size[d]
+    loads[np.arange(suppliers), 2 * num + np.arange(suppliers)] = -room
+    rows = np.vstack([sums, sizes, links, counts, loads])
+    lower, upper = np.full(len(rows), -np.inf), np.zeros(len(rows))
+    lower[:demands] = upper[:demands] = 1.0
+    upper[demands + 2 * num : demands + 2 * num + demands] = 1.0
+    return program(
+        [*rng.integers(10, 60, num), *np.zeros(num), *rng.integers(80, 160, suppliers)],
+        rows,
+        lower,
+        upper,
+        [0] * rows.shape[1],
+        [1] * rows.shape[1],
+        [0] * num + [1] * (num + suppliers),
+    )
+
+
+@cache
+def proven(seed: int) -> float:
+    outcome = engine("highs").solve(assigned(seed), EXACT)
+    assert outcome.found == "optimal"
+    assert outcome.best is not None
+    return outcome.best
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_prices_on_selections_bound_as_high_as_splitting(seed: int) -> None:
+    structure = structure_of(assigned(seed))
+    assert structure is not None
+    assert is_about_serving(structure)
+    capped = structure_of(generated(150, seed))
+    assert capped is not None
+    assert not is_about_serving(capped)
+    best = proven(seed)
+    serving, split = PricedSelections(structure), PricedCoupling(structure, with_blocks=True)
+    rng = np.random.default_rng(seed)
+    for scale in (0.0, 1.0, 30.0):
+        prices = serving.proper(scale * rng.normal(1, 1, serving.size))
+        assert serving.at(prices).value <= best + 1e-6
+    start = serving.start(np.zeros(structure.program.num_rows))
+    one, other = (
+        ascend(each, prices, target=best, steps=1_500, first=1.0, deflection=0.3,
+               stop=lambda _: False)
+        for each, prices in ((serving, start), (split, split.zero()))
+    )  # fmt: skip
+    assert other.bound - 1e-3 * best <= one.bound <= best + 1e-6
+
+
+@pytest.mark.parametrize("kind", ["serving", "split", "rows"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_fixed_leaves_the_optimum(kind: str, seed: int) -> None:
+    whole = assigned(seed) if kind == "serving" else generated(150, seed)
+    structure = structure_of(whole)
+    assert structure is not None
+    relaxation: PricedSelections | PricedCoupling
+    if kind == "serving":
+        relaxation, best = PricedSelections(structure), proven(seed)
+        prices = relaxation.start(np.zeros(whole.num_rows))
+    else:
+        relaxation, best = (
+            PricedCoupling(structure, with_blocks=kind == "split"),
+            enclosed(150, seed)[1],
+        )
+        prices = relaxation.zero()
+    reached = ascend(
+        relaxation, prices, target=best, steps=600, first=1.0, deflection=0.3, stop=lambda _: False
+    )
+    rises = relaxation.rises(reached.prices)
+    columns = np.flatnonzero(whole.integer)
+    tried = 0
+    for value, rise in ((0.0, rises.at_zero), (1.0, rises.at_one)):
+        known = columns[np.isfinite(rise[columns]) & (rise[columns] > 0)]
+        ranked = known[np.argsort(-rise[known])]
+        for column in ranked[[0, ranked.size // 2]] if ranked.size else []:
+            tried += 1
+            lower, upper = whole.lower.copy(), structure.column_upper.copy()
+            lower[column] = upper[column] = value
+            outcome = engine("highs").solve(
+                replace(whole, lower=lower, upper=upper), Limits(time_s=2, gap=1e-4, threads=1)
+            )
+            least = np.inf if outcome.best is None else outcome.best
+            assert reached.bound + rise[column] <= least * (1 + 1e-6)
+    assert tried >= 2
+
+
+def test_whole_assignments_are_found_and_proven() -> None:
+    for seed in range(3):
+        whole = assigned(seed, demands=60, suppliers=8)
+        exact = engine("highs").solve(whole, Limits(time_s=20, gap=1e-6))
+        outcome = engine("decomposition").solve(whole, Limits(time_s=10, gap=1e-6))
+        assert outcome.x is not None
+        assert outcome.best is not None
+        assert outcome.bound is not None
+        assert exact.best is not None
+        assert exact.bound is not None
+        assert whole.violation(outcome.x) <= 1e-6
+        assert outcome.bound <= exact.best + 1e-6
+        assert exact.bound - 1e-6 <= outcome.best <= exact.best * 1.005
+
+
+def test_searches_of_whole_assignments_keep_to_every_row() -> None:
+    whole = assigned(0, demands=60, suppliers=8)
+    structure = structure_of(whole)
+    assert structure is not None
+    assert is_assigning(structure)
+    shut = np.zeros(whole.num_columns, dtype=np.bool_)
+    hubs = np.unique(structure.hub)
+    shut[hubs[0]] = True
+    for closed in (None, shut):
+        search = Assigning(structure, np.zeros(whole.num_rows), seed=1, shut=closed)
+        search.construct()
+        search.anneal(0.5)
+        x = search.solution()
+        assert x is not None
+        assert whole.violation(x) <= 1e-9
+        assert whole.objective(x) == pytest.approx(search.best)
+        if closed is not None:
+            assert x[hubs[0]] == 0.0
+        again = Assigning(structure, np.zeros(whole.num_rows), seed=2)
+        again.begin(x)
+        assert again.best == pytest.approx(search.best)
 
 
 @pytest.mark.parametrize("seed", range(4))

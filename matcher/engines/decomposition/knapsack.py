@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from matcher.engines.decomposition.compiled import compiled
+from matcher.engines.decomposition.selection import Index
 from matcher.program import Floats
 
 NODES_AT_MOST = 500
@@ -43,45 +44,13 @@ def earn(
         An upper bound on the value: the optimum, unless the search was cut short.
     """
     n = reward.size
-    of = np.empty(n, np.int64)
-    m = 0
-    given = 0.0
-    for i in range(n):
-        load[i], is_in[i] = 0.0, 0.0
-        if low[i] > 1.0 + _SLACK:
-            continue
-        top = min(high[i], 1.0) if rate[i] > 0.0 else low[i]
-        if reward[i] + rate[i] * top > 0.0:
-            of[m] = i
-            m += 1
+    load[:n], is_in[:n] = 0.0, 0.0
+    of, given, slope, width, owner, kind = _pieces(reward, rate, low, high, False)
+    m, k = of.size, slope.size
     if m == 0:
         return 0.0
-    slope, width = np.empty(3 * m), np.empty(3 * m)
-    owner, kind = np.empty(3 * m, np.int64), np.empty(3 * m, np.int64)
-    k = 0
-    for t in range(m):
-        i = of[t]
-        top = max(min(high[i], 1.0), low[i]) if rate[i] > 0.0 else low[i]
-        if low[i] <= 0.0 and reward[i] >= 0.0:
-            # Nothing to decide: being in costs no room.
-            given += reward[i]
-            slope[k], width[k], owner[k], kind[k] = rate[i], top, t, _REST
-            k += 1
-            continue
-        first = low[i] if reward[i] >= 0.0 or top <= low[i] else top
-        slope[k], width[k] = (reward[i] + rate[i] * first) / first, first
-        owner[k], kind[k] = t, _FIRST
-        k += 1
-        if top > low[i]:
-            if first == low[i]:
-                # No steeper than the first, whatever rounding says, so that it comes after it.
-                slope[k], width[k] = min(rate[i], slope[k - 1]), top - low[i]
-                owner[k], kind[k] = t, _REST
-                k += 1
-            slope[k], width[k], owner[k], kind[k] = rate[i], top - low[i], t, _REST_IF_IN
-            k += 1
     # Stable, so that of pieces with one slope the first of an item comes before its rest.
-    order = np.argsort(-slope[:k], kind="mergesort")
+    order = np.argsort(-slope, kind="mergesort")
 
     state = np.zeros(m, np.int64)  # 1: in, -1: out, 0: undecided
     part, on = np.zeros(m), np.zeros(m)
@@ -155,3 +124,89 @@ def earn(
             depth -= 1
         if depth == 0:
             return max(best, cut) + _NEAR * max(1.0, abs(best))
+
+
+@compiled
+def earn_if_in(reward: Floats, rate: Floats, low: Floats, high: Floats, worth: Floats) -> None:
+    """Fill ``worth`` with an upper bound on the value if an item has to be in, for every item.
+
+    The rest of the room is filled as if pieces could be had in parts; minus infinity marks items
+    that do not fit. Parameters are those of `earn`, shapes ``(n,)``.
+    """
+    n = reward.size
+    worth[:n] = -np.inf
+    of, given, slope, width, owner, kind = _pieces(reward, rate, low, high, True)
+    order = np.argsort(-slope, kind="mergesort")
+    for t in range(of.size):
+        i = of[t]
+        room, value = 1.0 - low[i], reward[i] + rate[i] * low[i] + given
+        if low[i] <= 0.0 and reward[i] >= 0.0:
+            value -= reward[i]  # it is among what is given
+        more = max(min(high[i], 1.0) - low[i], 0.0) if rate[i] > 0.0 else 0.0
+        for q in range(order.size):
+            piece = order[q]
+            if more > 0.0 and rate[i] >= slope[piece]:
+                value += rate[i] * min(room, more)
+                room -= min(room, more)
+                more = 0.0
+            if room <= 0.0 or slope[piece] <= 0.0:
+                break
+            if owner[piece] == t or kind[piece] == _REST_IF_IN:
+                continue
+            taken = min(room, width[piece])
+            room -= taken
+            value += slope[piece] * taken
+        value += rate[i] * min(max(room, 0.0), more) if more > 0.0 else 0.0
+        worth[i] = value + _NEAR * max(1.0, abs(value))
+
+
+@compiled
+def _pieces(
+    reward: Floats, rate: Floats, low: Floats, high: Floats, every: bool
+) -> tuple[Index, float, Floats, Floats, Index, Index]:
+    """The items that fit and can earn something (or ``every`` one that fits), cut into pieces.
+
+    Returns
+    -------
+    of, given, slope, width, owner, kind
+        Items; what is earned without any room; and of each piece its slope, its width, the position
+        of its item in ``of``, and what it is.
+    """
+    n = reward.size
+    of = np.empty(n, np.int64)
+    m = 0
+    for i in range(n):
+        if low[i] > 1.0 + _SLACK:
+            continue
+        top = min(high[i], 1.0) if rate[i] > 0.0 else low[i]
+        if every or reward[i] + rate[i] * top > 0.0:
+            of[m] = i
+            m += 1
+    slope, width = np.empty(3 * m), np.empty(3 * m)
+    owner, kind = np.empty(3 * m, np.int64), np.empty(3 * m, np.int64)
+    given = 0.0
+    k = 0
+    for t in range(m):
+        i = of[t]
+        top = max(min(high[i], 1.0), low[i]) if rate[i] > 0.0 else low[i]
+        if low[i] <= 0.0 and reward[i] >= 0.0:
+            # Nothing to decide: being in costs no room.
+            given += reward[i]
+            slope[k], width[k], owner[k], kind[k] = rate[i], top, t, _REST
+            k += 1
+            continue
+        first = low[i] if reward[i] >= 0.0 or top <= low[i] else top
+        if first <= 0.0:
+            continue
+        slope[k], width[k] = (reward[i] + rate[i] * first) / first, first
+        owner[k], kind[k] = t, _FIRST
+        k += 1
+        if top > low[i]:
+            if first == low[i]:
+                # No steeper than the first, whatever rounding says, so that it comes after it.
+                slope[k], width[k] = min(rate[i], slope[k - 1]), top - low[i]
+                owner[k], kind[k] = t, _REST
+                k += 1
+            slope[k], width[k], owner[k], kind[k] = rate[i], top - low[i], t, _REST_IF_IN
+            k += 1
+    return of[:m], given, slope[:k], width[:k], owner[:k], kind[:k]

@@ -27,13 +27,33 @@ SELECTIONS = 200
 """Selections that an exact engine can be expected to do well on within seconds."""
 
 
-def around(structure: Structure, x: Floats, mean: Floats, rng: np.random.Generator) -> Bools:
-    """Columns to solve anew: those thought of, of a cluster of selections, with their hubs."""
+def around(
+    structure: Structure,
+    x: Floats,
+    mean: Floats,
+    rises: Floats,
+    width: float,
+    rng: np.random.Generator,
+) -> Bools:
+    """Columns to solve anew: those thought of, of a cluster of selections, with their hubs.
+
+    Parameters
+    ----------
+    rises
+        What each item costs more if it is taken, shape (items,).
+    width
+        How many items, as a multiple of those thought of; the next ones are those that cost least.
+    """
     s = structure
     chosen = np.ones(s.num_selections, dtype=np.bool_)
     if s.num_selections > SELECTIONS * 1.5:
         chosen = _cluster(s, x, rng)
-    items = chosen[s.selection] & ((mean[s.x] > _SEEN) | (x[s.x] > 0))
+    inside = chosen[s.selection]
+    items = inside & ((mean[s.x] > _SEEN) | (x[s.x] > 0))
+    more = int((width - 1.0) * items.sum())
+    if more > 0:
+        near = np.flatnonzero(inside & ~items & np.isfinite(rises))
+        items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
     free = np.zeros(s.program.num_columns, dtype=np.bool_)
     free[s.x[items]] = True
     for columns in (s.y[items], s.hub[items]):
@@ -75,8 +95,11 @@ def solve_anew(
     improver: Engine,
     limits: Limits,
     stop: Callable[[], bool],
-) -> Floats | None:
-    """The best values found for the ``free`` columns; ``None`` if none are better than ``x``."""
+) -> tuple[Floats | None, bool]:
+    """The best values found for the ``free`` columns, and whether there was nothing more to find.
+
+    Values are ``None`` if none are better than ``x``.
+    """
     part = restricted(structure.program, x, free)
     outcome = improver.solve(
         part.program,
@@ -84,11 +107,12 @@ def solve_anew(
         start=x[part.columns],
         cancelled=stop,
     )
+    settled = outcome.stopped in ("proved", "gap_limit")
     if outcome.x is None or outcome.best is None:
-        return None
+        return None, settled
     if outcome.best >= part.program.objective(x[part.columns]) - 1e-9 * abs(outcome.best):
-        return None
-    return outcome.x
+        return None, settled
+    return outcome.x, settled
 
 
 def _cluster(s: Structure, x: Floats, rng: np.random.Generator) -> Bools:

@@ -54,7 +54,7 @@ class Search:
         s = structure
         self.structure = s
         self.best = np.inf
-        self._items, self._hubs = _items(s, prices)
+        self._items, self._hubs = items_of(s, prices)
         decided = s.y >= 0
         free = np.bincount(s.selection, weights=~decided, minlength=s.num_selections)
         some = np.minimum(s.most, np.diff(s.start) - free)
@@ -184,7 +184,7 @@ class Search:
         self._keep()
 
 
-def _items(s: Structure, prices: Floats) -> tuple[Items, Index]:
+def items_of(s: Structure, prices: Floats) -> tuple[Items, Index]:
     """What the moves need to know, and the column of each hub."""
     p = s.program
     hubs = np.unique(s.hub[s.hub >= 0])

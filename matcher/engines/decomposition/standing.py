@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from threading import Lock
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from matcher.engines.base import Engine, Limits
+from matcher.engines.decomposition.assigning import GUIDES, Assigning, is_assigning
+from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.merge import SELECTIONS, around, solve_anew
 from matcher.engines.decomposition.prices import Ascent, Relaxation, aim, ascend, seconds_a_step
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import Index
+from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
 from matcher.engines.decomposition.structure import Structure, structure_of
 from matcher.engines.decomposition.tree import Tree
 from matcher.program import Floats, Program
@@ -24,11 +28,15 @@ CLOSED = 1e-8
 
 Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
 
-# Steps in which the prices of all rows settle, and the fewest and most in which those of blocks do.
+# Steps in which the prices of all rows settle, and the fewest in which those of blocks do.
 _STEPS = 500
-_FEWEST, _MOST = 200, 3_000
+_FEWEST = 200
 # A search cools within this time: 1 s, and so much an item, the more the more items there are.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
+# A search near the bound uses the hubs of which its mean has this much.
+_THOUGHT_OF = 0.02
+# One of whole selections needs this part of it, and shows soon whether a plan is to be had.
+_ASSIGNING, _GLANCE_S = 0.2, 0.2
 # A small piece is merged as a whole in this time.
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
@@ -37,8 +45,12 @@ _MERGE_S = 8.0
 _TINY, _SMALL = 300, 2_000
 # A plan that breaks a row by more than this, relatively, is none.
 _FEASIBLE = 1e-5
+# How much wider the next merge is after one that was solved in vain.
+_WIDER = 1.4
 # A tree is worth its nodes where a node takes no longer than this.
 _NODE_S = 1.5
+# Prices on selections and on splits: first step as a share of Polyak's, deflection, most steps.
+_SERVING, _SPLITTING = (0.5, 0.3, 800), (0.05, 0.1, 3_000)
 
 
 class Standing:
@@ -89,7 +101,9 @@ class Standing:
         self._has_prices = False
         self._may_rise = True
         self._merges = self._vain = 0
-        self._was_exact = self._is_settled = False
+        self._width, self._rises = 1.0, cast("Floats | None", None)
+        self._is_settled = False
+        self._num_exact = 2 * program.num_columns
         self._exact = exact
         self._improver = improver
         self._lock = Lock()
@@ -126,7 +140,7 @@ class Standing:
             works.append("bound")
         if self._ascent is not None and self.x is not None and self._vain < 4:
             works.append("merge")
-            if self._structure.num_items <= _SMALL and self._merges and not self._was_exact:
+            if self._merges and self._num_left() <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         return tuple(works)
 
@@ -156,24 +170,25 @@ class Standing:
             self._is_begun = True
             return
         self._known = known
-        search = Search(self._structure, self._prices, seed=self._seed)
+        search = self._new_search(self._seed)
         search.construct()
+        if isinstance(search, Assigning):
+            search.anneal(_GLANCE_S, stop=self._stop)
         self._offer(search)
         if self._start is not None:
             search.begin(self._start)
             self._offer(search)
-        relaxation = Relaxation(self._structure, with_blocks=False)
+        relaxation = PricedCoupling(self._structure, with_blocks=False)
         self._rise(relaxation.at(relaxation.zero()).value)
         self._is_begun = True
 
     def find_prices(self, pool: Executor | None, threads: int) -> None:
         """Find prices for all rows, and the plan that they suggest."""
-        relaxation = Relaxation(self._structure, with_blocks=False, pool=pool, threads=threads)
-        has_plan = np.isfinite(self.best)
+        relaxation = PricedCoupling(self._structure, with_blocks=False, pool=pool, threads=threads)
         ascent = ascend(
             relaxation,
             relaxation.zero(),
-            target=self.best if has_plan else self.bound + 0.2 * abs(self.bound),
+            target=self.best,
             steps=_STEPS,
             first=1.0,
             last=1e-3,
@@ -184,7 +199,7 @@ class Standing:
         program = self._structure.program
         reduced = program.cost + program.matrix.T @ self._prices
         self._closed = reduced > 1e-6 * np.abs(program.cost).max(initial=0.0)
-        search = Search(self._structure, self._prices, seed=self._seed)
+        search = self._new_search(self._seed)
         search.construct(self._closed)
         self._offer(search)
         self._has_prices = True
@@ -193,23 +208,32 @@ class Standing:
         """Work on the bound for some time: blocks first, then a tree of hubs."""
         began = time.perf_counter()
         if self._relaxation is None:
-            self._relaxation = Relaxation(self._structure, with_blocks=True)
-            prices = self._relaxation.split(self._prices[self._structure.coupling])
+            s = self._structure
+            if is_about_serving(s):
+                selections = PricedSelections(s)
+                prices, target = selections.start(self._prices), self.best
+                first, deflection, most = _SERVING
+                self._relaxation = selections
+            else:
+                split = PricedCoupling(s, with_blocks=True)
+                prices, target = split.split(self._prices[s.coupling]), aim(self.bound, self.best)
+                first, deflection, most = _SPLITTING
+                self._relaxation = split
             step_s = seconds_a_step(self._relaxation, prices)
             self._ascent = ascend(
                 self._relaxation,
                 prices,
-                target=aim(self.bound, self.best),
-                steps=int(np.clip(seconds / step_s, _FEWEST, _MOST)),
-                first=0.05,
-                deflection=0.1,
+                target=target,
+                steps=int(np.clip(seconds / step_s, _FEWEST, most)),
+                first=first,
+                deflection=deflection,
                 stop=self._rise,
             )
-            self._tree = Tree(self._relaxation, self._ascent)
+            self._tree = Tree(self._relaxation, self._ascent, self._cutoff)
             self._may_rise = step_s * Tree.STEPS <= _NODE_S
         else:
             assert self._tree is not None
-            self._tree.grow(began + seconds, self._cutoff, self._rise)
+            self._tree.grow(began + seconds, self._rise)
             self._may_rise = not self._tree.is_finished
         self.seconds["bound"] += time.perf_counter() - began
 
@@ -222,13 +246,18 @@ class Standing:
         began = time.perf_counter()
         s = self._structure
         self._searches += 1
-        search = Search(s, self._prices, seed=self._seed + 7919 * self._searches)
-        if self.x is not None and self._searches > 1:
+        seed = self._seed + 7919 * self._searches
+        near_bound = self._tree is not None and self._searches % 2 == 1
+        search = self._new_search(seed, near_bound)
+        if near_bound:
+            assert self._tree is not None
+            search.construct(self._tree.mean < 0.5)
+        elif self.x is not None and self._searches > 1:
             search.begin(self.x)
         else:
             search.construct(self._closed)
         search.anneal(
-            min(seconds, _search_s(s.num_items)),
+            min(seconds, _search_s(s.num_items) * (_ASSIGNING if is_assigning(s) else 1.0)),
             heat=1.0 if self._searches == 1 else 0.5,
             on_better=lambda: self._offer(search),
             stop=lambda: self._stop() or self.is_done,
@@ -246,7 +275,11 @@ class Standing:
         if self._tree is not None and self._merges % 2:
             mean = self._tree.mean
         self._merges += 1
-        free = around(s, x, mean, self._rng)
+        if self._rises is None:
+            assert self._relaxation is not None
+            rises = self._relaxation.rises(self._ascent.prices).at_one
+            self._rises = np.asarray(rises[s.decider])
+        free = around(s, x, mean, self._rises, self._width, self._rng)
         whole = s.num_selections <= 1.5 * SELECTIONS
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
@@ -254,7 +287,7 @@ class Standing:
             threads=1,
             seed=self._seed,
         )
-        better = solve_anew(
+        better, settled = solve_anew(
             s, x, free, self._improver, limits, lambda: self._stop() or self.is_done
         )
         if better is not None:
@@ -270,26 +303,33 @@ class Standing:
                 if value < self.best and s.program.violation(changed) <= _FEASIBLE:
                     self.x, self.best = changed, value
                     self._vain = 0
+        elif settled:
+            self._width *= _WIDER
         else:
+            self._width = max(self._width / _WIDER, 1.0)
             self._vain += 1
         self.seconds["merge"] += time.perf_counter() - began
 
     def prove(self, seconds: float) -> None:
         """Let the exact engine solve all of it, from the best plan."""
         began = time.perf_counter()
-        self._was_exact = True
-        program = self._program
+        program, cutoff = self._program, np.inf
+        if self._tree is not None:
+            cutoff = self._cutoff()
+            lower, upper = self._tree.limits()
+            program = replace(program, lower=lower, upper=upper)
+        self._num_exact = self._num_left()
         outcome = self._exact.solve(
             program,
             Limits(time_s=seconds, gap=self._gap, threads=1, seed=self._seed),
-            start=self.x,
-            on_progress=lambda progress: self._take(progress.bound),
-            cancelled=self._stop,
+            start=self.x if cutoff == np.inf else None,
+            on_progress=lambda progress: self._take(progress.bound, cutoff),
+            cancelled=lambda: self._stop() or self.is_done,
         )
-        self._take(outcome.bound)
         self._is_settled = outcome.stopped in ("proved", "gap_limit")
         if outcome.found == "infeasible":
-            self.bound = np.inf
+            self._rise(cutoff)
+        self._take(outcome.bound, cutoff)
         if outcome.x is not None and program.violation(outcome.x) <= _FEASIBLE:
             with self._lock:
                 value = program.objective(outcome.x)
@@ -297,11 +337,30 @@ class Standing:
                     self.x, self.best = outcome.x, value
         self.seconds["exact"] += time.perf_counter() - began
 
-    def _take(self, bound: float | None) -> None:
-        if bound is not None:
-            self._rise(bound)
+    def _num_left(self) -> int:
+        """Items that a better plan may take."""
+        if self._tree is None:
+            return self._program.num_columns
+        return int((self._tree.limits()[1][self._structure.decider] > 0).sum())
 
-    def _offer(self, search: Search) -> None:
+    def _take(self, bound: float | None, cutoff: float) -> None:
+        """Take a bound on plans below the cutoff."""
+        if bound is not None:
+            self._rise(min(bound, cutoff))
+
+    def _new_search(self, seed: int, near_bound: bool = False) -> Search | Assigning:
+        """A search; where selections are assigned whole, maybe near what the bound thinks of."""
+        s = self._structure
+        if is_assigning(s):
+            guide = GUIDES[self._searches // 2 % len(GUIDES)]
+            shut = None
+            if near_bound:
+                assert self._tree is not None
+                shut = self._tree.mean < _THOUGHT_OF
+            return Assigning(s, self._prices, seed=seed, guide=guide, shut=shut)
+        return Search(s, self._prices, seed=seed)
+
+    def _offer(self, search: Search | Assigning) -> None:
         """Take a plan if it is better."""
         with self._lock:
             if search.best < self.best:

@@ -88,12 +88,9 @@ class Structure:
         return free
 
     @property
-    def others(self) -> Index:
-        """Columns that are neither x nor y of an item, and not fixed at 0."""
-        mask = self.column_upper > 0
-        mask[self.x] = False
-        mask[self.y[self.y >= 0]] = False
-        return np.flatnonzero(mask)
+    def decider(self) -> Index:
+        """Column that says whether an item is taken: its decision, or its share."""
+        return np.where(self.y >= 0, self.y, self.x)
 
     @property
     def coupling(self) -> Index:
