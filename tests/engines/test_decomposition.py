@@ -22,7 +22,7 @@ from matcher.engines.decomposition.assigning import Assigning, is_assigning
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.knapsack import earn, earn_if_in
 from matcher.engines.decomposition.pieces import pieces_of
-from matcher.engines.decomposition.prices import ascend
+from matcher.engines.decomposition.prices import Pace, ascend
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
@@ -31,6 +31,7 @@ from matcher.formulation import formulate
 from matcher.program import Program
 from matcher.recipe import recipe_for
 
+QUICK = Pace(first=1.0, last=0.01, deflection=0.3, steps=300)
 EXACT = Limits(time_s=20, gap=0.0)
 
 
@@ -212,9 +213,7 @@ def test_no_price_gives_a_bound_above_the_optimum(kind: str, seed: int) -> None:
         for scale in (0.0, 1e2, 1e4):
             prices = relaxation.proper(scale * rng.normal(0, 1, relaxation.size))
             assert relaxation.at(prices).value <= best + slack
-    first = ascend(
-        rows, rows.zero(), target=best, steps=200, first=1.0, deflection=0.3, stop=lambda _: False
-    )
+    first = ascend(rows, rows.zero(), target=best, pace=QUICK, steps=200)
     # Splitting begins no lower than the prices that it begins from.
     split = blocks.at(blocks.split(first.prices))
     assert split.value >= first.bound - slack
@@ -222,10 +221,8 @@ def test_no_price_gives_a_bound_above_the_optimum(kind: str, seed: int) -> None:
         blocks,
         blocks.split(first.prices),
         target=best,
+        pace=blocks.pace,
         steps=300,
-        first=0.05,
-        deflection=0.1,
-        stop=lambda _: False,
     )
     assert rows.at(rows.zero()).value < first.bound <= second.bound + slack <= best + 2 * slack
 
@@ -249,12 +246,10 @@ def test_fixed_columns_keep_the_bound_below_the_best_that_has_them(seed: int) ->
                 blocks,
                 blocks.zero(),
                 target=enclosed(150, seed)[1],
+                pace=QUICK,
                 steps=300,
-                first=1.0,
-                deflection=0.2,
                 lower=lower,
                 upper=upper,
-                stop=lambda _: False,
             )
             best = np.inf if outcome.best is None else outcome.best
             assert reached.bound <= best * (1 + 1e-6)
@@ -318,8 +313,7 @@ def test_prices_on_selections_bound_as_high_as_splitting(seed: int) -> None:
         assert serving.at(prices).value <= best + 1e-6
     start = serving.start(np.zeros(structure.program.num_rows))
     one, other = (
-        ascend(each, prices, target=best, steps=1_500, first=1.0, deflection=0.3,
-               stop=lambda _: False)
+        ascend(each, prices, target=best, pace=QUICK, steps=1_500)
         for each, prices in ((serving, start), (split, split.zero()))
     )  # fmt: skip
     assert other.bound - 1e-3 * best <= one.bound <= best + 1e-6
@@ -341,9 +335,7 @@ def test_what_is_fixed_leaves_the_optimum(kind: str, seed: int) -> None:
             enclosed(150, seed)[1],
         )
         prices = relaxation.zero()
-    reached = ascend(
-        relaxation, prices, target=best, steps=600, first=1.0, deflection=0.3, stop=lambda _: False
-    )
+    reached = ascend(relaxation, prices, target=best, pace=QUICK, steps=600)
     rises = relaxation.rises(reached.prices)
     columns = np.flatnonzero(whole.integer)
     tried = 0

@@ -17,7 +17,14 @@ import numpy as np
 
 from matcher.engines.decomposition.blocks import Blocks
 from matcher.engines.decomposition.compiled import compiled
-from matcher.engines.decomposition.prices import ROUNDING, PricedRows, Relaxation, Relaxed, Rises
+from matcher.engines.decomposition.prices import (
+    ROUNDING,
+    Pace,
+    PricedRows,
+    Relaxation,
+    Relaxed,
+    Rises,
+)
 from matcher.engines.decomposition.selection import Bools, Index, select
 from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
@@ -46,6 +53,8 @@ class PricedCoupling(Relaxation):
     ) -> None:
         s, p = structure, structure.program
         self.structure = s
+        self.pace = Pace(0.5, 1e-3, 0.1, 3_000) if with_blocks else Pace(1.0, 1e-3, 0.3, 500)
+        self.node_pace = Pace(0.3, 0.01, 0.1, 150)
         self._pool = pool
         self._threads = threads if pool is not None else 1
         self._order = np.arange(s.num_items) - np.repeat(s.start[:-1], np.diff(s.start))

@@ -54,10 +54,37 @@ class Rises:
     at_one: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How prices ascend.
+
+    Parameters
+    ----------
+    first, last
+        Step lengths, as shares of Polyak's: they shrink geometrically from ``first`` to
+        ``first · last``.
+    deflection
+        Weight of the newest subgradient in the running mean along which steps are taken.
+    steps
+        How many.
+    """
+
+    first: float
+    last: float
+    deflection: float
+    steps: int
+
+
 class Relaxation(Protocol):
-    """A relaxed program, as a concave function of the prices."""
+    """A relaxed program, as a concave function of the prices.
+
+    ``pace`` is how its prices ascend at first, ``node_pace`` how they follow a decision. Both were
+    found by trying some on generated networks and public instances.
+    """
 
     structure: Structure
+    pace: Pace
+    node_pace: Pace
 
     @property
     def size(self) -> int:
@@ -129,27 +156,24 @@ def ascend(
     prices: Floats,
     *,
     target: float,
-    steps: int,
-    first: float,
-    deflection: float,
-    last: float = 0.01,
+    pace: Pace,
+    steps: int | None = None,
     lower: Floats | None = None,
     upper: Floats | None = None,
-    stop: Callable[[float], bool],
+    stop: Callable[[float], bool] = lambda _: False,
 ) -> Ascent:
-    """Raise the bound by so many steps.
+    """Raise the bound by some steps.
 
     Parameters
     ----------
     target
         Value that Polyak's steps aim at: the best plan, or infinite if there is none.
     steps
-        How many; step lengths shrink geometrically over them, from ``first`` to ``first · last``.
-    deflection
-        Weight of the newest subgradient in the running mean along which steps are taken.
+        How many, if not those of the pace.
     stop
         Told the best bound after each step; ends the ascent when it says so.
     """
+    steps = pace.steps if steps is None else steps
     best, best_prices = -np.inf, prices
     direction = np.zeros(relaxation.size)
     mean: Floats | None = None
@@ -161,12 +185,12 @@ def ascend(
         mean = answer.columns if mean is None else (1 - weight) * mean + weight * answer.columns
         if stop(best):
             break
-        direction = deflection * answer.gradient + (1 - deflection) * direction
+        direction = pace.deflection * answer.gradient + (1 - pace.deflection) * direction
         norm = float(direction @ direction)
         if norm <= 1e-18:
             break
         reach = target - best if np.isfinite(target) else _REACH * abs(best)
-        scale = first * last ** (step / steps) * max(reach, 0.0) / norm
+        scale = pace.first * pace.last ** (step / steps) * max(reach, 0.0) / norm
         prices = relaxation.proper(prices + scale * direction)
     assert mean is not None
     return Ascent(best, best_prices, mean)

@@ -14,7 +14,14 @@ from collections.abc import Callable
 import numpy as np
 
 from matcher.engines.decomposition.blocks import Blocks
-from matcher.engines.decomposition.prices import ROUNDING, PricedRows, Relaxation, Relaxed, Rises
+from matcher.engines.decomposition.prices import (
+    ROUNDING,
+    Pace,
+    PricedRows,
+    Relaxation,
+    Relaxed,
+    Rises,
+)
 from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
 
@@ -39,6 +46,7 @@ class PricedSelections(Relaxation):
     def __init__(self, structure: Structure) -> None:
         s, p = structure, structure.program
         self.structure = s
+        self.pace, self.node_pace = Pace(0.5, 0.01, 0.3, 800), Pace(1.0, 0.05, 0.2, 50)
         self._blocks = Blocks(s)
         item = self._blocks.item
         self._rows = PricedRows(p, np.setdiff1d(s.coupling, self._blocks.rows))

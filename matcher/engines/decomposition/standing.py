@@ -28,15 +28,14 @@ CLOSED = 1e-8
 
 Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
 
-# Steps in which the prices of all rows settle, and the fewest in which those of blocks do.
-_STEPS = 500
+# Fewest steps in which prices on blocks settle.
 _FEWEST = 200
 # A search cools within this time: 1 s, and so much an item, the more the more items there are.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 # A search near the bound uses the hubs of which its mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections needs this part of it, and shows soon whether a plan is to be had.
-_ASSIGNING, _GLANCE_S = 0.2, 0.2
+_ASSIGNING, _SLOWER, _GLANCE_S = 0.2, 1.3, 0.2
 # A small piece is merged as a whole in this time.
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
@@ -49,8 +48,6 @@ _FEASIBLE = 1e-5
 _WIDER = 1.4
 # A tree is worth its nodes where a node takes no longer than this.
 _NODE_S = 1.5
-# Prices on selections and on splits: first step as a share of Polyak's, deflection, most steps.
-_SERVING, _SPLITTING = (0.5, 0.3, 800), (0.05, 0.1, 3_000)
 
 
 class Standing:
@@ -151,7 +148,7 @@ class Standing:
         num = self._structure.num_selections
         if work == "merge":
             return float(np.clip(SELECTIONS / num, 0.1, 1.0))
-        if work == "search" and self._searches > 0:
+        if work == "search" and self._searches > 0 and not self._is_assigning:
             return float(np.clip(num / (5 * SELECTIONS), 0.1, 1.0))
         return 1.0
 
@@ -159,6 +156,10 @@ class Standing:
     def _structure(self) -> Structure:
         assert self._known is not None
         return self._known
+
+    @property
+    def _is_assigning(self) -> bool:
+        return is_assigning(self._structure)
 
     def begin(self) -> None:
         """Find a first plan, and the bound of each selection by itself."""
@@ -186,14 +187,7 @@ class Standing:
         """Find prices for all rows, and the plan that they suggest."""
         relaxation = PricedCoupling(self._structure, with_blocks=False, pool=pool, threads=threads)
         ascent = ascend(
-            relaxation,
-            relaxation.zero(),
-            target=self.best,
-            steps=_STEPS,
-            first=1.0,
-            last=1e-3,
-            deflection=0.3,
-            stop=self._rise,
+            relaxation, relaxation.zero(), target=self.best, pace=relaxation.pace, stop=self._rise
         )
         self._prices[relaxation.rows] = ascent.prices
         program = self._structure.program
@@ -212,25 +206,22 @@ class Standing:
             if is_about_serving(s):
                 selections = PricedSelections(s)
                 prices, target = selections.start(self._prices), self.best
-                first, deflection, most = _SERVING
                 self._relaxation = selections
             else:
                 split = PricedCoupling(s, with_blocks=True)
                 prices, target = split.split(self._prices[s.coupling]), aim(self.bound, self.best)
-                first, deflection, most = _SPLITTING
                 self._relaxation = split
-            step_s = seconds_a_step(self._relaxation, prices)
+            pace, step_s = self._relaxation.pace, seconds_a_step(self._relaxation, prices)
             self._ascent = ascend(
                 self._relaxation,
                 prices,
                 target=target,
-                steps=int(np.clip(seconds / step_s, _FEWEST, most)),
-                first=first,
-                deflection=deflection,
+                pace=pace,
+                steps=int(np.clip(seconds / step_s, _FEWEST, pace.steps)),
                 stop=self._rise,
             )
             self._tree = Tree(self._relaxation, self._ascent, self._cutoff)
-            self._may_rise = step_s * Tree.STEPS <= _NODE_S
+            self._may_rise = step_s * self._relaxation.node_pace.steps <= _NODE_S
         else:
             assert self._tree is not None
             self._tree.grow(began + seconds, self._rise)
@@ -244,7 +235,6 @@ class Standing:
     def search(self, seconds: float) -> None:
         """Search for a better plan for some time."""
         began = time.perf_counter()
-        s = self._structure
         self._searches += 1
         seed = self._seed + 7919 * self._searches
         near_bound = self._tree is not None and self._searches % 2 == 1
@@ -257,13 +247,22 @@ class Standing:
         else:
             search.construct(self._closed)
         search.anneal(
-            min(seconds, _search_s(s.num_items) * (_ASSIGNING if is_assigning(s) else 1.0)),
+            min(seconds, self._search_s()),
             heat=1.0 if self._searches == 1 else 0.5,
             on_better=lambda: self._offer(search),
             stop=lambda: self._stop() or self.is_done,
         )
         self._offer(search)
         self.seconds["search"] += time.perf_counter() - began
+
+    def _search_s(self) -> float:
+        """Seconds in which a search cools."""
+        num = self._structure.num_items
+        seconds = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
+        if self._is_assigning:
+            # Later ones go over the same ground, slower.
+            seconds *= _ASSIGNING * _SLOWER ** (self._searches - 1)
+        return seconds
 
     def merge(self, seconds: float) -> None:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
@@ -351,7 +350,7 @@ class Standing:
     def _new_search(self, seed: int, near_bound: bool = False) -> Search | Assigning:
         """A search; where selections are assigned whole, maybe near what the bound thinks of."""
         s = self._structure
-        if is_assigning(s):
+        if self._is_assigning:
             guide = GUIDES[self._searches // 2 % len(GUIDES)]
             shut = None
             if near_bound:
@@ -372,7 +371,3 @@ class Standing:
         """Take a bound if it is higher; whether the work on it is to end."""
         self.bound = max(self.bound, bound)
         return self._stop() or self.is_done
-
-
-def _search_s(num_items: int) -> float:
-    return _SEARCH_S + num_items * _SEARCH_ITEM_S * (1 + num_items / _SEARCH_DOUBLES)

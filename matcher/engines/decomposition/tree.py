@@ -21,6 +21,8 @@ from matcher.program import Floats
 # Columns whose mean lies this far from one half, or further, are decided.
 _DECIDED = 0.49
 _FREE = -1
+# A node with nothing left to decide is given so many times the steps, once.
+_SETTLE = 8
 
 States = NDArray[np.int8]
 """Of each binary column 0 or 1 if it is fixed at that, -1 if not."""
@@ -48,9 +50,6 @@ class Tree:
     cutoff
         Asked for a bound from which on nothing needs to be looked at: no better plan counts.
     """
-
-    STEPS = 150
-    """Steps that the prices of a node are given."""
 
     def __init__(self, relaxation: Relaxation, root: Ascent, cutoff: Callable[[], float]) -> None:
         s, p = relaxation.structure, relaxation.structure.program
@@ -128,14 +127,13 @@ class Tree:
         if column >= 0:
             states[column] = value
         lower, upper = self._bounds(states)
+        pace = self._relaxation.node_pace
         ascent = ascend(
             self._relaxation,
             node.prices,
             target=aim(node.bound, self._cutoff()),
-            steps=self.STEPS * (1 if column >= 0 else 8),
-            first=0.02,
-            deflection=0.1,
-            last=0.05,
+            pace=pace,
+            steps=pace.steps * (1 if column >= 0 else _SETTLE),
             lower=lower,
             upper=upper,
             stop=lambda bound: bound >= self._cutoff(),
