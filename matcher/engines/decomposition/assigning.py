@@ -27,7 +27,9 @@ from matcher.program import Floats
 _HOT, _COLD = 0.03, 0.0015
 """Temperatures at the start and the end, as shares of what a selection costs on average."""
 
-_HUB_MOVES = 0.01
+_HUB_MOVES, _HUB_HEAT = 0.001, 20.0
+"""Share of moves that close or open a hub, and how much warmer these are judged: what follows on
+them is not there yet."""
 # Shares of shifts that push out another selection, and of these that swap.
 _PUSHES, _SWAPS = 0.6, 0.6
 _BEAT_S = 0.1
@@ -191,6 +193,7 @@ class Assigning:
                 self._seed * 1_000_003 + self._rounds,
                 self.best,
                 hub_moves,
+                _HUB_HEAT,
                 self._level,
                 self._unit,
                 self._guide,
@@ -399,6 +402,7 @@ def _anneal(
     seed: int,
     best: float,
     hub_moves: float,
+    hub_heat: float,
     level: float,
     unit: Floats,
     guide: Floats,
@@ -438,7 +442,8 @@ def _anneal(
         price = penalty[0]
         at = 0
         more_cost, more_over = 0.0, 0.0
-        if np.random.random() < hub_moves:
+        is_hub = np.random.random() < hub_moves
+        if is_hub:
             hub = tried[np.random.randint(tried.size)]
             if state.users[hub] > 0:
                 while state.users[hub] > 0:
@@ -501,7 +506,8 @@ def _anneal(
                 c, o = _put_in(i, unit, guide, items, state)
                 more_cost, more_over = more_cost + c, more_over + o
         change = more_cost + price * more_over
-        if change <= 0.0 or np.random.random() < np.exp(-change / heat):
+        warmth = heat * hub_heat if is_hub else heat
+        if change <= 0.0 or np.random.random() < np.exp(-change / warmth):
             more_worth = 0.0
             for j in range(at):
                 more_worth += guide[state.item[log[j]]] - guide[undone[j]]

@@ -26,6 +26,9 @@ _SEEN = 0.01
 SELECTIONS = 200
 """Selections that an exact engine can be expected to do well on within seconds."""
 
+# Or else so many items.
+_ITEMS = 1_500
+
 
 def around(
     structure: Structure,
@@ -46,10 +49,10 @@ def around(
     """
     s = structure
     chosen = np.ones(s.num_selections, dtype=np.bool_)
-    if s.num_selections > SELECTIONS * 1.5:
+    if not is_whole(s, x, mean):
         chosen = _cluster(s, x, rng)
     inside = chosen[s.selection]
-    items = inside & ((mean[s.x] > _SEEN) | (x[s.x] > 0))
+    items = inside & _thought_of(s, x, mean)
     more = int((width - 1.0) * items.sum())
     if more > 0:
         near = np.flatnonzero(inside & ~items & np.isfinite(rises))
@@ -59,6 +62,16 @@ def around(
     for columns in (s.y[items], s.hub[items]):
         free[columns[columns >= 0]] = True
     return free
+
+
+def is_whole(structure: Structure, x: Floats, mean: Floats) -> bool:
+    """Whether all selections can be solved anew at once."""
+    few = structure.num_selections <= 1.5 * SELECTIONS
+    return few or int(_thought_of(structure, x, mean).sum()) <= _ITEMS
+
+
+def _thought_of(s: Structure, x: Floats, mean: Floats) -> Bools:
+    return (mean[s.x] > _SEEN) | (x[s.x] > 0)
 
 
 def restricted(program: Program, x: Floats, free: Bools) -> Piece:

@@ -158,6 +158,7 @@ def ascend(
     target: float,
     pace: Pace,
     steps: int | None = None,
+    mean: Floats | None = None,
     lower: Floats | None = None,
     upper: Floats | None = None,
     stop: Callable[[float], bool] = lambda _: False,
@@ -170,13 +171,14 @@ def ascend(
         Value that Polyak's steps aim at: the best plan, or infinite if there is none.
     steps
         How many, if not those of the pace.
+    mean
+        Mean columns of an earlier ascent, to be carried on.
     stop
         Told the best bound after each step; ends the ascent when it says so.
     """
     steps = pace.steps if steps is None else steps
     best, best_prices = -np.inf, prices
     direction = np.zeros(relaxation.size)
-    mean: Floats | None = None
     for step in range(steps):
         answer = relaxation.at(prices, lower, upper)
         if answer.value > best:

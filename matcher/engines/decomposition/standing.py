@@ -14,7 +14,7 @@ import numpy as np
 from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.assigning import GUIDES, Assigning, is_assigning
 from matcher.engines.decomposition.coupling import PricedCoupling
-from matcher.engines.decomposition.merge import SELECTIONS, around, solve_anew
+from matcher.engines.decomposition.merge import SELECTIONS, around, is_whole, solve_anew
 from matcher.engines.decomposition.prices import Ascent, Relaxation, aim, ascend, seconds_a_step
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import Index
@@ -34,8 +34,11 @@ _FEWEST = 200
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 # A search near the bound uses the hubs of which its mean has this much.
 _THOUGHT_OF = 0.02
-# One of whole selections needs this part of it, and shows soon whether a plan is to be had.
-_ASSIGNING, _SLOWER, _GLANCE_S = 0.2, 1.3, 0.2
+# One of whole selections shows soon whether a plan is to be had, and cools within that and so much
+# an item, the next one slower by a factor.
+_GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
+# So many nodes of the tree are looked at before a search is taken further.
+_LOOKS = 4
 # A small piece is merged as a whole in this time.
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
@@ -237,32 +240,51 @@ class Standing:
         began = time.perf_counter()
         self._searches += 1
         seed = self._seed + 7919 * self._searches
+        seconds = min(seconds, self._search_s())
         near_bound = self._tree is not None and self._searches % 2 == 1
-        search = self._new_search(seed, near_bound)
-        if near_bound:
-            assert self._tree is not None
-            search.construct(self._tree.mean < 0.5)
-        elif self.x is not None and self._searches > 1:
-            search.begin(self.x)
+        if near_bound and self._is_assigning:
+            # Which suppliers a node thinks of decides most: look at some before one is chosen.
+            looks = [self._look(seed + k, seconds / (2 * _LOOKS)) for k in range(_LOOKS)]
+            search = min(looks, key=lambda each: each.best)
+            seconds /= 2
+        elif near_bound:
+            search = self._new_search(seed)
+            search.construct(self._idea() < 0.5)
         else:
-            search.construct(self._closed)
+            search = self._new_search(seed)
+            if self.x is not None and self._searches > 1:
+                search.begin(self.x)
+            else:
+                search.construct(self._closed)
         search.anneal(
-            min(seconds, self._search_s()),
-            heat=1.0 if self._searches == 1 else 0.5,
+            seconds,
+            heat=1.0 if self._searches == 1 or near_bound else 0.5,
             on_better=lambda: self._offer(search),
             stop=lambda: self._stop() or self.is_done,
         )
         self._offer(search)
         self.seconds["search"] += time.perf_counter() - began
 
+    def _look(self, seed: int, seconds: float) -> Search | Assigning:
+        """A short search near what a node of the tree thinks of."""
+        mean = self._idea()
+        search = self._new_search(seed, mean)
+        search.construct(mean < 0.5)
+        search.anneal(seconds, stop=lambda: self._stop() or self.is_done)
+        self._offer(search)
+        return search
+
+    def _idea(self) -> Floats:
+        assert self._tree is not None
+        return self._tree.idea(self._rng)
+
     def _search_s(self) -> float:
         """Seconds in which a search cools."""
         num = self._structure.num_items
-        seconds = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
         if self._is_assigning:
             # Later ones go over the same ground, slower.
-            seconds *= _ASSIGNING * _SLOWER ** (self._searches - 1)
-        return seconds
+            return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER ** (self._searches - 1)
+        return _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
 
     def merge(self, seconds: float) -> None:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
@@ -272,14 +294,14 @@ class Standing:
         s, x = self._structure, self.x
         mean = self._ascent.mean
         if self._tree is not None and self._merges % 2:
-            mean = self._tree.mean
+            mean = self._idea()
         self._merges += 1
         if self._rises is None:
             assert self._relaxation is not None
             rises = self._relaxation.rises(self._ascent.prices).at_one
             self._rises = np.asarray(rises[s.decider])
         free = around(s, x, mean, self._rises, self._width, self._rng)
-        whole = s.num_selections <= 1.5 * SELECTIONS
+        whole = is_whole(s, x, mean)
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
             gap=min(self._gap, 1e-4),
@@ -347,15 +369,12 @@ class Standing:
         if bound is not None:
             self._rise(min(bound, cutoff))
 
-    def _new_search(self, seed: int, near_bound: bool = False) -> Search | Assigning:
-        """A search; where selections are assigned whole, maybe near what the bound thinks of."""
+    def _new_search(self, seed: int, mean: Floats | None = None) -> Search | Assigning:
+        """A search; where selections are assigned whole, maybe near some mean columns."""
         s = self._structure
         if self._is_assigning:
             guide = GUIDES[self._searches // 2 % len(GUIDES)]
-            shut = None
-            if near_bound:
-                assert self._tree is not None
-                shut = self._tree.mean < _THOUGHT_OF
+            shut = None if mean is None else mean < _THOUGHT_OF
             return Assigning(s, self._prices, seed=seed, guide=guide, shut=shut)
         return Search(s, self._prices, seed=seed)
 

@@ -77,12 +77,11 @@ class Tree:
         """Least bound of all nodes that no plan has closed."""
         return min(self._open[0].bound if self._open else np.inf, self._closed)
 
-    @property
-    def mean(self) -> Floats:
-        """Mean columns of the open node with the least bound, or else of the last one."""
-        open_ = self._open
-        if open_:
-            self._mean = open_[0].mean
+    def idea(self, rng: np.random.Generator) -> Floats:
+        """Mean columns of an open node, more likely one with a low bound; else of the last one."""
+        nodes = sorted(self._open)
+        if nodes:
+            self._mean = nodes[int(len(nodes) * rng.random() ** 2)].mean
         return self._mean.astype(np.float64)
 
     @property
@@ -133,6 +132,7 @@ class Tree:
             node.prices,
             target=aim(node.bound, self._cutoff()),
             pace=pace,
+            mean=node.mean.astype(np.float64),
             steps=pace.steps * (1 if column >= 0 else _SETTLE),
             lower=lower,
             upper=upper,
