@@ -34,7 +34,7 @@ def around(
     structure: Structure,
     x: Floats,
     mean: Floats,
-    rises: Floats,
+    rises: Floats | None,
     width: float,
     rng: np.random.Generator,
 ) -> Bools:
@@ -43,7 +43,7 @@ def around(
     Parameters
     ----------
     rises
-        What each item costs more if it is taken, shape (items,).
+        What each item costs more if it is taken, shape (items,); needed for widths above 1.
     width
         How many items, as a multiple of those thought of; the next ones are those that cost least.
     """
@@ -54,7 +54,7 @@ def around(
     inside = chosen[s.selection]
     items = inside & _thought_of(s, x, mean)
     more = int((width - 1.0) * items.sum())
-    if more > 0:
+    if more > 0 and rises is not None:
         near = np.flatnonzero(inside & ~items & np.isfinite(rises))
         items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
     free = np.zeros(s.program.num_columns, dtype=np.bool_)

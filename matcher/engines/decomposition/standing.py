@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 from threading import Lock
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -95,15 +95,16 @@ class Standing:
         self._seed = seed
         self._stop = stop
         self._known: Structure | None = None
-        self._is_begun = False
+        self._is_begun = self._is_assigning = False
         self._prices = np.zeros(program.num_rows)
         self._closed = np.zeros(program.num_columns, dtype=np.bool_)
         self._has_prices = False
         self._may_rise = True
         self._merges = self._vain = 0
-        self._width, self._rises = 1.0, cast("Floats | None", None)
+        self._width = 1.0
+        self._rises: Floats | None = None
         self._is_settled = False
-        self._num_exact = 2 * program.num_columns
+        self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
         self._exact = exact
         self._improver = improver
         self._lock = Lock()
@@ -140,7 +141,7 @@ class Standing:
             works.append("bound")
         if self._ascent is not None and self.x is not None and self._vain < 4:
             works.append("merge")
-            if self._merges and self._num_left() <= min(_SMALL, self._num_exact // 2):
+            if self._merges and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         return tuple(works)
 
@@ -160,10 +161,6 @@ class Standing:
         assert self._known is not None
         return self._known
 
-    @property
-    def _is_assigning(self) -> bool:
-        return is_assigning(self._structure)
-
     def begin(self) -> None:
         """Find a first plan, and the bound of each selection by itself."""
         known = structure_of(self._program)
@@ -174,6 +171,7 @@ class Standing:
             self._is_begun = True
             return
         self._known = known
+        self._is_assigning = is_assigning(known)
         search = self._new_search(self._seed)
         search.construct()
         if isinstance(search, Assigning):
@@ -229,6 +227,7 @@ class Standing:
             assert self._tree is not None
             self._tree.grow(began + seconds, self._rise)
             self._may_rise = not self._tree.is_finished
+        self._num_left = self._tree.num_left
         self.seconds["bound"] += time.perf_counter() - began
 
     def _cutoff(self) -> float:
@@ -296,12 +295,9 @@ class Standing:
         if self._tree is not None and self._merges % 2:
             mean = self._idea()
         self._merges += 1
-        if self._rises is None:
-            assert self._relaxation is not None
-            rises = self._relaxation.rises(self._ascent.prices).at_one
-            self._rises = np.asarray(rises[s.decider])
-        free = around(s, x, mean, self._rises, self._width, self._rng)
         whole = is_whole(s, x, mean)
+        more = self._rises if whole else None
+        free = around(s, x, mean, more, self._width, self._rng)
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
             gap=min(self._gap, 1e-4),
@@ -325,11 +321,21 @@ class Standing:
                     self.x, self.best = changed, value
                     self._vain = 0
         elif settled:
-            self._width *= _WIDER
+            if whole:
+                self._widen()
         else:
             self._width = max(self._width / _WIDER, 1.0)
             self._vain += 1
         self.seconds["merge"] += time.perf_counter() - began
+
+    def _widen(self) -> None:
+        """Let the next merge see more items: those that cost least more if they are taken."""
+        assert self._relaxation is not None
+        assert self._ascent is not None
+        self._width *= _WIDER
+        if self._rises is None:
+            rises = self._relaxation.rises(self._ascent.prices)
+            self._rises = rises.at_one[self._structure.decider]
 
     def prove(self, seconds: float) -> None:
         """Let the exact engine solve all of it, from the best plan."""
@@ -339,7 +345,7 @@ class Standing:
             cutoff = self._cutoff()
             lower, upper = self._tree.limits()
             program = replace(program, lower=lower, upper=upper)
-        self._num_exact = self._num_left()
+        self._num_exact = self._num_left
         outcome = self._exact.solve(
             program,
             Limits(time_s=seconds, gap=self._gap, threads=1, seed=self._seed),
@@ -357,12 +363,6 @@ class Standing:
                 if value < self.best:
                     self.x, self.best = outcome.x, value
         self.seconds["exact"] += time.perf_counter() - began
-
-    def _num_left(self) -> int:
-        """Items that a better plan may take."""
-        if self._tree is None:
-            return self._program.num_columns
-        return int((self._tree.limits()[1][self._structure.decider] > 0).sum())
 
     def _take(self, bound: float | None, cutoff: float) -> None:
         """Take a bound on plans below the cutoff."""

@@ -21,6 +21,8 @@ from matcher.program import Floats
 # Columns whose mean lies this far from one half, or further, are decided.
 _DECIDED = 0.49
 _FREE = -1
+# No column is fixed where the gap is worth more than so many selections: no rise is that high.
+_HOPELESS = 10.0
 # A node with nothing left to decide is given so many times the steps, once.
 _SETTLE = 8
 
@@ -88,6 +90,11 @@ class Tree:
     def is_finished(self) -> bool:
         """Whether there is nothing left to branch on."""
         return not self._open
+
+    @property
+    def num_left(self) -> int:
+        """Number of items that a plan below the cutoff may take, as far as is known."""
+        return int((self._common[self._decisions] != 0).sum())
 
     def limits(self) -> tuple[Floats, Floats]:
         """Bounds of the columns that every plan below the cutoff keeps to."""
@@ -164,8 +171,10 @@ class Tree:
 
     def _fixed(self, prices: Floats, bound: float, states: States) -> States:
         """``states``, and what would lift the bound at these prices to the cutoff."""
-        cutoff = self._cutoff()
+        cutoff, s = self._cutoff(), self._relaxation.structure
         if not np.isfinite(cutoff) or not np.isfinite(bound):
+            return states
+        if cutoff - bound > _HOPELESS * abs(bound) / s.num_selections:
             return states
         rises = self._relaxation.rises(prices, *self._bounds(states))
         states = states.copy()
