@@ -103,11 +103,6 @@ class Search:
         self._value = recount(self._items, state)
         self._keep()
 
-    def begin_from(self, other: Search) -> None:
-        """Begin from the best of another search of the same program."""
-        assert other._kept is not None
-        self._restore(other._kept)
-
     def anneal(
         self,
         seconds: float,

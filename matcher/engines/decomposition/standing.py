@@ -49,6 +49,8 @@ _TINY, _SMALL = 300, 2_000
 _FEASIBLE = 1e-5
 # How much wider the next merge is after one that was solved in vain.
 _WIDER = 1.4
+# A bound counts as within the gap a little before it is, so that rounding leaves it there.
+_WITHIN = 0.99
 # A tree is worth its nodes where a node takes no longer than this.
 _NODE_S = 1.5
 
@@ -232,7 +234,9 @@ class Standing:
 
     def _cutoff(self) -> float:
         """A bound from which on nothing needs to be looked at."""
-        return self.best - self._gap * abs(self.best) if np.isfinite(self.best) else np.inf
+        return (
+            self.best - _WITHIN * self._gap * abs(self.best) if np.isfinite(self.best) else np.inf
+        )
 
     def search(self, seconds: float) -> None:
         """Search for a better plan for some time."""
