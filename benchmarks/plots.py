@@ -12,7 +12,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
@@ -342,9 +341,7 @@ def _ticks(axes: Axes, which: str, places: Sequence[float], labels: Sequence[str
 def _panels(rows: int, columns: int, width: int, height: int) -> tuple[Figure, list[list[Axes]]]:
     """A figure with so many panels of about that size in pixels, and room for a key below."""
     total = columns * width + 20, rows * height + 60
-    below = 40 / total[1]
-    layout = ConstrainedLayoutEngine(rect=(0, below, 1, 1 - below))
-    figure = Figure(figsize=(total[0] / DPI, total[1] / DPI), dpi=DPI, layout=layout)
+    figure = Figure(figsize=(total[0] / DPI, total[1] / DPI), dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, [list(row) for row in axes]
 
@@ -370,8 +367,8 @@ def _key(figure: Figure, attempts: Sequence[Attempt], *, has_target: bool) -> No
         handles.append(Line2D([], [], color=INK, marker="d", linestyle="none", label="target"))
     figure.legend(
         handles=handles,
-        loc="lower center",
-        ncols=len(handles),
+        loc="outside lower center",
+        ncols=len(handles) if figure.get_figwidth() > 7 else 2,
         frameon=False,
         fontsize=9,
         handlelength=4.2,

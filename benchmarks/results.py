@@ -67,7 +67,7 @@ def page(
     verdicts = (
         targets.of_ladder(attempts)
         + targets.of_phases(measured)
-        + targets.of_families([s for s in scores if s.engine == targets.ENGINE])
+        + targets.of_families([s for s in scores if s.engine == targets.FAMILY_ENGINE])
     )
     parts = [
         "# Benchmark results",
@@ -138,7 +138,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     met = sum(each.is_met for each in verdicts)
-    return f"{met} of {len(verdicts)} targets met, engine `{targets.ENGINE}`.\n\n" + _table(
+    engines = f"`{targets.ENGINE}`, on public instances `{targets.FAMILY_ENGINE}`"
+    return f"{met} of {len(verdicts)} targets met; engine {engines}.\n\n" + _table(
         ("target", "asked", "reached", "verdict", ""),
         [
             (

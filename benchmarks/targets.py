@@ -24,6 +24,8 @@ class Rung(NamedTuple):
 
 
 ENGINE: Final = "decomposition"
+# Public instances are small and large: the engine that picks is what a user would take.
+FAMILY_ENGINE: Final = "auto"
 LADDER: Final = {
     4_000: Rung(60.0, {"connected": 0.0015, "separable": 0.0005}, 1 * GIB, None),
     20_000: Rung(60.0, {"connected": 0.006, "separable": 0.001}, 1 * GIB, None),
