@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matcher.tables import EARLIEST, LATEST, TABLES, Column, Table
+from matcher.table import Column, Table
+from matcher.tables import EARLIEST, LATEST, TABLES
 from matcher.validate.cells import LARGEST_NUMBER, limits
 from matcher.validate.findings import CODES, LISTED_PER_COLUMN
 
@@ -12,7 +13,8 @@ PAGE = Path(__file__).parent / "data-format.md"
 
 _HEAD = f"""# Data format
 
-<!-- Made by docs/make_data_format.py from matcher/tables.py. Change those, not this page. -->
+<!-- Made by docs/make_data_format.py from matcher/tables.py and rule_tables.py. Change those, not
+this page. -->
 
 A network is one complete sourcing problem. It is read from, and written to, any of these:
 
@@ -41,7 +43,7 @@ very near to a table's is an error, since a misspelt table would drop its rows u
 - **HS codes** are 2 to 10 digits; points and spaces in them are dropped. A code of 3, 5 or 7 digits
   is an error, because a spreadsheet that takes it for a number drops a zero.
 - **Standards** are compared without case, space and edition: `ISO9001` is `iso 9001:2015`.
-- **Several choices or standards** in one cell are separated by `;`. In JSON they may be a list.
+- **Several choices, standards or keys** in one cell are separated by `;`. In JSON they may be a list.
 - **Ids** are compared as they are, capitals included. A whole number in a workbook or in JSON is
   the id without a decimal point: 7 is `7`.
 - CSV and JSON are UTF-8, with or without a byte order mark; CSV is separated by commas.

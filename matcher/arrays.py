@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from matcher.network import Network
 from matcher.reference.economies import FOB_VALUATION
 from matcher.reference.modes import units_per_container
-from matcher.reference.standards import Standards, standards
+from matcher.reference.standards import Standards, normalise, standards
 from matcher.reference.trade_costs import trade_costs
 from matcher.tables import INCOTERMS, MODES
 
@@ -26,10 +26,16 @@ Bools = NDArray[np.bool_]
 NONE = np.int32(-1)
 FOREVER = np.int32(2**30)
 
+# What the makers of a sensitive component must hold.
+SENSITIVE_STANDARD = "ISO/IEC 27001"
+
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """Demands, in the order of their table. Unstated limits are infinite (or 0, for minima)."""
+    """Demands, in the order of their table. Unstated limits are infinite (or 0, for minima).
+
+    ``line`` numbers the lines, -1 for none; ``period`` is the one of the due date.
+    """
 
     component: Ints
     lead_firm: Ints
@@ -45,6 +51,8 @@ class Demands:
     min_suppliers: Ints
     max_suppliers: Ints
     single_source: Bools
+    line: Ints
+    period: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,9 @@ class Bids:
 
     ``modes`` has shape (bids, modes). ``tier_start`` has one entry more than there are bids:
     tiers of bid b stand at ``tier_start[b]:tier_start[b + 1]`` of `Tiers`; the first is the bid's
-    own price from quantity 0.
+    own price from quantity 0. ``holder`` is the supplier whose certificates count: the lead of the
+    bid's consortium, or the supplier itself. ``bundle`` numbers the bundles, ``consortium`` points
+    into `Consortia`; -1 where there is none.
     """
 
     supplier: Ints
@@ -72,6 +82,10 @@ class Bids:
     payment_days: Floats
     modes: Bools
     split: Bools
+    incremental: Bools
+    bundle: Ints
+    consortium: Ints
+    holder: Ints
     tier_start: Ints
 
 
@@ -97,6 +111,8 @@ class Components:
     volume_m3: Floats
     units_per_container: Floats
     defect_cost: Floats
+    core: Bools
+    sensitive: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +138,17 @@ class Economies:
 
 @dataclass(frozen=True, slots=True)
 class Suppliers:
-    """Suppliers; onboarding in the network's currency."""
+    """Suppliers; money in the network's currency.
+
+    ``owner`` is the lead firm whose own plant it is, or -1. ``turnover`` and ``credit_line`` are
+    infinite where they are not stated.
+    """
 
     place: Ints
     onboarding_cost: Floats
+    turnover: Floats
+    credit_line: Floats
+    owner: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,28 @@ class Usages:
     resource: Ints
     use_per_unit: Floats
     capacity: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Consortia:
+    """Consortia: MOQ in units for each demand, coordination cost in the network's currency."""
+
+    moq: Floats
+    coordination_cost: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """What holds in each period; a network without periods is one long one.
+
+    ``capacity`` has shape (resources, periods). A bid ``ramp_bid`` may take at most the share
+    ``ramp_share`` of the capacity of each of its resources in ``ramp_period``.
+    """
+
+    capacity: Floats
+    ramp_bid: Ints
+    ramp_period: Ints
+    ramp_share: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +218,8 @@ class Arrays:
     economies: Economies
     suppliers: Suppliers
     usages: Usages
+    consortia: Consortia
+    periods: Periods
     capability: Capability
 
 
@@ -221,8 +268,16 @@ def to_arrays(network: Network) -> Arrays:
         suppliers=Suppliers(
             place=index_of(network.suppliers["place"], network.places["place"]),
             onboarding_cost=_floats(network.suppliers["onboarding_cost"]),
+            turnover=_floats(network.suppliers["turnover"], np.inf),
+            credit_line=_floats(network.suppliers["credit_line"], np.inf),
+            owner=index_of(network.suppliers["lead_firm"], network.lead_firms["lead_firm"]),
         ),
         usages=usages,
+        consortia=Consortia(
+            moq=_floats(network.consortia["moq"]),
+            coordination_cost=_floats(network.consortia["coordination_cost"]),
+        ),
+        periods=_periods(network, usages),
         capability=_capability(network),
     )
 
@@ -246,6 +301,37 @@ def _demands(network: Network) -> Demands:
         min_suppliers=frame["min_suppliers"].fill_null(0).cast(pl.Int32).to_numpy(),
         max_suppliers=np.where(single, 1, most).astype(np.int32),
         single_source=single,
+        line=numbered(frame["line"]),
+        period=_period_of(network),
+    )
+
+
+def numbered(names: pl.Series) -> Ints:
+    """The number of each name among the distinct ones; -1 where there is none."""
+    return index_of(names, names.drop_nulls().unique().sort())
+
+
+def _period_of(network: Network) -> Ints:
+    """The period of each demand's due date; 0 where the network has none."""
+    period = np.zeros(network.demands.height, dtype=np.int32)
+    due = network.demands["due"]
+    for i, (first, last) in enumerate(network.periods.select("first", "last").iter_rows()):
+        period[due.is_between(first, last).to_numpy()] = i
+    return period
+
+
+def _periods(network: Network, usages: Usages) -> Periods:
+    keys, ramps = network.periods["period"], network.ramps
+    capacity = np.repeat(usages.capacity[:, None], max(keys.len(), 1), axis=1)
+    own = network.capacities
+    capacity[
+        index_of(own["resource"], network.resources["resource"]), index_of(own["period"], keys)
+    ] = _floats(own["capacity"])
+    return Periods(
+        capacity=capacity,
+        ramp_bid=index_of(ramps["bid"], network.bids["bid"]),
+        ramp_period=index_of(ramps["period"], keys),
+        ramp_share=_floats(ramps["share"]),
     )
 
 
@@ -269,8 +355,12 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
     upper = np.full(bid.size, np.inf)
     same = bid[1:] == bid[:-1]
     upper[:-1][same] = lower[1:][same]
+    suppliers = network.suppliers["supplier"]
+    supplier = index_of(frame["supplier"], suppliers)
+    consortium = index_of(frame["consortium"], network.consortia["consortium"])
+    lead = np.append(index_of(network.consortia["lead"], suppliers), NONE)[consortium]
     bids = Bids(
-        supplier=index_of(frame["supplier"], network.suppliers["supplier"]),
+        supplier=supplier,
         component=index_of(frame["component"], network.components["component"]),
         demand=index_of(frame["demand"], network.demands["demand"]),
         incoterm=index_of(frame["incoterm"], pl.Series(INCOTERMS)),
@@ -286,6 +376,10 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         payment_days=_floats(frame["payment_days"]),
         modes=modes,
         split=frame["split"].to_numpy(),
+        incremental=frame["incremental"].to_numpy(),
+        bundle=numbered(frame["bundle"]),
+        consortium=consortium,
+        holder=np.where(consortium >= 0, lead, supplier).astype(np.int32),
         tier_start=_starts(bid, frame.height),
     )
     return bids, Tiers(lower=lower, upper=upper, price=price)
@@ -300,6 +394,8 @@ def _components(network: Network) -> Components:
         volume_m3=volume,
         units_per_container=units_per_container(weight, volume),
         defect_cost=_floats(frame["defect_cost"]),
+        core=frame["core"].to_numpy(),
+        sensitive=frame["sensitive"].to_numpy(),
     )
 
 
@@ -338,6 +434,14 @@ def _capability(network: Network) -> Capability:
     known, _ = standards(network.standards)
     keys = pl.Series(known.standards)
     asked, held = network.requirements, network.certificates
+    # Makers of a sensitive component guard its drawings and data, whoever the lead firm is.
+    sensitive = network.components.filter("sensitive").select(
+        "component",
+        standard=pl.lit(known.standards[known.positions[normalise(SENSITIVE_STANDARD)]]),
+        lead_firm=pl.lit(None, dtype=pl.String),
+    )
+    # Sorted, since the gate takes the rows of a component and standard one after the other.
+    asked = pl.concat([asked, sensitive]).unique().sort("component", "standard", "lead_firm")
     components, suppliers = network.components["component"], network.suppliers["supplier"]
     return Capability(
         standards=known,

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from matcher.arrays import Arrays, Bools, Floats
+from matcher.arrays import Arrays, Bools, Floats, index_of
 from matcher.candidates import Candidates, Rejections
 from matcher.eligibility import REASONS
 from matcher.figures import count
 from matcher.landed_cost import TERMS
-from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA, Costs
+from matcher.links import Links
+from matcher.options import Options
+from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA
+from matcher.reckoning import Reckoning, reckon
 from matcher.tables import MODES
 
 # A demand counts as covered when no more than this share of it is missing.
 COVERED = 1e-6
 
 
+def reckoned(arrays: Arrays, links: Links, made: Candidates, quantity: Floats) -> Reckoning:
+    """What awards of candidates come to; ``quantity`` in units, shape (candidates,)."""
+    pair = np.arange(made.size, dtype=np.int32)
+    options = Options(
+        pair, made.demand, made.bid, made.link, made.mode, made.tier, made.lower, made.upper
+    )
+    return reckon(arrays, links, options, quantity)
+
+
 def awards_frame(
-    arrays: Arrays, candidates: Candidates, rows: NDArray[np.int64], quantity: Floats
+    arrays: Arrays, made: Candidates, quantity: Floats, fixed_cost: Floats
 ) -> pl.DataFrame:
-    """The awards of ``rows`` of the candidates, one row each, sorted by demand and bid."""
-    network, c = arrays.network, candidates.take(rows)
+    """The awards of candidates, one row each, sorted by demand and bid as those are.
+
+    ``fixed_cost`` has the tooling of a line only where the award pays it.
+    """
+    network, c = arrays.network, made
     start = pl.lit(network.start)
 
     def label(table: str, column: str, index: np.ndarray) -> pl.Series:
@@ -40,7 +54,7 @@ def awards_frame(
             **{f"{term}_per_unit": c.terms[i] for i, term in enumerate(TERMS)},
             "landed_cost_per_unit": c.unit_cost,
             "landed_cost": c.unit_cost * quantity,
-            "fixed_cost": c.fixed_cost,
+            "fixed_cost": fixed_cost,
             "ship_days": np.ceil(c.ship - 1e-9),
             "arrive_days": np.ceil(c.arrive - 1e-9),
             "slack_days": c.slack,
@@ -102,27 +116,24 @@ def unmet_frame(
 
 
 def is_used_up(arrays: Arrays, awards: pl.DataFrame) -> Bools:
-    """For each bid, whether a resource that it needs has no room left."""
-    usages, network = arrays.usages, arrays.network
+    """Whether a resource that a bid needs has no room left in a period: shape (bids, periods)."""
+    usages, network, capacity = arrays.usages, arrays.network, arrays.periods.capacity
+    period = network.demands.select("demand", period=pl.Series(arrays.demands.period))
     made = (
-        network.bids.select("bid")
-        .join(
-            awards.group_by("bid").agg(pl.col("quantity").sum()),
-            on="bid",
-            how="left",
-            maintain_order="left",
-        )["quantity"]
-        .fill_null(0.0)
-        .to_numpy()
+        awards.join(period, on="demand")
+        .group_by("bid", "period")
+        .agg(pl.col("quantity").sum())
+        .sort("bid", "period")
     )
-    load = np.bincount(
-        usages.resource,
-        weights=usages.use_per_unit * made[usages.bid],
-        minlength=usages.capacity.size,
-    )
-    full = load >= usages.capacity * (1 - COVERED)
-    used_up = np.zeros(network.bids.height, dtype=np.bool_)
-    used_up[usages.bid[full[usages.resource]]] = True
+    quantity = np.zeros((network.bids.height, capacity.shape[1]))
+    quantity[index_of(made["bid"], network.bids["bid"]), made["period"].to_numpy()] = made[
+        "quantity"
+    ].to_numpy()
+    load = np.zeros(capacity.shape)
+    np.add.at(load, usages.resource, usages.use_per_unit[:, None] * quantity[usages.bid])
+    full = load >= capacity * (1 - COVERED)
+    used_up = np.zeros(quantity.shape, dtype=np.bool_)
+    np.logical_or.at(used_up, usages.bid, full[usages.resource])
     return used_up
 
 
@@ -134,7 +145,8 @@ def _held_back(
     bids = np.unique(candidates.bid[start:stop])
     if bids.size == 0:
         return ""
-    demands, full = arrays.demands, int(used_up[bids].sum())
+    demands = arrays.demands
+    full = int(used_up[bids, demands.period[demand]].sum())
     suppliers = np.unique(arrays.bids.supplier[bids]).size
     most, fewest = min(int(demands.max_suppliers[demand]), suppliers), demands.min_suppliers[demand]
     cap = float(demands.share_cap[demand])
@@ -173,12 +185,3 @@ def _all_rejected(demand: int, rejections: Rejections) -> str:
         for code in np.unique(reason)
     ]
     return "every bid fails a gate (" + "; ".join(parts) + ")"
-
-
-def costs_of(awards: pl.DataFrame, suppliers: pl.DataFrame) -> Costs:
-    """Totals of a plan, in the network's currency."""
-    landed, fixed = float(awards["landed_cost"].sum()), float(awards["fixed_cost"].sum())
-    onboarding = float(suppliers["onboarding_cost"].sum())
-    return Costs(
-        landed=landed, fixed=fixed, onboarding=onboarding, total=landed + fixed + onboarding
-    )

@@ -11,7 +11,7 @@ import polars as pl
 from matcher.arrays import Arrays, Bools, Floats, Ints, index_of
 from matcher.delivery import delivery
 from matcher.finding import CODES, Finding
-from matcher.landed_cost import duty_rates, landed_cost
+from matcher.landed_cost import duty_rates, landed_cost, tier_once
 from matcher.links import Links, links_between
 from matcher.options import Options, Pairs, sized, usable_modes
 from matcher.tables import MODES
@@ -137,7 +137,8 @@ def _resolved(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> A
     )
     mode = stated.fill_null(-1).to_numpy()
     if stated.null_count():
-        mode = np.where(mode < 0, _best_mode(arrays, links, pairs, tier, usable), mode)
+        best = _best_mode(arrays, links, pairs, tier, quantity, usable)
+        mode = np.where(mode < 0, best, mode)
     row = np.arange(demand.size)
     runs = usable[row, mode]
     first = np.zeros(demand.size, dtype=np.bool_)
@@ -173,7 +174,9 @@ def _resolved(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> A
     )
 
 
-def _best_mode(arrays: Arrays, links: Links, pairs: Pairs, tier: Ints, usable: Bools) -> Ints:
+def _best_mode(
+    arrays: Arrays, links: Links, pairs: Pairs, tier: Ints, quantity: Floats, usable: Bools
+) -> Ints:
     """The mode an author who names none will have meant: the cheapest of those in time."""
     duties = duty_rates(arrays)
     rank = np.full(usable.shape, np.inf)
@@ -181,7 +184,9 @@ def _best_mode(arrays: Arrays, links: Links, pairs: Pairs, tier: Ints, usable: B
         rows = np.flatnonzero(usable[:, m]).astype(np.int32)
         options = sized(arrays, pairs, rows, np.full(rows.size, m, dtype=np.int32), tier[rows])
         days = delivery(arrays, links, options)
+        once, _ = tier_once(arrays, links, duties, options)
         cost = landed_cost(arrays, links, duties, options, days.pipeline).sum(axis=0)
+        cost += once / quantity[rows]
         late = np.maximum(-days.slack, 0.0)
         rank[rows, m] = np.where(late > 0, LATE + late, 0.0) + cost
     best: Ints = np.argmin(rank, axis=1).astype(np.int32)

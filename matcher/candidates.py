@@ -14,15 +14,25 @@ from matcher.eligibility import (
     REASON,
     ceiling_gate,
     delivery_gate,
+    in_house_gate,
     lacks_of,
     lane_gate,
     on_time_gate,
+    own_plant_gate,
     quality_gate,
     quantity_gate,
+    ramp_gate,
     standards_gate,
     terms_gate,
 )
-from matcher.landed_cost import DutyRates, duty_rates, fixed_cost, landed_cost
+from matcher.landed_cost import (
+    DutyRates,
+    cost_at_largest,
+    duty_rates,
+    fixed_cost,
+    landed_cost,
+    tier_once,
+)
 from matcher.links import Links
 from matcher.options import Options, Pairs, options_of, pairs_of, usable_modes
 
@@ -47,7 +57,12 @@ class Candidates:
     terms
         Shape (terms, candidates), in the order of `matcher.landed_cost.TERMS`.
     fixed_cost
-        Cost of having the award at all, network currency.
+        Cost of having the award at all, network currency: `matcher.landed_cost.fixed_cost` and,
+        with incremental tiers, what `matcher.landed_cost.tier_once` adds (below 0 where prices
+        rise with the quantity).
+    price_once
+        What the supplier is paid besides the tier's price × quantity, network currency; 0 without
+        incremental tiers.
     ship, arrive, slack
         Days; see `matcher.delivery.Delivery`.
     """
@@ -63,6 +78,7 @@ class Candidates:
     unit_cost: Floats
     terms: Floats
     fixed_cost: Floats
+    price_once: Floats
     ship: Floats
     arrive: Floats
     slack: Floats
@@ -126,15 +142,20 @@ def _screen(
 
     lacking = standards_gate(arrays, pairs)
     pair_gates = {
+        "own_plant": own_plant_gate(arrays, pairs),
+        "in_house": in_house_gate(arrays, pairs),
         "terms": terms_gate(arrays, pairs),
         "quality": quality_gate(arrays, pairs),
         "on_time": on_time_gate(arrays, pairs),
+        "ramp": ramp_gate(arrays, pairs),
         "lane": lane_gate(pairs, links, usable),
     }
+    once, _ = tier_once(arrays, links, duties, options)
+    at_largest = cost_at_largest(arrays, options, priced.unit_cost, once)
     option_gates = {
         "quantity": quantity_gate(arrays, options),
         "delivery": delivery_gate(priced.slack),
-        "ceiling": ceiling_gate(arrays, options, priced.unit_cost),
+        "ceiling": ceiling_gate(arrays, options, at_largest),
     }
     pair_passes = lacking == 0
     for shortfall in pair_gates.values():
@@ -155,6 +176,7 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
     """Cost and date every option as a candidate, whether or not it passes the gates."""
     days = delivery(arrays, links, options)
     terms = landed_cost(arrays, links, duties, options, days.pipeline)
+    landed_once, price_once = tier_once(arrays, links, duties, options)
     return Candidates(
         demand=options.demand,
         supplier=arrays.bids.supplier[options.bid],
@@ -166,7 +188,8 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
         upper=options.upper,
         unit_cost=terms.sum(axis=0),
         terms=terms,
-        fixed_cost=fixed_cost(arrays, links, options),
+        fixed_cost=fixed_cost(arrays, links, options) + landed_once,
+        price_once=price_once,
         ship=days.ship,
         arrive=days.arrive,
         slack=days.slack,

@@ -1,10 +1,9 @@
-"""Fill in what a plan made by hand leaves out: costs, dates, suppliers and what is unmet."""
+"""Fill in what a plan made by hand leaves out: costs, dates, suppliers, rules, what is unmet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
 
 from matcher.arrays import to_arrays
@@ -16,6 +15,7 @@ from matcher.finding import Finding
 from matcher.landed_cost import duty_rates
 from matcher.network import Network
 from matcher.plan import Plan
+from matcher.reckoning import reckon
 
 
 def complete(network: Network, plan: Plan) -> Plan:
@@ -44,14 +44,18 @@ def complete(network: Network, plan: Plan) -> Plan:
                 for finding in findings
             ]
         )
+    has_rules = plan.rules is not None or network.rules.is_empty()
     if (
-        plan.suppliers is not None
+        has_rules
+        and plan.suppliers is not None
         and plan.unmet is not None
         and not any(plan.awards.null_count().row(0))
     ):
         return plan
-    priced = price(arrays, understood.links, duty_rates(arrays), understood.options)
-    computed = awards_frame(arrays, priced, np.arange(priced.size), understood.quantity)
+    links, options, quantity = understood.links, understood.options, understood.quantity
+    reckoning = reckon(arrays, links, options, quantity)
+    priced = price(arrays, links, duty_rates(arrays), options)
+    computed = awards_frame(arrays, priced, quantity, reckoning.fixed)
     awards = pl.DataFrame(
         [plan.awards[name].fill_null(computed[name]) for name in plan.awards.columns]
     )
@@ -68,4 +72,5 @@ def complete(network: Network, plan: Plan) -> Plan:
             if plan.unmet is None
             else plan.unmet
         ),
+        rules=plan.rules if has_rules else reckoning.rules,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.links import Links
@@ -21,11 +22,14 @@ from matcher.reference.routes import great_circle_km
 # Reason code → unit of its distance. The order is that of the tests.
 REASONS: dict[str, str] = {
     "capability": "bids",
+    "own_plant": "lead firms",
+    "in_house": "own plants",
     "terms": "km",
     "quality": "ppm",
     "on_time": "share",
     "standard": "standards",
     "certificate_date": "days",
+    "ramp": "days",
     "lane": "km",
     "quantity": "units",
     "delivery": "days",
@@ -35,6 +39,20 @@ REASON = {name: np.int8(i) for i, name in enumerate(REASONS)}
 
 # Relative slack for sums of floating-point numbers; far below anything a person would state.
 TOLERANCE = 1e-9
+
+
+def own_plant_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`own_plant`: 1 if the supplier is an own plant of another lead firm than the demand's."""
+    owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
+    foreign = (owner >= 0) & (owner != arrays.demands.lead_firm[pairs.demand])
+    return np.where(foreign, 1.0, 0.0)
+
+
+def in_house_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`in_house`: 1 if the component is core and the supplier no own plant of the lead firm."""
+    owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
+    core = arrays.components.core[arrays.demands.component[pairs.demand]]
+    return np.where(core & (owner != arrays.demands.lead_firm[pairs.demand]), 1.0, 0.0)
 
 
 def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
@@ -81,10 +99,48 @@ def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
     """`standard` and `certificate_date`: number of standards asked that are not met.
 
     A standard is met by a certificate of it, or of a standard that implies it, whose scope covers
-    the component and which is valid on the demand's due date.
+    the component and which is valid on the demand's due date. In a consortium the certificates
+    are its lead's.
     """
     lacking: Ints = _lacking(*_standard_columns(arrays, pairs))
     return lacking
+
+
+def ramp_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`ramp`: days by which the demand is due before the bid may deliver.
+
+    A bid may not deliver in a period where its ramp share is 0; the distance runs to the day
+    after that period, and after those right behind it in which the share is 0 too.
+    """
+    shortfall = np.zeros(pairs.size)
+    closed, opens = _ramps_of_zero(arrays)
+    if closed.size:
+        code = _ramp_code(arrays, pairs.bid, arrays.demands.period[pairs.demand])
+        at = np.searchsorted(closed, code).clip(max=closed.size - 1)
+        rows = np.flatnonzero(closed[at] == code)
+        shortfall[rows] = opens[at[rows]] - arrays.demands.due_days[pairs.demand[rows]]
+    return shortfall
+
+
+def _ramps_of_zero(arrays: Arrays) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes of the bids and periods with a ramp share of 0, ascending, and the day after it."""
+    ramps, network = arrays.periods, arrays.network
+    zero = np.flatnonzero(ramps.ramp_share == 0)
+    code = _ramp_code(arrays, ramps.ramp_bid[zero], ramps.ramp_period[zero])
+    order = np.argsort(code)
+    code, period = code[order], ramps.ramp_period[zero][order]
+    after = (network.periods["last"] - network.start).dt.total_days().to_numpy() + 1
+    # Periods of one bid that follow each other end with the last of them.
+    last = np.flatnonzero(np.diff(code, append=-1) != 1)
+    return code, after[period[last[np.searchsorted(last, np.arange(code.size))]]]
+
+
+def _ramp_code(arrays: Arrays, bid: Ints, period: Ints) -> NDArray[np.int64]:
+    """A number for each bid and period; it rises by 1 from a period to the next by date."""
+    rank = arrays.network.periods["first"].rank("ordinal").to_numpy().astype(np.int64)
+    # The gap of 1 keeps the last period of a bid from being followed by the first of the next.
+    code: NDArray[np.int64] = bid.astype(np.int64) * (rank.size + 1) + rank[period]
+    return code
 
 
 def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
@@ -109,7 +165,11 @@ def delivery_gate(slack_days: Floats) -> Floats:
 
 
 def ceiling_gate(arrays: Arrays, options: Options, landed: Floats) -> Floats:
-    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency."""
+    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency.
+
+    ``landed`` is what a unit costs in the option's largest award; see
+    `matcher.landed_cost.cost_at_largest`.
+    """
     ceiling = arrays.demands.ceiling[options.demand]
     excess = landed - ceiling
     passes = excess <= TOLERANCE * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
@@ -141,7 +201,7 @@ def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[Any, ...]:
         demands.component[pairs.demand],
         demands.lead_firm[pairs.demand],
         demands.due_days[pairs.demand],
-        arrays.bids.supplier[pairs.bid],
+        arrays.bids.holder[pairs.bid],
         capability.asked_start,
         capability.asked,
         capability.asked_by,

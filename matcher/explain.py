@@ -211,7 +211,7 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
             "bid": network.bids["bid"].gather(best.bid),
             "best_mode": pl.Series(MODES).gather(best.mode),
             "best_cost": best.unit_cost,
-            "full": is_used_up(arrays, plan.awards)[best.bid],
+            "full": is_used_up(arrays, plan.awards)[best.bid, arrays.demands.period[best.demand]],
         }
     )
     made = plan.awards.group_by("demand", "bid").agg(
@@ -313,6 +313,8 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
     )
     figure = pl.col("distance").round(4).cast(pl.String)
     sentence = {
+        "own_plant": pl.lit("its supplier is an own plant of another lead firm"),
+        "in_house": pl.lit("the component is core, and its supplier no own plant of the lead firm"),
         "terms": pl.format("its price holds to a place {} km away, in another economy", figure),
         "quality": pl.format("its defect rate is {} ppm above the limit", figure),
         "on_time": pl.format("its on-time rate is {} below the limit", figure),
@@ -321,6 +323,9 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
             "its {} certificate misses the due date by {} days",
             pl.col("standard"),
             pl.col("distance").cast(pl.Int64),
+        ),
+        "ramp": pl.format(
+            "may not deliver before {} days after the due date", pl.col("distance").cast(pl.Int64)
         ),
         "lane": pl.format("no mode it bids for connects the two places, {} km apart", figure),
         "quantity": pl.format("its smallest award is {} units above what may be given", figure),

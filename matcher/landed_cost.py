@@ -6,16 +6,16 @@ is not counted again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matcher.arrays import Arrays, Bools, Floats
-from matcher.delivery import economies_of
+from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.delivery import delivery, economies_of
 from matcher.links import AIR, Links
-from matcher.options import Options
+from matcher.options import Options, largest_award
 from matcher.reference.incoterms import incoterms
 from matcher.reference.modes import AIR_KG_PER_M3
 
@@ -171,6 +171,63 @@ def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
     cost: Floats = (
         arrays.bids.tooling_cost[options.bid] + links.fixed_cost[options.link, options.mode]
     )
+    return cost
+
+
+def tier_once(
+    arrays: Arrays, links: Links, duties: DutyRates, options: Options
+) -> tuple[Floats, Floats]:
+    """What an award costs once because its bid's tiers are incremental.
+
+    Returns
+    -------
+    landed : numpy.ndarray
+        Of the landed cost, shape (options,), network currency: with it, the landed cost per unit
+        of the option's tier holds for all units. It is below 0 where prices rise with the
+        quantity, and 0 in the first tier and without incremental tiers.
+    paid : numpy.ndarray
+        The same of the price, which is what the supplier is paid.
+
+    Notes
+    -----
+    Tier j holds for the units from L_j on and costs ℓ_j each (landed, by the option's mode), so x
+    units in tier k cost Σ_{j<k} ℓ_j (L_{j+1} − L_j) + ℓ_k (x − L_k) = ℓ_k x + once, where
+    once = Σ_{j≤k} (ℓ_{j−1} − ℓ_j) L_j.
+    """
+    landed, paid = np.zeros(options.bid.size), np.zeros(options.bid.size)
+    first = arrays.bids.tier_start[options.bid]
+    rows = np.flatnonzero(arrays.bids.incremental[options.bid] & (options.tier > first))
+    part = options.take(rows)
+    pipeline_days = delivery(arrays, links, part).pipeline  # the same in every tier
+
+    def unit_cost(tier: Ints) -> Floats:
+        at = replace(part, tier=tier)
+        cost: Floats = landed_cost(arrays, links, duties, at, pipeline_days).sum(axis=0)
+        return cost
+
+    tier = first[rows]
+    cost, price = unit_cost(tier), arrays.tiers.price[tier]
+    for _ in range(int((part.tier - tier).max(initial=0))):
+        # An option whose own tier is reached stays there and adds nothing more.
+        tier = np.minimum(tier + 1, part.tier)
+        next_cost, next_price = unit_cost(tier), arrays.tiers.price[tier]
+        landed[rows] += (cost - next_cost) * arrays.tiers.lower[tier]
+        paid[rows] += (price - next_price) * arrays.tiers.lower[tier]
+        cost, price = next_cost, next_price
+    return landed, paid
+
+
+def cost_at_largest(
+    arrays: Arrays, options: Options, unit_cost: Floats, landed_once: Floats
+) -> Floats:
+    """Landed cost per unit of each option's largest award, before order multiples.
+
+    = unit cost + once-only cost of incremental tiers (see `tier_once`) ÷ largest award; without
+    incremental tiers it is the unit cost. Of a tier that lies above the largest award, the
+    smallest quantity of the tier counts instead, since no smaller award is priced so.
+    """
+    largest = np.maximum(largest_award(arrays, options), arrays.tiers.lower[options.tier])
+    cost: Floats = unit_cost + landed_once / largest
     return cost
 
 

@@ -50,7 +50,14 @@ class Network:
     duties: pl.DataFrame
     rates: pl.DataFrame
     trade_costs: pl.DataFrame
+    incumbents: pl.DataFrame
+    consortia: pl.DataFrame
+    discounts: pl.DataFrame
+    periods: pl.DataFrame
+    capacities: pl.DataFrame
+    ramps: pl.DataFrame
     rules: pl.DataFrame
+    objectives: pl.DataFrame
     warnings: tuple[Issue, ...] = ()
 
     def __eq__(self, other: object) -> bool:

@@ -6,9 +6,10 @@ supplier's place with the demand's, and a price tier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.links import Links, links_between
@@ -47,6 +48,10 @@ class Options:
     tier: Ints
     lower: Floats
     upper: Floats
+
+    def take(self, rows: NDArray[np.int64]) -> Options:
+        """The options at ``rows``."""
+        return Options(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
 def pairs_of(arrays: Arrays) -> tuple[Pairs, Links]:
@@ -117,17 +122,17 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> O
     """Options with the smallest and largest award each allows.
 
     lower = max(MOQ, tier from), upper = min(tier to, largest award, share cap × quantity), both
-    moved inward to a whole order multiple; single source asks for the whole quantity.
+    moved inward to a whole order multiple; single source and bundles ask for the whole quantity.
     """
     bids, demands, tiers = arrays.bids, arrays.demands, arrays.tiers
     demand, bid = pairs.demand[pair], pairs.bid[pair]
     quantity = demands.quantity[demand]
     lower = np.maximum(bids.moq[bid], tiers.lower[tier])
     upper = _largest(arrays, demand, bid, tier)
-    single = demands.single_source[demand]
-    # Single source: the only admissible award is the whole quantity, so a smaller upper limit
-    # leaves the option empty (lower > upper) and the quantity gate rejects it.
-    lower = np.where(single, np.maximum(lower, quantity), lower)
+    whole = demands.single_source[demand] | (bids.bundle[bid] >= 0)
+    # The only admissible award is the whole quantity, so a smaller upper limit leaves the option
+    # empty (lower > upper) and the quantity gate rejects it.
+    lower = np.where(whole, np.maximum(lower, quantity), lower)
     multiple = bids.order_multiple[bid]
     stepped = np.flatnonzero(multiple > 0)
     if stepped.size:

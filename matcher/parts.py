@@ -1,8 +1,7 @@
 """Parts: what of a network has nothing to do with the rest, split off and put together again.
 
-Two demands belong together if a supplier bids for both, or a stated rule counts over both; so do
-all that hang together by such steps. Nothing that is decided in one part bears on another, so each
-can be solved for itself, and the least coverage loss and cost of the whole are the sums.
+`matcher.coupling` says what hangs together. Nothing that is decided in one part bears on another,
+so each can be solved for itself, and the least coverage loss and cost of the whole are the sums.
 """
 
 from __future__ import annotations
@@ -10,21 +9,20 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from matcher.arrays import Ints, index_of
-from matcher.assemble import costs_of
+from matcher.arrays import Ints, to_arrays
+from matcher.awarded import understand
+from matcher.coupling import Groups, groups_of, is_whole
 from matcher.errors import InputError, Issue
 from matcher.network import Network
 from matcher.outcome import Found, Stopped, gap
 from matcher.plan import UNMET_SCHEMA, Costs, Coverage, Plan, Result, Run
+from matcher.reckoning import Reckoning, reckon
+from matcher.slices import split
 
 # From best to worst: what is found of the whole is the worst that is found of a part.
 WORSE: tuple[Found, ...] = ("optimal", "feasible", "none", "infeasible")
@@ -42,11 +40,13 @@ ROUNDING = 1e-6
 
 
 def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, ...]:
-    """Split a network into parts that share no supplier, resource or stated rule.
+    """Split a network into parts that share no supplier, resource, consortium or stated rule.
 
     Demands that nobody bids for go along with the first part, so that they are reported as unmet;
-    so do rules that count over nothing. Suppliers that offer nothing that is needed are in no
-    part. A rule over the whole network keeps all of it together.
+    so do rules that name nothing that is needed, and incumbents that bid for nothing. Other
+    suppliers that offer nothing that is needed are in no part. A rule on each of many things is in
+    every part. A rule over the whole network, a target that goes before cost, and any objective
+    but coverage and cost keep the network together.
 
     Parameters
     ----------
@@ -71,8 +71,9 @@ def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, 
     in the same order, and what a row points to comes along: each table is filtered by keys that
     were gathered from the tables that point to it. What holds between rows holds between rows
     that come along together (a bid with its tiers, usages, resources and its one demand). Rates,
-    duties, standards and trade costs are shared as they are. Every part has a demand and a bid for
-    it, so no required table is empty.
+    duties, standards, trade costs, periods and objectives are shared as they are. What rules and
+    discounts name comes along even if nothing of it takes part, such as a supplier without its
+    bids. Every part has a demand and a bid for it, so no required table is empty.
 
     Examples
     --------
@@ -101,102 +102,19 @@ def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, 
                 )
             ]
         )
-    if (network.rules["scope"] == "network").any():
+    if is_whole(network):
         return (network,)
-    groups = _groups(network)
-    number = _numbers(groups, at_most)
+    groups = groups_of(network)
+    number = _numbers(network, groups, at_most)
     num = int(number.max(initial=-1)) + 1
     if num <= 1:
         return (network,)
     return tuple(
-        _split(network, num, number[groups.demand], number[groups.supplier], number[groups.rule])
+        split(network, num, number[groups.demand], number[groups.supplier], number[groups.rule])
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """The group of what hangs together in which each demand, supplier and rule is.
-
-    ``num_pairs`` counts the demand–bid pairs of each group.
-    """
-
-    demand: Ints
-    supplier: Ints
-    rule: Ints
-    num_pairs: NDArray[np.int64]
-
-
-def _groups(network: Network) -> _Groups:
-    """Connected components of demands, suppliers, components and rules.
-
-    Components stand between the demands for them and the suppliers that bid for all of these, so
-    that there is one edge a demand and one a bid instead of one a pair.
-    """
-    demands, bids = network.demands, network.bids
-    components, suppliers = network.components["component"], network.suppliers["supplier"]
-    needed = index_of(demands["component"], components)
-    offered = index_of(bids["component"], components)
-    supplier = index_of(bids["supplier"], suppliers)
-    only = index_of(bids["demand"], demands["demand"])
-    general = only < 0
-    num_general = np.bincount(offered[general], minlength=components.len())
-    # A component that is not both needed and offered to all links nobody.
-    links = np.zeros(components.len(), dtype=np.bool_)
-    links[needed] = True
-    links &= num_general > 0
-
-    first_supplier = demands.height
-    first_component = first_supplier + suppliers.len()
-    first_rule = first_component + components.len()
-    num_nodes = first_rule + network.rules.height
-    wants = np.flatnonzero(links[needed])
-    bids_for_all = np.flatnonzero(general & links[offered])
-    bids_for_one = np.flatnonzero(~general)
-    rule, ruled = _counted_over(network)
-    start = np.concatenate(
-        [
-            wants,
-            first_supplier + supplier[bids_for_all],
-            first_supplier + supplier[bids_for_one],
-            first_rule + rule,
-        ]
-    )
-    end = np.concatenate(
-        [
-            first_component + needed[wants],
-            first_component + offered[bids_for_all],
-            only[bids_for_one],
-            ruled,
-        ]
-    )
-    graph = coo_array((np.ones(start.size, dtype=np.bool_), (start, end)), (num_nodes, num_nodes))
-    num_groups, group = connected_components(graph, directed=False)
-    num_pairs = num_general[needed] + np.bincount(only[bids_for_one], minlength=demands.height)
-    return _Groups(
-        demand=group[:first_supplier],
-        supplier=group[first_supplier:first_component],
-        rule=group[first_rule:],
-        num_pairs=np.bincount(
-            group[:first_supplier], weights=num_pairs, minlength=num_groups
-        ).astype(np.int64),
-    )
-
-
-def _counted_over(network: Network) -> tuple[Ints, Ints]:
-    """Rule and demand, by row, wherever a rule counts over the awards of the demand."""
-    demands = network.demands.with_row_index("at")
-    rules = network.rules.with_row_index("number")
-    pairs = pl.concat(
-        rules.filter(scope=scope)
-        .join(demands.select("at", of=scope), on="of")
-        .select("number", "at")
-        for scope in ("lead_firm", "component", "demand")
-    )
-    rule, ruled = (pairs[name].cast(pl.Int32).to_numpy() for name in ("number", "at"))
-    return rule, ruled
-
-
-def _numbers(groups: _Groups, at_most: int | None) -> Ints:
+def _numbers(network: Network, groups: Groups, at_most: int | None) -> Ints:
     """The number of the part that each group becomes; -1 for idle suppliers."""
     has_bids = groups.num_pairs > 0
     found, first = np.unique(groups.demand, return_index=True)
@@ -209,7 +127,9 @@ def _numbers(groups: _Groups, at_most: int | None) -> Ints:
         else _balanced(groups.num_pairs[served], at_most)
     )
     number[ordered[~has_bids[ordered]]] = 0
-    number[groups.rule[number[groups.rule] < 0]] = 0
+    incumbent = network.suppliers["supplier"].is_in(network.incumbents["supplier"].implode())
+    for along in (groups.rule, groups.supplier[incumbent.to_numpy()]):
+        number[along[number[along] < 0]] = 0
     return number
 
 
@@ -229,102 +149,6 @@ def _balanced(size: NDArray[np.int64], num_bins: int) -> Ints:
     return rank[member].astype(np.int32)
 
 
-def _split(
-    network: Network, num: int, demand: Ints, supplier: Ints, rule: Ints
-) -> Iterator[Network]:
-    """The parts, given the number of the part of every demand, supplier and rule (-1: none).
-
-    Each table is filtered and sorted once for all parts, with a column ``part``; a part takes its
-    slice of each.
-    """
-    demands = _numbered(network.demands, demand)
-    suppliers = _numbered(network.suppliers, supplier)
-    rules = _numbered(network.rules, rule)
-    bids = _keyed(network.bids, suppliers.select("part", "supplier"))
-    certificates = _keyed(network.certificates, suppliers.select("part", "supplier"))
-    components = _keyed(
-        network.components,
-        demands.select("part", "component"),
-        bids.select("part", "component"),
-        certificates.select("part", component="scope"),
-        rules.filter(scope="component").select("part", component="of"),
-    )
-    requirements = _keyed(network.requirements, components.select("part", "component"))
-    lead_firms = _keyed(
-        network.lead_firms,
-        demands.select("part", "lead_firm"),
-        requirements.select("part", "lead_firm"),
-        rules.filter(scope="lead_firm").select("part", lead_firm="of"),
-    )
-    # Goods only go from a part's suppliers to its demands.
-    lanes = _keyed(network.lanes, suppliers.select("part", origin="place")).join(
-        demands.select("part", destination="place"),
-        on=("part", "destination"),
-        how="semi",
-        maintain_order="left",
-    )
-    places = _keyed(
-        network.places,
-        demands.select("part", "place"),
-        suppliers.select("part", "place"),
-        bids.select("part", place="named_place"),
-    )
-    slices = {
-        name: _slices(frame, num)
-        for name, frame in {
-            "lead_firms": lead_firms,
-            "places": places,
-            "components": components,
-            "requirements": requirements,
-            "demands": demands,
-            "suppliers": suppliers,
-            "certificates": certificates,
-            "resources": _keyed(network.resources, suppliers.select("part", "supplier")),
-            "bids": bids,
-            "usages": _keyed(network.usages, bids.select("part", "bid")),
-            "tiers": _keyed(network.tiers, bids.select("part", "bid")),
-            "lanes": lanes,
-            "rules": rules,
-        }.items()
-    }
-    for i in range(num):
-        name = f"{network.name} (part {i + 1} of {num})"
-        yield replace(
-            network,
-            network=network.network.with_columns(name=pl.lit(name)),
-            warnings=(),
-            **{table: frames[i] for table, frames in slices.items()},
-        )
-
-
-def _numbered(frame: pl.DataFrame, part: Ints) -> pl.DataFrame:
-    """The rows that are in a part, sorted by part and otherwise in their order."""
-    return (
-        frame.with_columns(part=pl.Series(part, dtype=pl.Int32))
-        .filter(pl.col("part") >= 0)
-        .sort("part", maintain_order=True)
-    )
-
-
-def _keyed(frame: pl.DataFrame, *keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose key is among those of a part, once for each such part; sorted likewise."""
-    wanted = pl.concat(keys).unique()
-    on = wanted.columns[1]
-    return (
-        frame.with_row_index("row")
-        .join(wanted, on=on)
-        .sort("part", "row")
-        .select(*frame.columns, "part")
-    )
-
-
-def _slices(frame: pl.DataFrame, num: int) -> list[pl.DataFrame]:
-    """The rows of each part."""
-    starts = np.searchsorted(frame["part"].to_numpy(), np.arange(num + 1)).tolist()
-    frame = frame.drop("part")
-    return [frame.slice(start, stop - start) for start, stop in pairwise(starts)]
-
-
 def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> Plan:
     """One plan of a network from the plans of its parts.
 
@@ -342,7 +166,8 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
 
         - Found is the worst of the parts: optimal only if every part is, and no plan at all if
           a part has none. Why the search stopped is the most telling reason of those parts.
-        - Costs and coverage are sums. So is the bound, if every part has one and is proven to
+        - Costs and the figures of rules are reckoned for the whole. Coverage is a sum. So is the
+          bound, if every part has one and is proven to
           cover as much as can be; otherwise there is none, as a plan that covers more of one part
           may cover less of another, and cost less. ``detail`` then has the sum.
         - ``run`` adds up candidates and seconds: these are seconds of work, not of waiting, as
@@ -375,17 +200,21 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
     )
     awards = pl.concat(plan.awards for plan in plans).sort("demand", maintain_order=True)
     suppliers = pl.concat(_made(plan.suppliers) for plan in plans).sort("supplier")
+    rules = None
     if found in ("infeasible", "none"):
         awards, suppliers = awards.clear(), suppliers.clear()
         without = [p for p, each in zip(plans, results, strict=True) if each.coverage is None]
         unmet = _all_unmet(network, pl.concat(_made(plan.unmet) for plan in without))
     else:
         unmet = pl.concat(_made(plan.unmet) for plan in plans).sort("demand")
-        result = _found(result, results, costs_of(awards, suppliers), network.currency)
+        reckoning = _reckoned(network, awards)
+        rules = reckoning.rules
+        result = _found(result, results, reckoning.costs, network.currency)
     return Plan(
         awards=awards,
         suppliers=suppliers,
         unmet=unmet,
+        rules=rules,
         network=network.name,
         input_hash=network.input_hash,
         currency=network.currency,
@@ -439,6 +268,13 @@ def _made(frame: pl.DataFrame | None) -> pl.DataFrame:
     """A frame that every plan made by a solve has."""
     assert frame is not None
     return frame
+
+
+def _reckoned(network: Network, awards: pl.DataFrame) -> Reckoning:
+    """What all awards come to in the whole network, which may ask more than its parts do."""
+    arrays = to_arrays(network)
+    made = understand(arrays, awards, [])
+    return reckon(arrays, made.links, made.options, made.quantity)
 
 
 def _all_unmet(network: Network, unmet: pl.DataFrame) -> pl.DataFrame:

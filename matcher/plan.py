@@ -56,6 +56,16 @@ UNMET_SCHEMA: dict[str, pl.DataType] = {
     "share": pl.Float64(),
     "reason": pl.String(),
 }
+RULE_SCHEMA: dict[str, pl.DataType] = {
+    "rule": pl.String(),
+    "of": pl.String(),
+    "who": pl.String(),
+    "actual": pl.Float64(),
+    "min": pl.Float64(),
+    "max": pl.Float64(),
+    "missed": pl.Float64(),
+    "penalty": pl.Float64(),
+}
 
 
 class _Claim(BaseModel):
@@ -70,12 +80,63 @@ class Coverage(_Claim):
     proven: bool
 
 
+class Reached(_Claim):
+    """What the plan has of an objective.
+
+    ``value`` and ``bound`` are as people count: days, suppliers, network currency. No plan that is
+    as good in the objectives before has less than ``bound``, or more where more is better.
+    """
+
+    objective: str
+    value: float
+    bound: float | None = None
+    tolerance: float = 0.0
+    proven: bool
+
+
+class Relaxed(_Claim):
+    """A limit of a rule that has to be another one: ``of`` and ``who`` name the instance."""
+
+    rule: str
+    of: str | None = None
+    who: str | None = None
+    limit: Literal["min", "max"]
+    stated: float
+    needed: float
+
+    def __str__(self) -> str:
+        about = ", ".join(part for part in (self.of, self.who) if part)
+        where = f" for {about}" if about else ""
+        return f"{self.limit} of '{self.rule}'{where} from {self.stated:,.6g} to {self.needed:,.6g}"
+
+
+class Relaxation(_Claim):
+    """One way out of a contradiction: what to relax, and what the plan would then be.
+
+    ``unmet`` is its coverage loss, ``cost`` its total in the plan's currency.
+    """
+
+    rules: tuple[Relaxed, ...]
+    unmet: float
+    cost: float
+
+    def __str__(self) -> str:
+        return " and ".join(str(rule) for rule in self.rules)
+
+
 class Costs(_Claim):
-    """Totals in the plan's currency; ``total`` is their sum and the plan's ``best``."""
+    """Totals in the plan's currency; ``total`` is their sum and the plan's ``best``.
+
+    ``discounts`` is 0 or less; ``penalties`` are the price of the targets that are missed.
+    """
 
     landed: float
     fixed: float
     onboarding: float
+    coordination: float = 0.0
+    switching: float = 0.0
+    discounts: float = 0.0
+    penalties: float = 0.0
     total: float
 
 
@@ -89,11 +150,13 @@ class Result(_Claim):
     found: Found
     stopped: Stopped
     coverage: Coverage | None = None
+    objectives: tuple[Reached, ...] = ()
     costs: Costs | None = None
     best: float | None = None
     bound: float | None = None
     gap: float | None = None
     detail: str = ""
+    relaxations: tuple[Relaxation, ...] = ()
 
 
 class Run(_Claim):
@@ -138,6 +201,7 @@ def _row_model(name: str, schema: dict[str, pl.DataType], *required: str) -> typ
 _Award = _row_model("Award", AWARD_SCHEMA, "demand", "bid", "quantity")
 _Supplier = _row_model("Supplier", SUPPLIER_SCHEMA, "supplier")
 _Unmet = _row_model("Unmet", UNMET_SCHEMA, "demand", "quantity")
+_RuleRow = _row_model("RuleRow", RULE_SCHEMA, "rule")
 
 
 class _Document(_Claim):
@@ -152,6 +216,7 @@ class _Document(_Claim):
     awards: list[_Award]  # type: ignore[valid-type]
     suppliers: list[_Supplier] | None = None  # type: ignore[valid-type]
     unmet: list[_Unmet] | None = None  # type: ignore[valid-type]
+    rules: list[_RuleRow] | None = None  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +233,9 @@ class Plan:
     unmet
         One row a demand that is not fully covered, with the reason. ``None`` in a plan made by
         hand.
+    rules
+        One row an instance of a rule: which demands (``of``) and suppliers (``who``) it is about,
+        what they come to and by how much that misses a limit. ``None`` in a plan made by hand.
     result, run
         What is claimed of the plan, and how it was made. ``None`` in a plan made by hand.
 
@@ -182,11 +250,18 @@ class Plan:
     awards: pl.DataFrame
     suppliers: pl.DataFrame | None = None
     unmet: pl.DataFrame | None = None
+    rules: pl.DataFrame | None = None
     network: str | None = None
     input_hash: str | None = None
     currency: str | None = None
     result: Result | None = None
     run: Run | None = None
+
+    @property
+    def missed(self) -> pl.DataFrame:
+        """The instances of rules that the plan says it misses: targets, in a plan of the solver."""
+        rules = pl.DataFrame(schema=RULE_SCHEMA) if self.rules is None else self.rules
+        return rules.filter(pl.col("missed") > 0)
 
     @property
     def verdict(self) -> str:
@@ -208,6 +283,7 @@ class Plan:
             ("awards", self.awards),
             ("suppliers", self.suppliers),
             ("unmet", self.unmet),
+            ("rules", self.rules),
         ):
             if frame is not None:
                 document[name] = _rows(frame)
@@ -226,8 +302,12 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _verdict(plan: Plan, result: Result) -> str:
     if result.found == "infeasible":
-        cause = result.detail or "the mandatory rules contradict each other or the bids"
-        return f"No plan exists: {cause}."
+        found = f" ({result.detail})" if result.detail else ""
+        cause = f"No plan exists: the mandatory rules contradict each other or the bids{found}."
+        ways = "; or ".join(
+            f"{way}, for a plan of {way.cost:,.2f} {plan.currency}" for way in result.relaxations
+        )
+        return f"{cause} Change the {ways}." if ways else cause
     if result.best is None or result.coverage is None:
         return f"No plan was found before the search stopped ({result.stopped})."
     unmet = 0 if plan.unmet is None else plan.unmet.height
@@ -251,6 +331,8 @@ def _verdict(plan: Plan, result: Result) -> str:
         proof = "not proven optimal, no useful bound was proven"
     if not result.coverage.proven:
         proof += "; more coverage may be possible"
+    if not plan.missed.is_empty():
+        covered += f", missing {count(plan.missed.height, 'target')},"
     awards, suppliers = count(plan.awards.height, "award"), count(used, "supplier")
     return f"{awards} to {suppliers} cover {covered} for {money} landed: {proof}."
 
@@ -271,6 +353,7 @@ def plan_from_dict(document: object, source: str = "plan") -> Plan:
         awards=_frame(parsed.awards, AWARD_SCHEMA),
         suppliers=None if parsed.suppliers is None else _frame(parsed.suppliers, SUPPLIER_SCHEMA),
         unmet=None if parsed.unmet is None else _frame(parsed.unmet, UNMET_SCHEMA),
+        rules=None if parsed.rules is None else _frame(parsed.rules, RULE_SCHEMA),
         network=parsed.network,
         input_hash=parsed.input_hash,
         currency=parsed.currency,

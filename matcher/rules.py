@@ -6,44 +6,118 @@ Each rule carries the name under which it returns in reports and violations.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
-Scope = Literal["network", "lead_firm", "component", "demand"]
+Kind = Literal[
+    "supplier_count",
+    "economy_count",
+    "share",
+    "limit",
+    "dependence",
+    "working_capital",
+    "consistent",
+]
+Scope = Literal["network", "lead_firm", "component_group", "component", "demand"]
+Group = Literal["supplier", "economy", "park", "size_class", "ownership", "incumbents"]
+Measure = Literal["quantity", "value", "cost"]
 
 # Where a minimum number of suppliers is asked, an award below this share of its demand would
 # only be there to be counted; so every award concerned has to reach it.
 MIN_COUNTED_SHARE = 0.01
 
+COUNTS: tuple[Kind, ...] = ("supplier_count", "economy_count")
+
 
 @dataclass(frozen=True, slots=True)
-class SupplierCount:
-    """How many suppliers may, or must, get an award within a scope.
+class Rule:
+    """One row of the table ``rules``.
 
     Parameters
     ----------
-    name
-        Name of the rule.
+    name, kind
+        Name of the rule, and what it limits.
     scope, of
-        What is counted over: the whole network, or the lead firm, component or demand ``of``.
+        Which demands it is about: those of the keys ``of`` together, or, without keys, of each
+        lead firm, component group, component or demand on its own.
+    group, who
+        Which suppliers it is about: all, those of the keys ``who`` together or, without keys, of
+        each supplier, economy, park, size class or owner on its own.
+    measure
+        What a share or a limit counts; see `matcher.measures`.
     minimum, maximum
-        Number of suppliers; ``None`` if not limited.
+        Limits, in the unit of the kind; ``None`` if there is none.
+    split
+        Shares by rank that a consistent award takes, adding up to 1; empty for any split.
+    priority, price
+        ``None`` for a mandatory rule. A target may be missed: at ``price`` a unit (network
+        currency), or without a price before any cost, in the order of priorities.
     """
 
     name: str
+    kind: Kind
     scope: Scope
-    of: str | None
-    minimum: int | None
-    maximum: int | None
+    of: tuple[str, ...] = ()
+    group: Group | None = None
+    who: tuple[str, ...] = ()
+    measure: Measure = "quantity"
+    minimum: float | None = None
+    maximum: float | None = None
+    split: tuple[float, ...] = ()
+    priority: int | None = None
+    price: float | None = None
 
+    @property
+    def is_target(self) -> bool:
+        """Whether the rule may be missed."""
+        return self.priority is not None
 
-Rule = SupplierCount
+    @property
+    def counts_awards(self) -> bool:
+        """Whether awards that are too small to mean anything could fulfil it."""
+        return self.kind in COUNTS and bool(self.minimum)
 
 
 def rules_of(frame: pl.DataFrame) -> tuple[Rule, ...]:
     """The typed rules of a network's ``rules`` table, in its order."""
-    return tuple(
-        SupplierCount(row["rule"], row["scope"], row["of"], row["min"], row["max"])
-        for row in frame.iter_rows(named=True)
+    return tuple(_rule(row) for row in frame.iter_rows(named=True))
+
+
+def keys_of(text: str | None) -> tuple[str, ...]:
+    """The keys of a cell that lists several, separated by ";".
+
+    >>> keys_of("VN; MY")
+    ('VN', 'MY')
+    """
+    return tuple(key for part in (text or "").split(";") if (key := part.strip()))
+
+
+def shares_of(text: str | None) -> tuple[float, ...]:
+    """The shares of a split such as 60/30/10, adding up to 1; empty if there are none.
+
+    >>> shares_of("60/30/10")
+    (0.6, 0.3, 0.1)
+    """
+    parts = [float(part) for part in (text or "").split("/") if part.strip()]
+    return tuple(part / sum(parts) for part in parts)
+
+
+def _rule(row: dict[str, Any]) -> Rule:
+    maximum = row["max"]
+    if row["kind"] == "working_capital" and maximum is None:
+        maximum = 1.0
+    return Rule(
+        name=row["rule"],
+        kind=row["kind"],
+        scope=row["scope"],
+        of=keys_of(row["of"]),
+        group=row["group"],
+        who=keys_of(row["who"]),
+        measure=row["measure"] or "quantity",
+        minimum=row["min"],
+        maximum=maximum,
+        split=shares_of(row["split"]),
+        priority=row["priority"],
+        price=row["price"],
     )

@@ -16,7 +16,7 @@ from rich.text import Text
 from matcher.check import Judgement
 from matcher.engines.base import Progress
 from matcher.errors import Issue
-from matcher.figures import count, money, quantity, unit_cost
+from matcher.figures import count, money, quantity, share, unit_cost
 from matcher.landed_cost import TERMS
 from matcher.network import Network
 from matcher.outcome import gap
@@ -99,10 +99,19 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
         )
         for term in TERMS
     ]
-    amounts += [("tooling and lanes", costs.fixed), ("onboarding", costs.onboarding)]
+    amounts += [
+        ("fixed cost of awards", costs.fixed),
+        ("onboarding", costs.onboarding),
+        ("coordination", costs.coordination),
+        ("switching", costs.switching),
+        ("discounts", costs.discounts),
+        ("penalties", costs.penalties),
+    ]
     for name, amount in amounts:
         if amount:
-            by_term.add_row(name, money(amount), f"{amount / costs.total:.1%}")
+            by_term.add_row(
+                name, money(amount), share(amount / costs.total if costs.total else None)
+            )
     by_term.add_row("total", money(costs.total), "100.0%", style="bold")
     console.print(by_term)
     if result.best is not None:
@@ -114,7 +123,32 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
             highlight=False,
         )
     _show_awards(console, network, plan)
+    _show_missed(console, plan)
     _show_unmet(console, plan)
+
+
+def _show_missed(console: Console, plan: Plan) -> None:
+    """The targets that are missed, the dearest first."""
+    missed = plan.missed
+    if missed.is_empty():
+        return
+    table = _table(
+        f"Missed: {count(missed.height, 'target')}",
+        ("rule", False),
+        ("of", False),
+        ("who", False),
+        ("missed by", True),
+        ("penalty", True),
+    )
+    for row in missed.sort("penalty", descending=True).head(MANY_ROWS).iter_rows(named=True):
+        table.add_row(
+            escape(row["rule"]),
+            escape(row["of"] or ""),
+            escape(row["who"] or ""),
+            quantity(row["missed"]),
+            money(row["penalty"]),
+        )
+    console.print(table)
 
 
 def _show_awards(console: Console, network: Network, plan: Plan) -> None:
@@ -253,7 +287,7 @@ class ProgressLine:
         shown = "" if distance is None else f"  gap {distance:.3%}"
         self._live.update(
             Text(
-                f"{progress.seconds:5.1f} s  {OBJECTIVES[objective]}: best {best}  "
+                f"{progress.seconds:5.1f} s  {OBJECTIVES.get(objective, objective)}: best {best}  "
                 f"bound {bound}{shown}  (Ctrl-C keeps the best)"
             )
         )

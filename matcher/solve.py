@@ -12,21 +12,23 @@ from importlib.metadata import version
 import numpy as np
 
 from matcher.arrays import Arrays, Floats, to_arrays
-from matcher.assemble import awards_frame, costs_of, suppliers_frame, unmet_frame
+from matcher.assemble import awards_frame, reckoned, suppliers_frame, unmet_frame
 from matcher.candidates import Screening, screen
+from matcher.contradiction import relaxations
 from matcher.engines import engine as engine_named
-from matcher.engines.base import Engine, Limits, Outcome, Progress
+from matcher.engines.base import Engine, Limits, Progress
 from matcher.errors import InputError, Issue
-from matcher.formulation import Formulation, conflict, formulate
+from matcher.formulation import Formulation, formulate
 from matcher.network import Network
-from matcher.outcome import Found, Stopped, gap
-from matcher.plan import Coverage, Plan, Result, Run
-from matcher.rules import Rule
+from matcher.objectives import COST
+from matcher.outcome import gap
+from matcher.plan import Coverage, Plan, Reached, Result, Run
+from matcher.search import Clock, Step, pursue, solution
 
-# Coverage comes first, but may not eat the time in which the cost is brought down.
-COVERAGE_SHARE_OF_TIME = 0.5
 # A coverage loss this close to its bound is proven: it is a sum of shares, solved to 1e-6.
 COVERAGE_TOLERANCE = 1e-6
+# A second opinion on contradictory rules gets so many seconds, even when none are left.
+LEAST_SECOND_OPINION_S = 5.0
 
 
 def solve(
@@ -42,6 +44,8 @@ def solve(
     cancelled: Callable[[], bool] | None = None,
 ) -> Plan:
     """Find the award plan that covers most demand and, among those, costs least landed.
+
+    A network with a table ``objectives`` is planned for those, in their order.
 
     Parameters
     ----------
@@ -83,22 +87,17 @@ def solve(
     arrays = to_arrays(network)
     screening = screen(arrays)
     formulation = formulate(arrays, screening.candidates)
-    coverage, cost = _lexicographic(solver, formulation, limits, began, on_progress, cancelled)
-    final = cost or coverage
-    result, x = _result(formulation, coverage, cost)
+    clock = Clock(began, limits.time_s)
+    steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
+    result = _result(formulation, steps)
     if result.found == "infeasible":
-
-        def holds(rules: tuple[Rule, ...]) -> bool | None:
-            program = formulate(arrays, screening.candidates, rules).coverage_program()
-            left = limits.time_s - (time.monotonic() - began)
-            if left <= 0:
-                return None
-            answer = solver.solve(program, replace(limits, time_s=left, gap=1.0))
-            return None if answer.found == "none" else answer.found != "infeasible"
-
-        named = conflict(arrays, screening.candidates, holds)
-        result = result.model_copy(update={"detail": named})
-    plan = _plan(arrays, screening, formulation, x, result)
+        steps = (*steps, _second_opinion(solver, formulation, limits, clock))
+        result = _result(formulation, steps[-1:])
+    if result.found == "infeasible":
+        found = relaxations(arrays, screening, solver, limits, clock)
+        result = result.model_copy(update={"relaxations": found})
+    plan = _plan(arrays, screening, formulation, solution(steps), result)
+    final = steps[-1].outcome
     run = Run(
         engine=final.engine,
         engine_version=final.version,
@@ -138,90 +137,75 @@ def _limits(
     return Limits(time_s, gap_limit, threads, seed, memory_bytes)
 
 
-def _lexicographic(
-    solver: Engine,
-    formulation: Formulation,
-    limits: Limits,
-    began: float,
-    on_progress: Callable[[str, Progress], None] | None,
-    cancelled: Callable[[], bool] | None,
-) -> tuple[Outcome, Outcome | None]:
-    """Minimise unmet demand, then landed cost without giving any of it up."""
-
-    def left() -> float:
-        return max(limits.time_s - (time.monotonic() - began), 0.0)
-
-    def told(objective: str) -> Callable[[Progress], None] | None:
-        if on_progress is None:
-            return None
-        return lambda progress: on_progress(objective, progress)
-
-    coverage = solver.solve(
-        formulation.coverage_program(),
-        replace(limits, time_s=left() * COVERAGE_SHARE_OF_TIME, gap=0.0),
-        start=formulation.empty(),
-        on_progress=told("coverage"),
-        cancelled=cancelled,
+def _second_opinion(solver: Engine, formulation: Formulation, limits: Limits, clock: Clock) -> Step:
+    """What another engine says of rules that one calls contradictory: it may find a plan."""
+    other = engine_named("highs" if solver.name == "cpsat" else "cpsat")
+    aim = formulation.aims[0]
+    outcome = other.solve(
+        formulation.aimed_at(0, ()), replace(limits, time_s=max(clock.left, LEAST_SECOND_OPINION_S))
     )
-    if (
-        coverage.x is None
-        or coverage.best is None
-        or coverage.stopped in ("cancelled", "memory_limit")
-    ):
-        return coverage, None
-    cost = solver.solve(
-        formulation.cost_program(coverage.best),
-        replace(limits, time_s=left()),
-        start=coverage.x,
-        on_progress=told("cost"),
-        cancelled=cancelled,
-    )
-    return coverage, cost
+    said = {
+        "infeasible": f"{solver.name} and {outcome.engine} agree",
+        "none": f"{solver.name} says so; {outcome.engine} found out nothing in the time left",
+    }.get(outcome.found, f"{solver.name} saw no plan, {outcome.engine} found this one")
+    if outcome.found == "none":
+        outcome = replace(outcome, found="infeasible", stopped="proved")
+    return Step(aim, replace(outcome, detail=said))
 
 
-def _result(
-    formulation: Formulation, coverage: Outcome, cost: Outcome | None
-) -> tuple[Result, Floats | None]:
-    """What both searches together found and proved."""
+def _result(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
+    """What the steps together found and proved."""
+    coverage = steps[0].outcome
     if coverage.x is None or coverage.best is None:
-        return Result(found=coverage.found, stopped=coverage.stopped, detail=coverage.detail), None
+        return Result(found=coverage.found, stopped=coverage.stopped, detail=coverage.detail)
     lost, lost_bound = max(coverage.best, 0.0), max(coverage.bound or 0.0, 0.0)
     proven = lost - lost_bound <= COVERAGE_TOLERANCE * max(1.0, lost)
-    summary = Coverage(unmet=lost, bound=min(lost_bound, lost), proven=proven)
-    if cost is None or cost.x is None:
-        x = coverage.x
-        stopped: Stopped = coverage.stopped if cost is None else cost.stopped
-        bound = None if cost is None else cost.bound
-        return Result(
-            found="feasible",
-            stopped=stopped,
-            coverage=summary,
-            bound=bound,
-            best=formulation.program.objective(x),
-            detail=coverage.detail if cost is None else cost.detail,
-        ), x
-    found: Found = "optimal" if proven and cost.found == "optimal" else "feasible"
+    last = steps[-1].outcome
+    is_whole = len(steps) == len(formulation.aims) and last.x is not None
     # If more coverage may be possible, what ended that search is what ended the whole.
-    ended = proven or cost.stopped not in ("proved", "gap_limit")
-    stopped = cost.stopped if ended else coverage.stopped
+    ended = proven or last.stopped not in ("proved", "gap_limit")
+    optimal = is_whole and proven and all(step.outcome.found == "optimal" for step in steps[1:])
+    x = solution(steps)
+    assert x is not None
+    # Later objectives may have been allowed to give up coverage again.
+    left = max(float(steps[0].aim.cost @ x), 0.0)
+    is_kept = left - lost <= COVERAGE_TOLERANCE * max(1.0, lost)
     return Result(
-        found=found,
-        stopped=stopped,
-        coverage=summary,
-        best=cost.best,
-        bound=cost.bound,
-        detail=cost.detail,
-    ), cost.x
+        found="optimal" if optimal else "feasible",
+        stopped=last.stopped if ended else coverage.stopped,
+        coverage=Coverage(
+            unmet=lost if is_kept else left, bound=min(lost_bound, lost), proven=proven and is_kept
+        ),
+        objectives=tuple(_reached(step, x) for step in steps),
+        bound=next((s.outcome.bound for s in reversed(steps) if s.aim.name == COST.name), None),
+        best=formulation.program.objective(x),
+        detail=last.detail,
+    )
+
+
+def _reached(step: Step, x: Floats) -> Reached:
+    """What the plan has of an objective, as people count it."""
+    aim, outcome = step.aim, step.outcome
+    sign = -1.0 if aim.is_gain else 1.0
+    return Reached(
+        objective=aim.name,
+        value=sign * (float(aim.cost @ x) + aim.offset),
+        bound=None if outcome.bound is None else sign * outcome.bound,
+        tolerance=aim.tolerance,
+        proven=outcome.found == "optimal",
+    )
 
 
 def _plan(
     arrays: Arrays, screening: Screening, formulation: Formulation, x: Floats | None, result: Result
 ) -> Plan:
-    network, candidates = arrays.network, formulation.candidates
+    network = arrays.network
     rows, quantity = (
         (np.empty(0, dtype=np.int64), np.empty(0)) if x is None else (formulation.awards(x))
     )
-    awards = awards_frame(arrays, candidates, rows, quantity)
+    made = formulation.candidates.take(rows)
+    reckoning = reckoned(arrays, screening.links, made, quantity)
+    awards = awards_frame(arrays, made, quantity, reckoning.fixed)
     suppliers = suppliers_frame(network.suppliers, awards)
     coverage = result.coverage
     unmet = unmet_frame(
@@ -232,8 +216,7 @@ def _plan(
         is_proven=result.found == "infeasible" or (coverage is not None and coverage.proven),
     )
     if x is not None:
-        costs = costs_of(awards, suppliers)
-        bound = result.bound
+        costs, bound = reckoning.costs, result.bound
         # A solver's rounding may put its bound a hair above the exact cost of its own optimum; a
         # bound that is further above would be a lie, and is left for the judge to find.
         if bound is not None and costs.total < bound <= costs.total + 1e-6 * abs(costs.total):
@@ -250,6 +233,7 @@ def _plan(
         awards=awards,
         suppliers=suppliers,
         unmet=unmet,
+        rules=None if x is None else reckoning.rules,
         network=network.name,
         input_hash=network.input_hash,
         currency=network.currency,

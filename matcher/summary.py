@@ -34,11 +34,14 @@ TERM_LABELS = dict(
 )
 REASON_LABELS = {
     "capability": "Does not offer it",
+    "own_plant": "Another firm's own plant",
+    "in_house": "Stays in house",
     "terms": "Price holds elsewhere",
     "quality": "Defect rate too high",
     "on_time": "On-time rate too low",
     "standard": "Lacks a standard",
     "certificate_date": "Certificate not valid in time",
+    "ramp": "Not in production in time",
     "lane": "No connection",
     "quantity": "Award size does not fit",
     "delivery": "Arrives too late",

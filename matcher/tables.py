@@ -6,101 +6,15 @@ This is the single description from which reading, validating, writing, the XLSX
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
-import polars as pl
-
-Kind = Literal[
-    "id",  # unique key of its table
-    "ref",  # key of another table
-    "text",
-    "number",
-    "integer",
-    "flag",
-    "date",
-    "choice",
-    "choices",  # several choices, separated by ";"
-    "economy",  # ISO 3166-1 alpha-2
-    "currency",  # ISO 4217
-    "hs",  # 2 to 10 digits of the Harmonized System
-    "standard",  # key of the standards catalogue, or of the network's own standards
-    "standards",  # several standards, separated by ";"
-]
+from matcher.rule_tables import RULE_TABLES
+from matcher.table import Column, Table, key_column, reference
 
 SIZE_CLASSES = ("micro", "small", "medium", "large")
 MODES = ("sea", "air", "road", "rail")
 INCOTERMS = ("EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DAP", "DPU", "DDP")
 STANDARD_CLASSES = ("international", "industry", "region", "firm")
-RULE_KINDS = ("supplier_count",)
-RULE_SCOPES = ("network", "lead_firm", "component", "demand")
-
-_DTYPES: dict[str, pl.DataType] = {
-    "number": pl.Float64(),
-    "integer": pl.Int64(),
-    "flag": pl.Boolean(),
-    "date": pl.Date(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    A column that is not ``required`` may be left out or left empty in a row; the cell then holds
-    ``default``, and ``None`` means "not stated". ``minimum`` and ``maximum`` are inclusive unless
-    ``positive`` is set, which asks for a value above 0.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    unit: str = ""
-    required: bool = False
-    default: float | int | bool | str | None = None
-    ref: str = ""
-    choices: tuple[str, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    positive: bool = False
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """The Polars type of the column once it has been read."""
-        return _DTYPES.get(self.kind, pl.String())
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its columns, and the columns that together identify a row (``key``)."""
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    required: bool = False
-
-    @property
-    def schema(self) -> dict[str, pl.DataType]:
-        """Column name to Polars type, in order."""
-        return {column.name: column.dtype for column in self.columns}
-
-    def empty(self) -> pl.DataFrame:
-        """The table without rows."""
-        return pl.DataFrame(schema=self.schema)
-
-    def __getitem__(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
-
-
-def _id(meaning: str, name: str) -> Column:
-    return Column(name, "id", meaning, required=True)
-
-
-def _ref(name: str, meaning: str, *, table: str = "", required: bool = True) -> Column:
-    return Column(name, "ref", meaning, required=required, ref=table or f"{name}s")
-
 
 TABLES: tuple[Table, ...] = (
     Table(
@@ -141,7 +55,7 @@ TABLES: tuple[Table, ...] = (
         "lead_firms",
         "The buyers.",
         (
-            _id("Key of the lead firm.", "lead_firm"),
+            key_column("Key of the lead firm.", "lead_firm"),
             Column("name", "text", "Name shown to people."),
             Column("economy", "economy", "Where the lead firm has its seat."),
         ),
@@ -152,7 +66,7 @@ TABLES: tuple[Table, ...] = (
         "places",
         "Where suppliers make and lead firms receive.",
         (
-            _id("Key of the place.", "place"),
+            key_column("Key of the place.", "place"),
             Column("name", "text", "Name shown to people."),
             Column("economy", "economy", "The economy it lies in.", required=True),
             Column(
@@ -182,8 +96,9 @@ TABLES: tuple[Table, ...] = (
         "components",
         "What is bought.",
         (
-            _id("Key of the component.", "component"),
+            key_column("Key of the component.", "component"),
             Column("name", "text", "Name shown to people."),
+            Column("group", "text", "Component group (family); rules may count over one."),
             Column("hs", "hs", "Harmonized System code; duties are looked up by it."),
             Column("unit", "text", "What quantities of it count.", default="piece"),
             Column(
@@ -210,6 +125,19 @@ TABLES: tuple[Table, ...] = (
                 default=0.0,
                 minimum=0,
             ),
+            Column(
+                "core",
+                "flag",
+                "Stays in house: only own plants of the lead firm may make it.",
+                default=False,
+            ),
+            Column(
+                "sensitive",
+                "flag",
+                "Drawings or data are handed over: only holders of ISO/IEC 27001, or of a standard "
+                "that implies it, such as an agreement of the lead firm's own.",
+                default=False,
+            ),
         ),
         key=("component",),
         required=True,
@@ -218,7 +146,7 @@ TABLES: tuple[Table, ...] = (
         "standards",
         "The network's own standards, added to the catalogue that the package ships.",
         (
-            _id("Key of the standard, such as 'Firm Q-17'.", "standard"),
+            key_column("Key of the standard, such as 'Firm Q-17'.", "standard"),
             Column("name", "text", "Name shown to people."),
             Column("class", "choice", "Who asks for it.", required=True, choices=STANDARD_CLASSES),
             Column("implies", "standards", "Standards that a holder of this one also meets."),
@@ -229,9 +157,9 @@ TABLES: tuple[Table, ...] = (
         "requirements",
         "Which standard a supplier must hold to make a component.",
         (
-            _ref("component", "The component."),
+            reference("component", "The component."),
             Column("standard", "standard", "The standard asked for.", required=True),
-            _ref("lead_firm", "Asked by this lead firm only; empty: by all.", required=False),
+            reference("lead_firm", "Asked by this lead firm only; empty: by all.", required=False),
         ),
         key=("component", "standard", "lead_firm"),
     ),
@@ -239,9 +167,9 @@ TABLES: tuple[Table, ...] = (
         "demands",
         "A component, quantity, place and date.",
         (
-            _id("Key of the demand.", "demand"),
-            _ref("lead_firm", "Who needs it."),
-            _ref("component", "What is needed."),
+            key_column("Key of the demand.", "demand"),
+            reference("lead_firm", "Who needs it."),
+            reference("component", "What is needed."),
             Column(
                 "quantity",
                 "number",
@@ -250,7 +178,7 @@ TABLES: tuple[Table, ...] = (
                 required=True,
                 positive=True,
             ),
-            _ref("place", "Where it is needed."),
+            reference("place", "Where it is needed."),
             Column("due", "date", "The last day on which it may arrive.", required=True),
             Column(
                 "priority",
@@ -307,6 +235,12 @@ TABLES: tuple[Table, ...] = (
             ),
             Column("max_suppliers", "integer", "Awarded to at most so many suppliers.", minimum=1),
             Column("single_source", "flag", "All of it from one supplier, or none.", default=False),
+            Column(
+                "line",
+                "text",
+                "Demands of one line are deliveries of the same part: a bid pays its tooling once "
+                "for all of them.",
+            ),
         ),
         key=("demand",),
         required=True,
@@ -315,9 +249,9 @@ TABLES: tuple[Table, ...] = (
         "suppliers",
         "Who could make components.",
         (
-            _id("Key of the supplier.", "supplier"),
+            key_column("Key of the supplier.", "supplier"),
             Column("name", "text", "Name shown to people."),
-            _ref("place", "Where it makes and ships."),
+            reference("place", "Where it makes and ships."),
             Column("size_class", "choice", "Size class.", required=True, choices=SIZE_CLASSES),
             Column(
                 "onboarding_cost",
@@ -327,6 +261,26 @@ TABLES: tuple[Table, ...] = (
                 default=0.0,
                 minimum=0,
             ),
+            Column("ownership", "text", "Who owns it, such as women or minority; for rules."),
+            Column(
+                "turnover",
+                "number",
+                "What it sells in the time that the network spans; for the rule dependence.",
+                unit="network currency",
+                positive=True,
+            ),
+            Column(
+                "credit_line",
+                "number",
+                "Working capital it can tie up; for the rule working_capital.",
+                unit="network currency",
+                minimum=0,
+            ),
+            reference(
+                "lead_firm",
+                "Whose own plant it is; it then makes for that lead firm alone.",
+                required=False,
+            ),
         ),
         key=("supplier",),
         required=True,
@@ -335,13 +289,13 @@ TABLES: tuple[Table, ...] = (
         "certificates",
         "The standards that suppliers hold.",
         (
-            _ref("supplier", "The holder."),
+            reference("supplier", "The holder."),
             Column("standard", "standard", "The standard held.", required=True),
             Column("number", "text", "Certificate number."),
             Column("body", "text", "The body that issued it."),
             Column("valid_from", "date", "First day on which it counts; empty: always did."),
             Column("valid_to", "date", "Last day on which it counts; empty: without end."),
-            _ref(
+            reference(
                 "scope",
                 "Counts for this component only; empty: for all.",
                 table="components",
@@ -354,8 +308,8 @@ TABLES: tuple[Table, ...] = (
         "resources",
         "What limits a supplier: a line, a shift, a furnace.",
         (
-            _id("Key of the resource.", "resource"),
-            _ref("supplier", "Whose it is."),
+            key_column("Key of the resource.", "resource"),
+            reference("supplier", "Whose it is."),
             Column("name", "text", "Name shown to people."),
             Column("unit", "text", "What its capacity counts.", default="hour"),
             Column(
@@ -373,10 +327,10 @@ TABLES: tuple[Table, ...] = (
         "bids",
         "A supplier's price and terms for a component. Money is in the bid's currency.",
         (
-            _id("Key of the bid.", "bid"),
-            _ref("supplier", "Who bids."),
-            _ref("component", "What is offered."),
-            _ref(
+            key_column("Key of the bid.", "bid"),
+            reference("supplier", "Who bids."),
+            reference("component", "What is offered."),
+            reference(
                 "demand",
                 "Offered for this demand only; empty: for all of the component.",
                 required=False,
@@ -397,7 +351,7 @@ TABLES: tuple[Table, ...] = (
                 required=True,
                 choices=INCOTERMS,
             ),
-            _ref(
+            reference(
                 "named_place",
                 "Place named with a C or D term; empty: the place of any demand.",
                 table="places",
@@ -489,6 +443,25 @@ TABLES: tuple[Table, ...] = (
                 default=False,
             ),
             Column(
+                "incremental",
+                "flag",
+                "Tiers are incremental: each price holds for the units from its quantity on, not "
+                "for all of the award.",
+                default=False,
+            ),
+            Column(
+                "bundle",
+                "text",
+                "Bids of one bundle are awarded together, each the whole quantity of its demand, "
+                "or not at all.",
+            ),
+            reference(
+                "consortium",
+                "The consortium that makes it; its lead's certificates count.",
+                table="consortia",
+                required=False,
+            ),
+            Column(
                 "profile",
                 "flag",
                 "A profile bid: indicative, derived from a capability.",
@@ -502,8 +475,8 @@ TABLES: tuple[Table, ...] = (
         "usages",
         "What a unit made under a bid takes of a resource.",
         (
-            _ref("bid", "The bid."),
-            _ref("resource", "A resource of the same supplier."),
+            reference("bid", "The bid."),
+            reference("resource", "A resource of the same supplier."),
             Column(
                 "use_per_unit",
                 "number",
@@ -517,9 +490,10 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "tiers",
-        "All-units price breaks: an award of at least from_quantity pays this price for all of it.",
+        "Price breaks: an award of at least from_quantity pays this price for all of it, or for "
+        "the units from there on where the bid is incremental.",
         (
-            _ref("bid", "The bid."),
+            reference("bid", "The bid."),
             Column(
                 "from_quantity",
                 "number",
@@ -543,8 +517,8 @@ TABLES: tuple[Table, ...] = (
         "lanes",
         "The network's own connections; they take the place of the computed ones.",
         (
-            _ref("origin", "From this place.", table="places"),
-            _ref("destination", "To this place.", table="places"),
+            reference("origin", "From this place.", table="places"),
+            reference("destination", "To this place.", table="places"),
             Column("mode", "choice", "Mode.", required=True, choices=MODES),
             Column(
                 "days",
@@ -643,27 +617,7 @@ TABLES: tuple[Table, ...] = (
         ),
         key=("economy",),
     ),
-    Table(
-        "rules",
-        "What the sourcing team states beyond the columns of demands and bids.",
-        (
-            _id("Name of the rule; it returns in reports.", "rule"),
-            Column(
-                "kind",
-                "choice",
-                "supplier_count: how many suppliers get an award.",
-                required=True,
-                choices=RULE_KINDS,
-            ),
-            Column(
-                "scope", "choice", "What the rule counts over.", required=True, choices=RULE_SCOPES
-            ),
-            Column("of", "text", "Which lead firm, component or demand; empty for the network."),
-            Column("min", "integer", "At least.", unit="suppliers", minimum=0),
-            Column("max", "integer", "At most.", unit="suppliers", minimum=0),
-        ),
-        key=("rule",),
-    ),
+    *RULE_TABLES,
 )
 
 BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}

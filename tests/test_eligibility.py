@@ -135,6 +135,56 @@ def test_quantity(bid: Row, demand: Row, expected: list[Rejection]) -> None:
     assert rejections(one(bid, **demand)) == expected
 
 
+@pytest.mark.parametrize(
+    ("max_quantity", "expected"),
+    [
+        (None, []),
+        (100.0, []),
+        (99.0, [("quantity", 1.0)]),
+    ],
+)
+def test_a_bid_of_a_bundle_gives_all_or_nothing(
+    max_quantity: float | None, expected: list[Rejection]
+) -> None:
+    made = one({"demand": "D", "bundle": "both", "max_quantity": max_quantity})
+    assert rejections(made) == expected
+    found = screen(to_arrays(made)).candidates
+    assert found.lower.tolist() == found.upper.tolist() == [100.0] * (not expected)
+
+
+@pytest.mark.parametrize(
+    ("incremental", "ceiling", "max_quantity", "expected"),
+    [
+        # 3 a unit, and 2 from 60 on. All units: an award of 60 or more costs 2.
+        (False, 2.0, None, []),
+        # Incremental: 60 at 3 and 40 at 2 are 260, 2.60 a unit on average.
+        (True, 2.6, None, []),
+        (True, 2.5, None, [("ceiling", 0.1)]),
+        # At most 80: 180 + 40 are 220, 2.75 a unit.
+        (True, 2.6, 80.0, [("ceiling", 0.15)]),
+        # At most 50, so that the second tier is out of reach, and the first is what is compared.
+        (True, 2.6, 50.0, [("ceiling", 0.4)]),
+    ],
+)
+def test_the_ceiling_of_tiers(
+    incremental: bool, ceiling: float, max_quantity: float | None, expected: list[Rejection]
+) -> None:
+    made = network(
+        demands=[{"demand": "D", "ceiling": ceiling}],
+        bids=[
+            {
+                "bid": "B",
+                "supplier": "S",
+                "price": 3.0,
+                "incremental": incremental,
+                "max_quantity": max_quantity,
+            }
+        ],
+        tiers=[{"bid": "B", "from_quantity": 60.0, "price": 2.0}],
+    )
+    assert rejections(made) == expected
+
+
 def test_quantity_of_decimal_multiples() -> None:
     # 3 × 0.1 is 0.30000000000000004; a demand of 0.3 takes three.
     made = one({"order_multiple": 0.1}, quantity=0.3, single_source=True)
@@ -354,6 +404,145 @@ def test_a_standard_asked_by_all_and_by_one_is_lacking_once() -> None:
         ]
     )
     assert rejections(made) == [("standard", 1)]
+
+
+@pytest.mark.parametrize(
+    ("held", "stated", "expected"),
+    [
+        ({"standard": "ISO 9001"}, [], [("standard", 1)]),
+        ({"standard": "iso 27001:2022"}, [], []),
+        ({"standard": "Secrecy F"}, [], []),  # the firm's own agreement, which implies it
+        ({"standard": "ISO 27001", "scope": "other"}, [], [("standard", 1)]),
+        ({"standard": "ISO 27001", "valid_to": "2026-06-28"}, [], [("certificate_date", 2)]),
+        # Stated besides, by all or by one lead firm, it is still one standard.
+        ({"standard": "ISO 9001"}, [("ISO 27001", None)], [("standard", 1)]),
+        ({"standard": "ISO 9001"}, [("ISO 27001", "F")], [("standard", 1)]),
+        ({"standard": "ISO 9001"}, [("ISO 27001", "G")], [("standard", 1)]),
+        # Other standards are asked as ever.
+        ({"standard": "ISO 27001"}, [("SA 8000", None), ("UL", "G")], [("standard", 1)]),
+    ],
+)
+def test_sensitive_components(
+    held: Row, stated: list[tuple[str, str | None]], expected: list[Rejection]
+) -> None:
+    made = network(
+        demands=[
+            {"demand": f"D {component}", "component": component, "due": "2026-06-30"}
+            for component in ("A", "C")
+        ],
+        components=[
+            {"component": "A"},
+            {"component": "C", "sensitive": True},
+            {"component": "other"},
+        ],
+        lead_firms=[{"lead_firm": "F"}, {"lead_firm": "G"}],
+        standards=[{"standard": "Secrecy F", "class": "firm", "implies": "ISO/IEC 27001"}],
+        requirements=[
+            {"component": "C", "standard": standard, "lead_firm": firm} for standard, firm in stated
+        ],
+        bids=[
+            {"bid": f"B {component}", "supplier": "S", "component": component}
+            for component in ("A", "C")
+        ],
+        certificates=[{"supplier": "S", **held}],
+    )
+    assert rejections(made) == expected  # nothing is asked of makers of A
+
+
+@pytest.mark.parametrize(
+    ("holder", "expected"),
+    [("lead", []), ("member", [("standard", 1), ("standard", 1)])],
+)
+def test_certificates_of_a_consortium_are_its_leads(holder: str, expected: list[Rejection]) -> None:
+    made = network(
+        requirements=[{"component": "C", "standard": "ISO 9001"}],
+        consortia=[{"consortium": "K", "lead": "lead"}],
+        bids=[
+            {"bid": f"B {supplier}", "supplier": supplier, "consortium": "K"}
+            for supplier in ("lead", "member")
+        ],
+        certificates=[{"supplier": holder, "standard": "ISO 9001"}],
+    )
+    assert rejections(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "core", "expected"),
+    [
+        (None, False, []),
+        ("F", False, []),
+        ("G", False, [("own_plant", 1)]),
+        (None, True, [("in_house", 1)]),
+        ("F", True, []),
+        ("G", True, [("own_plant", 1), ("in_house", 1)]),
+    ],
+)
+def test_own_plants_and_core_components(
+    owner: str | None, core: bool, expected: list[Rejection]
+) -> None:
+    made = network(
+        components=[{"component": "C", "core": core}],
+        lead_firms=[{"lead_firm": "F"}, {"lead_firm": "G"}],  # the demand is F's
+        suppliers=[{"supplier": "S", "lead_firm": owner}],
+        bids=[{"bid": "B", "supplier": "S"}],
+    )
+    assert rejections(made) == expected
+
+
+# In the order of their days, not of their keys.
+PERIODS: list[Row] = [
+    {"period": "spring", "first": "2026-01-01", "last": "2026-03-31"},
+    {"period": "early summer", "first": "2026-04-01", "last": "2026-06-30"},
+    {"period": "half", "first": "2026-07-01", "last": "2026-12-31"},
+]
+
+
+@pytest.mark.parametrize(
+    ("due", "shares", "expected"),
+    [
+        ("2026-02-15", {}, []),
+        ("2026-02-15", {"spring": 0.01}, []),
+        ("2026-02-15", {"early summer": 0.0, "half": 0.0}, []),
+        # 15 February to 1 April: 14 + 31 days.
+        ("2026-02-15", {"spring": 0.0}, [("ramp", 45)]),
+        ("2026-02-15", {"spring": 0.0, "early summer": 0.2}, [("ramp", 45)]),
+        ("2026-02-15", {"spring": 0.0, "early summer": 0.2, "half": 0.0}, [("ramp", 45)]),
+        ("2026-03-31", {"spring": 0.0}, [("ramp", 1)]),
+        # To 1 July, 30 + 31 + 30 days more.
+        ("2026-02-15", {"spring": 0.0, "early summer": 0.0}, [("ramp", 136)]),
+        ("2026-06-01", {"spring": 0.0, "early summer": 0.0}, [("ramp", 30)]),
+    ],
+)
+def test_ramp(due: str, shares: dict[str, float], expected: list[Rejection]) -> None:
+    made = network(
+        demands=[{"demand": "D", "due": due}],
+        periods=PERIODS,
+        bids=[{"bid": "B", "supplier": "S"}],
+        resources=[{"resource": "R", "supplier": "S", "capacity": 1000.0}],
+        usages=[{"bid": "B", "resource": "R", "use_per_unit": 1.0}],
+        ramps=[{"bid": "B", "period": period, "share": share} for period, share in shares.items()],
+    )
+    assert rejections(made) == expected
+
+
+def test_the_ramp_of_one_bid_does_not_lengthen_that_of_the_next() -> None:
+    # Each waits for the end of its own period: B1 a day for the year's end, B2 30 + 1 for April.
+    made = network(
+        demands=[
+            {"demand": "D1", "due": "2026-12-31"},
+            {"demand": "D2", "due": "2026-03-01"},
+        ],
+        periods=PERIODS,
+        bids=[
+            {"bid": "B1", "supplier": "S1", "demand": "D1"},
+            {"bid": "B2", "supplier": "S2", "demand": "D2"},
+        ],
+        ramps=[
+            {"bid": "B1", "period": "half", "share": 0.0},
+            {"bid": "B2", "period": "spring", "share": 0.0},
+        ],
+    )
+    assert rejections(made) == [("ramp", 1), ("ramp", 31)]
 
 
 def test_every_gate_that_is_failed_is_told() -> None:

@@ -9,9 +9,11 @@ import polars as pl
 import pytest
 
 import matcher
+from matcher.eligibility import REASONS
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
+from matcher.summary import REASON_LABELS
 from tests.networks import Row, network
 
 
@@ -122,6 +124,44 @@ def test_why(key: str, outcome: str, reason: str | None, distance: float | None,
     assert (row["outcome"], row["reason"]) == (outcome, reason)
     assert row["distance"] == (None if distance is None else pytest.approx(distance))
     assert said in row["text"]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason", "distance", "unit", "said"),
+    [
+        ("foreign", "own_plant", 1.0, "lead firms", "an own plant of another lead firm"),
+        ("outside", "in_house", 1.0, "own plants", "the component is core"),
+        # Due on 15 February; the period ends with March, 14 + 31 days later.
+        ("ramping", "ramp", 45.0, "days", "may not deliver before 45 days after the due date"),
+    ],
+)
+def test_why_not_own_plants_and_ramps(
+    key: str, reason: str, distance: float, unit: str, said: str
+) -> None:
+    made = network(
+        components=[{"component": "C"}, {"component": "C2", "core": True}],
+        lead_firms=[{"lead_firm": "F"}, {"lead_firm": "G"}],
+        demands=[
+            {"demand": "D", "due": "2026-02-15"},
+            {"demand": "D2", "component": "C2", "due": "2026-02-15"},
+        ],
+        periods=[{"period": "T", "first": "2026-01-01", "last": "2026-03-31"}],
+        suppliers=[
+            {"supplier": "S foreign", "lead_firm": "G"},
+            {"supplier": "S outside"},
+            {"supplier": "S ramping"},
+        ],
+        bids=[bid("foreign"), bid("outside", component="C2"), bid("ramping")],
+        ramps=[{"bid": "ramping", "period": "T", "share": 0.0}],
+    )
+    row = row_of(matcher.why(made, plan_from_dict({"awards": []})), key)
+    assert (row["outcome"], row["reason"]) == ("rejected", reason)
+    assert (row["distance"], row["unit"]) == (distance, unit)
+    assert said in row["text"]
+
+
+def test_every_reason_has_a_label_for_reports() -> None:
+    assert REASONS.keys() <= REASON_LABELS.keys()
 
 
 def test_a_standard_is_called_what_it_is_called() -> None:

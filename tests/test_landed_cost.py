@@ -23,8 +23,10 @@ import pytest
 import matcher
 from matcher.arrays import to_arrays
 from matcher.candidates import screen
+from matcher.complete import complete
 from matcher.landed_cost import TERMS
 from matcher.network import Network
+from matcher.plan import plan_from_dict
 from matcher.tables import MODES
 from tests.networks import Row, network
 
@@ -59,6 +61,7 @@ class Costed:
     terms: Mapping[str, float]
     total: float
     fixed: float
+    paid_once: float
     ship: float
     arrive: float
     slack: float
@@ -77,6 +80,7 @@ def costed(made: Network) -> dict[tuple[str, str, int], Costed]:
             dict(zip(TERMS, c.terms[:, i].tolist(), strict=True)),
             float(c.unit_cost[i]),
             float(c.fixed_cost[i]),
+            float(c.price_once[i]),
             float(c.ship[i]),
             float(c.arrive[i]),
             float(c.slack[i]),
@@ -564,6 +568,123 @@ def test_a_tier_lowers_price_duty_insurance_and_carrying() -> None:
         imports=IMPORT,
         carrying=1.5 * 0.10 * 42 / 365,
     )
+
+
+def incremental(**bid: Any) -> Network:
+    """2.00 a unit, 1.50 for those from 60 on and 1.20 for those from 80 on; tooling 7."""
+    return to_hanoi(
+        {"bid": "B", "incoterm": "FOB", "tooling_cost": 7.0, "incremental": True, **bid},
+        tiers=[
+            {"bid": "B", "from_quantity": 60.0, "price": 1.5},
+            {"bid": "B", "from_quantity": 80.0, "price": 1.2},
+        ],
+    )
+
+
+# What a unit costs more for each dollar of its FOB price: insurance, duty on both, carrying.
+PER_DOLLAR = 1 + 0.0033 + 0.05 * 1.0033 + 0.10 * 42 / 365
+
+
+def test_incremental_tiers_cost_once_what_their_price_does_not_hold() -> None:
+    found = costed(incremental())
+    unit = [found["B", "sea", tier].total for tier in (1, 2, 3)]
+    # From one tier to the next the price falls by 0.50 and 0.30.
+    assert unit[0] - unit[1] == pytest.approx(0.5 * PER_DOLLAR)
+    assert unit[1] - unit[2] == pytest.approx(0.3 * PER_DOLLAR)
+    # The first 60 are paid 0.50 more than the second tier; the first 80 another 0.30 more than the
+    # third: 30 and 30 + 24 dollars of price.
+    assert [found["B", "sea", tier].paid_once for tier in (1, 2, 3)] == pytest.approx([0, 30, 54])
+    assert [found["B", "sea", tier].fixed for tier in (1, 2, 3)] == pytest.approx(
+        [7, 7 + 30 * PER_DOLLAR, 7 + 54 * PER_DOLLAR]
+    )
+    # 90 units are 60 of the first price, 20 of the second and 10 of the third.
+    assert 90 * unit[2] + found["B", "sea", 3].fixed == pytest.approx(
+        60 * unit[0] + 20 * unit[1] + 10 * unit[2] + 7
+    )
+
+
+def test_tiers_for_all_units_cost_nothing_once() -> None:
+    found = costed(incremental(incremental=False))
+    assert [found["B", "sea", tier].fixed for tier in (1, 2, 3)] == [7, 7, 7]
+    assert [found["B", "sea", tier].paid_once for tier in (1, 2, 3)] == [0, 0, 0]
+
+
+def test_what_incremental_tiers_cost_once_depends_on_the_mode() -> None:
+    # By air the goods are under way for 14 + 1 + 23 days instead of 42.
+    found = costed(
+        to_hanoi(
+            {"bid": "B", "incoterm": "DDP", "incremental": True, "modes": "sea;air"},
+            lanes=[SEA, SEA | {"mode": "air", "days": 1.0}],
+            tiers=[{"bid": "B", "from_quantity": 60.0, "price": 1.5}],
+        )
+    )
+    assert found["B", "sea", 2].fixed == pytest.approx(30 * (1 + 0.10 * 42 / 365))
+    assert found["B", "air", 2].fixed == pytest.approx(30 * (1 + 0.10 * 38 / 365))
+
+
+def test_incremental_prices_may_rise_and_be_in_other_money() -> None:
+    # 40 baht a unit, and 80 from 50 on; a baht is 0.025 dollars. In the second tier the first 50
+    # are paid 1 dollar less than 2.
+    found = costed(
+        network(
+            rates=[{"currency": "THB", "value": 0.025}],
+            bids=[
+                {"bid": "B", "supplier": "S", "price": 40.0, "currency": "THB", "incremental": True}
+            ],
+            tiers=[{"bid": "B", "from_quantity": 50.0, "price": 80.0}],
+        )
+    )
+    assert (found["B", "road", 2].paid_once, found["B", "road", 2].fixed) == (-50.0, -50.0)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "tier", "paid"),
+    [
+        (59.0, 1, 118.0),
+        (60.0, 2, 120.0),
+        (79.0, 2, 120.0 + 19 * 1.5),
+        (90.0, 3, 120.0 + 20 * 1.5 + 10 * 1.2),
+    ],
+)
+def test_an_award_made_by_hand_gets_the_tier_that_it_reaches(
+    quantity: float, tier: int, paid: float
+) -> None:
+    made = incremental(incoterm="DDP", tooling_cost=0.0)
+    plan = complete(
+        made, plan_from_dict({"awards": [{"demand": "D", "bid": "B", "quantity": quantity}]})
+    )
+    award = plan.awards.row(0, named=True)
+    assert award["tier"] == tier
+    # DDP holds all but the time under way.
+    assert award["landed_cost"] + award["fixed_cost"] == pytest.approx(paid * (1 + 0.10 * 42 / 365))
+
+
+@pytest.mark.parametrize(("is_incremental", "mode"), [(False, "sea"), (True, "air")])
+def test_an_award_made_by_hand_goes_the_way_that_is_cheapest_for_all_of_it(
+    is_incremental: bool, mode: str
+) -> None:
+    # A year of capital costs the value, so 36.5 days less by air save 0.1 of it, for 0.23 more
+    # freight. 100 units at 2 save 0.20 each; 60 of them at 3 and 40 at 2 save 0.26 each.
+    made = network(
+        network=[{"carrying_rate": 1.0}],
+        places=[
+            {"place": "P", "economy": "VN", "latitude": 0.0, "longitude": 5.0},
+            {"place": "Q", "economy": "TH", "latitude": 0.0, "longitude": 0.0},
+        ],
+        suppliers=[{"supplier": "S", "place": "Q"}],
+        lanes=[
+            {"origin": "Q", "destination": "P", "mode": "sea", "days": 37.5, "cost_per_kg": 0.0},
+            {"origin": "Q", "destination": "P", "mode": "air", "days": 1.0, "cost_per_kg": 0.23},
+        ],
+        trade_costs=[{"economy": "TH"}, {"economy": "VN"}],
+        components=[{"component": "C", "volume_m3": 0.0001}],
+        bids=[{"bid": "B", "supplier": "S", "price": 3.0, "incremental": is_incremental}],
+        tiers=[{"bid": "B", "from_quantity": 60.0, "price": 2.0}],
+    )
+    plan = complete(
+        made, plan_from_dict({"awards": [{"demand": "D", "bid": "B", "quantity": 100.0}]})
+    )
+    assert plan.awards["mode"].to_list() == [mode]
 
 
 def test_the_plan_dates_whole_days_upwards() -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import openpyxl
@@ -16,87 +15,25 @@ import pytest
 import xlsxwriter
 
 from matcher.errors import InputError, Issue
-from matcher.read import network_from_tables, read
+from matcher.read import network_from_tables
 from matcher.validate.findings import CODES, LISTED_PER_COLUMN
 from matcher.write import template, write
 from matcher.write.example import example_tables
-
-Rows = dict[str, list[dict[str, object]]]
-
-
-def sound() -> Rows:
-    """The example network as rows of text; ``None`` where nothing is stated."""
-    return {
-        name: frame.with_columns(pl.all().cast(pl.String)).to_dicts()
-        for name, frame in example_tables().items()
-        if frame.height
-    }
-
-
-def as_folder(tables: Rows, folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, rows in tables.items():
-        pl.DataFrame(rows, schema_overrides=dict.fromkeys(rows[0], pl.String)).write_csv(
-            folder / f"{name}.csv"
-        )
-    return folder
-
-
-def issues_of(path: Path) -> list[Issue]:
-    """All issues of what is read, errors or warnings."""
-    try:
-        return list(read(path).warnings)
-    except InputError as error:
-        return list(error.issues)
-
-
-@dataclass(frozen=True)
-class Plant:
-    """A fault, and the one issue that it must lead to."""
-
-    code: str
-    edit: Callable[[Rows], object]
-    table: str
-    row: int | None
-    column: str | None
-    value: str | None
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.code}-{self.value}"
-
-
-def put(table: str, row: int, **cells: str | None) -> Callable[[Rows], object]:
-    """Set cells of a row, numbered as a spreadsheet does."""
-    return lambda tables: tables[table][row - 2].update(cells)
-
-
-def add(table: str, **cells: str) -> Callable[[Rows], object]:
-    """Append a row that is like the first but for these cells."""
-
-    def edit(tables: Rows) -> None:
-        first = tables.get(table, [{}])[0]
-        tables.setdefault(table, []).append({**dict.fromkeys(first), **cells})
-
-    return edit
-
-
-def rename(table: str, old: str, new: str) -> Callable[[Rows], object]:
-    def edit(tables: Rows) -> None:
-        tables[table] = [
-            {new if name == old else name: cell for name, cell in row.items()}
-            for row in tables[table]
-        ]
-
-    return edit
-
-
-def drop(table: str, column: str) -> Callable[[Rows], object]:
-    return lambda tables: [row.pop(column) for row in tables[table]]
-
-
-def both(*edits: Callable[[Rows], object]) -> Callable[[Rows], object]:
-    return lambda tables: [edit(tables) for edit in edits]
+from tests.planted import (
+    Plant,
+    Rows,
+    add,
+    as_folder,
+    both,
+    drop,
+    issues_of,
+    only,
+    put,
+    rename,
+    sound,
+)
+from tests.test_read_rules import RULE_PLANTS
+from tests.test_read_terms import TERM_PLANTS
 
 
 def foreign_resource(tables: Rows) -> None:
@@ -349,7 +286,7 @@ PLANTS = [
         "dangling_id",
         add("rules", rule="r2", kind="supplier_count", scope="component", of="cabel", max="1"),
         "rules.csv",
-        3,
+        4,
         "of",
         "cabel",
         "did you mean 'cable'?",
@@ -480,9 +417,6 @@ PLANTS = [
     Plant(
         "unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1", "empty the cell"
     ),
-    Plant(
-        "missing_cell", put("rules", 2, scope="demand"), "rules.csv", 2, "of", None, "name a demand"
-    ),
     # Warnings
     Plant(
         "rule_without_limit",
@@ -572,26 +506,7 @@ PLANTS = [
 
 @pytest.mark.parametrize("plant", PLANTS, ids=str)
 def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
-    tables = sound()
-    plant.edit(tables)
-    found = issues_of(as_folder(tables, tmp_path / "n"))
-    issue = only(found, plant.code)
-    assert (issue.table, issue.row, issue.column, issue.value) == (
-        plant.table,
-        plant.row,
-        plant.column,
-        plant.value,
-    )
-    assert plant.fix in issue.fix
-
-
-def only(found: list[Issue], code: str) -> Issue:
-    """The one issue of a code; no other error may stand beside it."""
-    of_code = [issue for issue in found if issue.code == code]
-    assert len(of_code) == 1, found
-    others = {issue.code for issue in found if issue.severity == "error"} - {code}
-    assert not others, found
-    return of_code[0]
+    plant.is_named(tmp_path / "n")
 
 
 def latin_1(folder: Path) -> None:
@@ -910,7 +825,7 @@ def test_all_issues_come_at_once(tmp_path: Path) -> None:
 
 def test_every_code_is_planted() -> None:
     planted = (
-        {plant.code for plant in PLANTS}
+        {plant.code for plant in (*PLANTS, *RULE_PLANTS, *TERM_PLANTS)}
         | {plant[0] for plant in FILE_PLANTS}
         | {plant[0] for plant in PATH_PLANTS}
     )

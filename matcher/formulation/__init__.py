@@ -6,6 +6,7 @@ Quantities are shares of their demand, so that every coefficient is of order one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,13 +14,14 @@ from scipy.sparse import csr_array, vstack
 
 from matcher.arrays import Arrays, Bools, Floats
 from matcher.candidates import Candidates
+from matcher.formulation.aims import Aim, aims
 from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
-from matcher.formulation.conflict import conflict
+from matcher.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.program import Block, Program
 from matcher.rules import Rule, rules_of
 
-__all__ = ["RULES", "Formulation", "conflict", "formulate"]
+__all__ = ["RULES", "Aim", "Formulation", "formulate"]
 
 # Shares below this are rounding noise of a solver, not awards.
 NOISE = 1e-7
@@ -33,8 +35,8 @@ class Formulation:
     ----------
     program
         Its objective is landed cost, network currency.
-    coverage
-        Cost vector of the first objective: Σ priority × unmet share.
+    aims
+        What is minimised, in order; the first is coverage, Σ priority × unmet share.
     candidates
         Those that have columns: ``x`` of candidate i is column i.
     y
@@ -48,7 +50,7 @@ class Formulation:
     """
 
     program: Program
-    coverage: Floats
+    aims: tuple[Aim, ...]
     candidates: Candidates
     quantity: Floats
     y: Index
@@ -59,46 +61,74 @@ class Formulation:
 
     def coverage_program(self) -> Program:
         """The program that minimises unmet demand alone."""
-        return replace(self.program, cost=self.coverage, name="coverage")
+        return replace(self.program, cost=self._coverage(), offset=0.0, name=COVERAGE.name)
 
     def cost_program(self, unmet: float) -> Program:
         """The program that minimises landed cost with coverage loss of at most ``unmet``."""
-        program, lightest = self.program, self._lightest()
-        if unmet <= 1e-9 * lightest:
+        return self.keeping(replace(self.program, name=COST.name), self.aims[0], unmet)
+
+    def aimed_at(self, number: int, reached: Sequence[float]) -> Program:
+        """The program that minimises an aim while the first aims keep what was reached of them.
+
+        Parameters
+        ----------
+        number
+            Which aim.
+        reached
+            Values of the first aims, in order; each may be missed by its tolerance.
+        """
+        program, aim = self.program, self.aims[number]
+        program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
+        for kept, value in zip(self.aims, reached, strict=False):
+            program = self.keeping(program, kept, value + kept.tolerance * abs(value))
+        return program
+
+    def keeping(self, program: Program, aim: Aim, most: float) -> Program:
+        """The program with the value of an aim limited to ``most``.
+
+        A solver's rounding is left to it, or the plan that reached the value might not count.
+        """
+        if aim.name == COVERAGE.name and most <= 1e-9 * self._lightest():
             upper = program.upper.copy()
             upper[self.u : self.u + self.num_demands] = 0.0
-            return replace(program, upper=upper, name="landed cost")
-        row = csr_array(self.coverage.reshape(1, -1) / lightest)
-        limit = unmet / lightest * (1.0 + 1e-9)
+            return replace(program, upper=upper)
+        scale = self._lightest() if aim.name == COVERAGE.name else float(np.abs(aim.cost).max())
+        if scale == 0:
+            return program
+        limit = (most - aim.offset) / scale
+        row = csr_array(aim.cost.reshape(1, -1) / scale)
         return replace(
             program,
-            name="landed cost",
             matrix=csr_array(vstack([program.matrix, row])),
             row_lower=np.append(program.row_lower, -np.inf),
-            row_upper=np.append(program.row_upper, limit),
-            row_blocks=(*program.row_blocks, Block("coverage", 1)),
+            row_upper=np.append(program.row_upper, limit + 1e-9 * abs(limit)),
+            row_blocks=(*program.row_blocks, Block(aim.name, 1)),
         )
 
     def weighted_program(self) -> Program:
         """Both objectives in one: landed cost + weight × coverage loss.
 
-        Covering one whole demand more is worth more than all that a plan can cost: the dearest
-        award of every demand, every supplier's onboarding. Unlike the two steps of
-        `coverage_program` and `cost_program` it may leave a sliver of a demand unmet where covering
-        it would need one more award.
+        Covering one whole demand more is worth more than all that a plan can cost or save: the
+        dearest award of every demand, and the most that every other column can. Unlike the two
+        steps of `coverage_program` and `cost_program` it may leave a sliver of a demand unmet where
+        covering it would need one more award.
         """
-        c, cost = self.candidates, self.program.cost
-        dearest = np.zeros(self.num_demands)
-        np.maximum.at(dearest, c.demand, np.maximum(cost[: c.size], 0.0))
-        everything = dearest.sum() + c.fixed_cost.sum() + cost[self.z[self.z >= 0]].sum()
-        weight = (1.0 + float(everything)) / self._lightest()
+        c, program = self.candidates, self.program
+        cost, dearest = program.cost, np.zeros(self.num_demands)
+        np.maximum.at(dearest, c.demand, np.abs(cost[: c.size]))
+        others = c.size + np.flatnonzero(cost[c.size :])
+        most = np.abs(cost[others]) @ (program.upper - program.lower)[others]
+        weight = (1.0 + float(dearest.sum() + most)) / self._lightest()
         return replace(
-            self.program, cost=cost + weight * self.coverage, name="landed cost and coverage"
+            self.program, cost=cost + weight * self._coverage(), name="landed cost and coverage"
         )
 
     def _lightest(self) -> float:
         """The smallest priority: what the least demand weighs in coverage."""
-        return float(self.coverage[self.u : self.u + self.num_demands].min())
+        return float(self._coverage()[self.u : self.u + self.num_demands].min())
+
+    def _coverage(self) -> Floats:
+        return next(aim.cost for aim in self.aims if aim.name == COVERAGE.name)
 
     @property
     def num_demands(self) -> int:
@@ -135,31 +165,43 @@ class Formulation:
 
 
 def formulate(
-    arrays: Arrays, candidates: Candidates, rules: tuple[Rule, ...] | None = None
+    arrays: Arrays,
+    candidates: Candidates,
+    rules: tuple[Rule, ...] | None = None,
+    stages: tuple[Stage, ...] | None = None,
 ) -> Formulation:
-    """The program of a network, under all of its stated rules or those given.
+    """The program of a network, under its stated rules and objectives or those given.
 
     Candidates that another mode of the same demand, bid and tier beats in unit cost and in fixed
-    cost get no column: nothing in the rules tells the two apart.
+    cost get no column, unless a rule or an objective looks at their days.
     """
     if rules is None:
         rules = rules_of(arrays.network.rules)
-    kept = candidates.take(_undominated(candidates, arrays.bids.split[candidates.bid]))
-    builder = Builder(arrays, kept, rules)
+    if stages is None:
+        stages = stages_of(arrays.network.objectives)
+    if not _looks_at_days(rules, stages):
+        candidates = candidates.take(_undominated(candidates, arrays.bids.split[candidates.bid]))
+    builder = Builder(arrays, candidates, rules, stages)
     for rule in RULES:
         rule(builder)
-    coverage = np.zeros(builder.num_columns)
-    coverage[builder.u] = arrays.demands.priority
+    ordered = aims(builder, stages)
     return Formulation(
         program=builder.program(arrays.network.name),
-        coverage=coverage,
-        candidates=kept,
+        aims=ordered,
+        candidates=candidates,
         quantity=builder.quantity,
         y=builder.y,
         z=builder.z,
         u=int(builder.u[0]),
         multiple=builder.multiple,
         step=builder.step,
+    )
+
+
+def _looks_at_days(rules: tuple[Rule, ...], stages: tuple[Stage, ...]) -> bool:
+    """Whether a slower mode may be better or worse than its costs tell."""
+    return any(rule.kind == "working_capital" for rule in rules) or any(
+        objective.name == "delivery_slack" for stage in stages for objective in stage.objectives
     )
 
 

@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from matcher.formulation.builder import Builder, distinct, in_scope, resource_use, shares_bid
+from matcher.formulation.builder import Builder, distinct, resource_use, shares_bid
+from matcher.formulation.discounts import discounts
+from matcher.formulation.stated import stated_rules
+from matcher.formulation.terms import bundles, consortia, lines, ramps, switching
 from matcher.options import expand
 from matcher.program import Block
 
@@ -159,14 +162,17 @@ def largest_of_split(b: Builder) -> None:
 
 
 def capacity(b: Builder) -> None:
-    """(4) Awards fit into each resource: Σ ρ_ar q_d x_a ≤ K_r, or K_r z_s where z_s exists.
+    """(4) Awards fit into each resource: Σ ρ_ar q_d x_a ≤ K_rt, or K_rt z_s where z_s exists.
 
-    Multiplying by z_s costs nothing in whole numbers and makes the relaxation tighter.
+    A network with periods t has a row for the awards due in each. Multiplying by z_s costs nothing
+    in whole numbers and makes the relaxation tighter.
     """
-    c, capacities = b.candidates, b.arrays.usages.capacity
+    c, capacities = b.candidates, b.arrays.periods.capacity
     rows, resource, use = resource_use(b.arrays, c)
-    used, position = np.unique(resource, return_inverse=True)
-    limit = capacities[used]
+    num_periods = capacities.shape[1]
+    slot = resource.astype(np.int64) * num_periods + b.arrays.demands.period[c.demand[rows]]
+    used, position = np.unique(slot, return_inverse=True)
+    limit = capacities.ravel()[used]
     scale = np.where(limit > 0, limit, 1.0)
     owner = np.full(used.size, -1)
     owner[position] = c.supplier[rows]
@@ -174,7 +180,7 @@ def capacity(b: Builder) -> None:
     linked = np.flatnonzero(z >= 0)
     right = np.where(limit > 0, 1.0, 0.0)
     b.add_rows(
-        Block("capacity", used.size, ((used.astype(np.int32), b.keys.resource),)),
+        Block("capacity", used.size, b.keys.slots(*np.divmod(used, num_periods))),
         [(position, b.x[rows], use / scale[position]), (linked, z[linked], -right[linked])],
         -np.inf,
         np.where(z >= 0, 0.0, right),
@@ -208,7 +214,11 @@ def suppliers_per_demand(b: Builder) -> None:
     counted = (at_least | at_most)[c.demand]
     if not counted.any():
         return
-    column, demand, supplier = b.presence(np.where(counted, c.demand, -1).astype(np.int64))
+    column, demand, supplier = b.presence(
+        np.where(counted, c.demand, -1).astype(np.int64),
+        c.supplier.astype(np.int64),
+        b.keys.supplier,
+    )
     limited = np.flatnonzero(at_most)
     position = np.full(demands.quantity.size, -1)
     position[limited] = np.arange(limited.size)
@@ -243,19 +253,6 @@ def suppliers_per_demand(b: Builder) -> None:
     )
 
 
-def supplier_count_rules(b: Builder) -> None:
-    """(6) Stated numbers of suppliers over a group: n_min ≤ Σ_s w_gs ≤ n_max."""
-    for rule in b.rules:
-        scope = in_scope(b.arrays, b.candidates, rule)
-        column, _, _ = b.presence(np.where(scope, 0, -1).astype(np.int64))
-        b.add_rows(
-            Block(f"rule {rule.name}", 1),
-            [(np.zeros(column.size, dtype=np.int64), column, 1.0)],
-            -np.inf if rule.minimum is None else float(rule.minimum),
-            np.inf if rule.maximum is None else float(rule.maximum),
-        )
-
-
 RULES: tuple[Callable[[Builder], None], ...] = (
     demand_balance,
     award_size,
@@ -265,7 +262,13 @@ RULES: tuple[Callable[[Builder], None], ...] = (
     one_tier_and_mode,
     largest_of_split,
     capacity,
+    ramps,
     supplier_use,
+    lines,
+    bundles,
+    consortia,
+    switching,
+    discounts,
     suppliers_per_demand,
-    supplier_count_rules,
+    stated_rules,
 )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.candidates import Candidates
+from matcher.formulation.about import about
+from matcher.formulation.concerned import has_terms, keeps_incumbent, ramp_share
+from matcher.measures import measure
+from matcher.objectives import Stage
 from matcher.options import expand
 from matcher.program import Block, Program
-from matcher.rules import MIN_COUNTED_SHARE, Rule, SupplierCount
+from matcher.rules import COUNTS, MIN_COUNTED_SHARE, Rule
 from matcher.tables import MODES
 
 Index = NDArray[np.int64]
@@ -19,13 +24,23 @@ Index = NDArray[np.int64]
 class Builder:
     """Collects columns and rows block by block. Row r of a block has entries (r, column, value)."""
 
-    def __init__(self, arrays: Arrays, candidates: Candidates, rules: tuple[Rule, ...]) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        candidates: Candidates,
+        rules: tuple[Rule, ...],
+        stages: tuple[Stage, ...],
+    ) -> None:
         self.arrays = arrays
+        self.stages = stages
         self.candidates = candidates
         self.rules = rules
+        self.offset = 0.0
+        self.levels: dict[int, list[Index]] = {}
         self.num_columns = 0
         self.num_rows = 0
         self._columns: list[tuple[Floats, Floats, Floats, Bools]] = []
+        self._later_costs: list[tuple[Index, Floats]] = []
         self._column_blocks: list[Block] = []
         self._entries: list[tuple[Index, Index, Floats]] = []
         self._limits: list[tuple[Floats, Floats]] = []
@@ -61,6 +76,10 @@ class Builder:
         start, self.num_columns = self.num_columns, self.num_columns + size
         return np.arange(start, self.num_columns)
 
+    def add_cost(self, column: Index, cost: Floats) -> None:
+        """Let columns that are there cost so much more."""
+        self._later_costs.append((column, cost))
+
     def add_rows(
         self,
         block: Block,
@@ -94,13 +113,13 @@ class Builder:
         matrix = csr_array(
             coo_array((value, (row, column)), shape=(self.num_rows, self.num_columns))
         )
-        cost, lower, upper, integer = (
+        _, lower, upper, integer = (
             np.concatenate(parts) for parts in zip(*self._columns, strict=True)
         )
         row_lower, row_upper = (np.concatenate(parts) for parts in zip(*self._limits, strict=True))
         return Program(
             name=name,
-            cost=cost,
+            cost=self._cost(),
             matrix=matrix,
             row_lower=row_lower,
             row_upper=row_upper,
@@ -109,29 +128,60 @@ class Builder:
             integer=integer,
             row_blocks=tuple(self._row_blocks),
             column_blocks=tuple(self._column_blocks),
+            offset=self.offset,
         )
 
-    def presence(self, group: Index) -> tuple[Index, Index, Index]:
-        """Columns that say whether a supplier has an award within a group of candidates.
+    def _cost(self) -> Floats:
+        """What every column so far costs."""
+        cost = np.concatenate([cost for cost, *_ in self._columns])
+        for column, more in self._later_costs:
+            np.add.at(cost, column, more)
+        return cost
 
-        ``group`` is each candidate's group, -1 for none. Gives (column, group, supplier) of each
-        pair that occurs. A pair with one candidate is told by that candidate's y; others get a
-        binary w with y_a ≤ w ≤ Σ y_a.
+    def costs(self) -> tuple[Index, Floats]:
+        """The columns that cost something so far, and what."""
+        cost = self._cost()
+        columns = np.flatnonzero(cost)
+        return columns, cost[columns]
+
+    def uppers(self) -> Floats:
+        """The upper bounds of the columns so far."""
+        return np.concatenate([upper for _, _, upper, _ in self._columns])
+
+    def add_missed(self, block: Block, rule: Rule, scale: Floats, most: Floats) -> Index:
+        """Columns for the amounts, in units of ``scale``, by which the rows of a target are missed.
+
+        They cost the rule's price or, without one, are brought down before cost, with the level of
+        the rule's priority. ``most`` is what they can come to.
+        """
+        price = 0.0 if rule.price is None else rule.price
+        columns = self.add_columns(block, cost=price * scale, upper=most)
+        if rule.price is None:
+            assert rule.priority is not None
+            self.levels.setdefault(rule.priority, []).append(columns)
+        return columns
+
+    def presence(
+        self, group: Index, owner: Index, keys: tuple[str, ...]
+    ) -> tuple[Index, Index, Index]:
+        """Columns that say whether an owner of candidates has an award within a group of them.
+
+        ``group`` is each candidate's group, -1 for none; ``owner`` its supplier, or its economy,
+        named by ``keys``. Gives (column, group, owner) of each pair that occurs. A pair with one
+        candidate is told by that candidate's y; others get a binary w with y_a ≤ w ≤ Σ y_a.
         """
         rows = np.flatnonzero(group >= 0)
-        num_suppliers = self.z.size
-        code = group[rows] * num_suppliers + self.candidates.supplier[rows]
+        code = group[rows] * len(keys) + owner[rows]
         pairs, first, member, count = np.unique(
             code, return_index=True, return_inverse=True, return_counts=True
         )
         column = self.y[rows[first]].copy()
         shared = np.flatnonzero(count > 1)
-        supplier = pairs % num_suppliers
+        owners = pairs % len(keys)
         if shared.size:
-            label = supplier[shared].astype(np.int32)
-            keys = ((label, self.keys.supplier),)
+            label = ((owners[shared].astype(np.int32), keys),)
             column[shared] = self.add_columns(
-                Block("w", shared.size, keys),
+                Block("w", shared.size, label),
                 cost=np.zeros(shared.size),
                 upper=np.ones(shared.size),
                 integer=True,
@@ -145,27 +195,31 @@ class Builder:
             position = np.full(pairs.size, -1)
             position[shared] = np.arange(shared.size)
             self.add_rows(
-                Block("presence_any", shared.size, keys),
+                Block("presence_any", shared.size, label),
                 [(np.arange(shared.size), column[shared], 1.0), (position[member[at]], y, -1.0)],
                 -np.inf,
                 0.0,
             )
-        return column, pairs // num_suppliers, supplier
+        return column, pairs // len(keys), owners
 
     def _decisions(self) -> Index:
         """Award decisions y, for the candidates whose award is more than a quantity."""
         c, demands = self.candidates, self.arrays.demands
         suppliers_bidding = distinct(c.demand, c.supplier, demands.quantity.size)
         counted = (demands.min_suppliers > 1) | (demands.max_suppliers < suppliers_bidding)
-        needed = (self.lower > 0) | (c.fixed_cost > 0) | counted[c.demand]
+        needed = (self.lower > 0) | counted[c.demand] | has_terms(self.arrays, c)
         needed |= shares_bid(c) & ~self.arrays.bids.split[c.bid]
+        if any(aim.name == "supplier_count" for stage in self.stages for aim in stage.objectives):
+            needed[:] = True
         for rule in self.rules:
-            needed |= in_scope(self.arrays, c, rule)
+            if rule.kind in COUNTS:
+                needed |= about(self.arrays, c, rule).instance >= 0
         rows = np.flatnonzero(needed)
+        _, cost = measure(self.arrays, c, "cost")
         y = np.full(c.size, -1)
         y[rows] = self.add_columns(
             Block("y", rows.size, self.keys.candidates(c, rows)),
-            cost=c.fixed_cost[rows],
+            cost=cost[rows],
             upper=np.ones(rows.size),
             integer=True,
         )
@@ -210,6 +264,10 @@ class Keys:
         self.bid = tuple(network.bids["bid"].to_list())
         self.supplier = tuple(network.suppliers["supplier"].to_list())
         self.resource = tuple(network.resources["resource"].to_list())
+        self.period = tuple(network.periods["period"].to_list())
+        self.consortium = tuple(network.consortia["consortium"].to_list())
+        self.line = _names(network.demands["line"])
+        self.bundle = _names(network.bids["bundle"])
         self.tier = tuple(str(i + 1) for i in range(int(np.diff(arrays.bids.tier_start).max())))
         self._tier_start = arrays.bids.tier_start
 
@@ -222,18 +280,28 @@ class Keys:
             (c.tier[rows] - self._tier_start[c.bid[rows]], self.tier),
         )
 
+    def slots(
+        self, resource: Index | Ints, period: Index | Ints
+    ) -> tuple[tuple[Ints, tuple[str, ...]], ...]:
+        """Label parts of resources in periods; a network without periods has but the resource."""
+        parts = ((resource.astype(np.int32), self.resource), (period.astype(np.int32), self.period))
+        return parts if self.period else parts[:1]
+
 
 def award_limits(arrays: Arrays, c: Candidates, rules: tuple[Rule, ...]) -> tuple[Floats, Floats]:
     """Smallest and largest award of each candidate, as shares of its demand."""
     quantity = arrays.demands.quantity[c.demand]
-    counted = arrays.demands.min_suppliers[c.demand] > 1
+    _, incumbent = keeps_incumbent(arrays, c)
+    counted = (arrays.demands.min_suppliers[c.demand] > 1) | (incumbent >= 0).any(axis=0)
     for rule in rules:
-        if rule.minimum:
-            counted |= in_scope(arrays, c, rule)
+        if rule.counts_awards:
+            counted |= about(arrays, c, rule).instance >= 0
     lower = np.maximum(c.lower / quantity, np.where(counted, MIN_COUNTED_SHARE, 0.0))
     upper = np.minimum(c.upper / quantity, 1.0)
     rows, resource, use = resource_use(arrays, c)
-    np.minimum.at(upper, rows, arrays.usages.capacity[resource] / use)
+    period = arrays.demands.period[c.demand[rows]]
+    room = arrays.periods.capacity[resource, period] * ramp_share(arrays, c.bid[rows], period)
+    np.minimum.at(upper, rows, room / use)
     return lower, upper
 
 
@@ -245,21 +313,6 @@ def resource_use(arrays: Arrays, c: Candidates) -> tuple[Index, Ints, Floats]:
     usage = starts[c.bid[rows]] + offset
     use = usages.use_per_unit[usage] * arrays.demands.quantity[c.demand[rows]]
     return rows.astype(np.int64), usages.resource[usage], use
-
-
-def in_scope(arrays: Arrays, c: Candidates, rule: SupplierCount) -> Bools:
-    """Which candidates a rule speaks about."""
-    if rule.scope == "network":
-        return np.ones(c.size, dtype=np.bool_)
-    network, demands = arrays.network, arrays.demands
-    if rule.scope == "lead_firm":
-        of, keys = demands.lead_firm[c.demand], network.lead_firms["lead_firm"]
-    elif rule.scope == "component":
-        of, keys = demands.component[c.demand], network.components["component"]
-    else:
-        of, keys = c.demand, network.demands["demand"]
-    inside: Bools = of == keys.index_of(rule.of)
-    return inside
 
 
 def shares_bid(c: Candidates) -> Bools:
@@ -275,3 +328,8 @@ def distinct(group: Ints, value: Ints, num_groups: int) -> NDArray[np.int64]:
     """Number of distinct values in each group."""
     pairs = np.unique(np.stack([group, value]), axis=1)
     return np.bincount(pairs[0], minlength=num_groups)
+
+
+def _names(cells: pl.Series) -> tuple[str, ...]:
+    """The names that `matcher.arrays.numbered` numbers, in that order."""
+    return tuple(cells.drop_nulls().unique().sort().to_list())

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from matcher.validate import rule_checks, term_checks
 from matcher.validate.findings import Findings, plain
 from matcher.validate.raw import TOLERANCE, Tables
 
@@ -249,4 +250,6 @@ ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
     bids_differ,
     resources_are_used,
     goods_have_duties,
+    *rule_checks.ADVICE,
+    *term_checks.ADVICE,
 )

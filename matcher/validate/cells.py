@@ -13,7 +13,8 @@ import polars as pl
 
 from matcher.reference.economies import CURRENCIES, ECONOMIES
 from matcher.reference.standards import Standards
-from matcher.tables import EARLIEST, LATEST, Column
+from matcher.table import Column
+from matcher.tables import EARLIEST, LATEST
 from matcher.validate.findings import Nearest
 
 LARGEST_NUMBER = 1e15
@@ -136,16 +137,7 @@ class Parser:
         return found
 
     def _economy(self, _: Column, text: str) -> str | Fault:
-        return _coded(
-            text,
-            ECONOMIES,
-            self._near_economy,
-            Fault(
-                "unknown_economy",
-                "is not an economy",
-                "write its ISO 3166-1 alpha-2 code, such as VN",
-            ),
-        )
+        return economy(text, self._near_economy)
 
     def _currency(self, _: Column, text: str) -> str | Fault:
         return _coded(
@@ -171,6 +163,20 @@ class Parser:
 
     def _standards_list(self, column: Column, text: str) -> str | Fault:
         return _several(text, lambda part: self._standard(column, part))
+
+
+def economy(text: str, nearest: Nearest) -> str | Fault:
+    """The code of the economy that ``text`` is; ``nearest`` knows the codes and the names."""
+    return _coded(
+        text,
+        ECONOMIES,
+        nearest,
+        Fault(
+            "unknown_economy",
+            "is not an economy",
+            "write its ISO 3166-1 alpha-2 code, such as VN",
+        ),
+    )
 
 
 def _coded(text: str, codes: Mapping[str, str], nearest: Nearest, fault: Fault) -> str | Fault:

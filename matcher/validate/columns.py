@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from matcher.tables import Column, Table
+from matcher.table import Column, Table
 from matcher.validate.cells import Parser, as_text
 from matcher.validate.findings import Findings, Nearest, quoted
 from matcher.validate.raw import Raw, Typed
@@ -240,7 +240,7 @@ def check_keys(table: Typed, findings: Findings) -> None:
 def check_references(
     tables: dict[str, Typed], unknown: set[str], findings: Findings
 ) -> dict[str, Typed]:
-    """Note every id that stands in no row of the table it points to; such cells become null.
+    """Note every id that stands in no row of the table it points to; such cells are wrong.
 
     Parameters
     ----------
@@ -249,12 +249,14 @@ def check_references(
     """
     checked = {}
     for name, table in tables.items():
-        frame = table.frame
+        frame, wrong = table.frame, dict(table.wrong)
         for column in table.table.columns:
             if column.kind == "ref" and column.ref not in unknown:
                 dangling = _dangling(table, column.name, tables[column.ref], findings)
                 frame = frame.with_columns(pl.when(~dangling).then(column.name).alias(column.name))
-        checked[name] = replace(table, frame=frame)
+                rows = frame["row"].filter(dangling)
+                wrong[column.name] = pl.concat([wrong.get(column.name, rows.clear()), rows])
+        checked[name] = replace(table, frame=frame, wrong=wrong)
     return checked
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import polars as pl
 
 from matcher.reference.trade_costs import trade_costs
-from matcher.validate.findings import Findings, Nearest, plain, quoted
+from matcher.validate import rule_checks, term_checks
+from matcher.validate.findings import Findings, plain, quoted
 from matcher.validate.raw import TOLERANCE, Tables
 
 
@@ -274,66 +275,6 @@ def economies_have_trade_costs(tables: Tables, findings: Findings) -> None:
     )
 
 
-def rules_name_what_they_limit(tables: Tables, findings: Findings) -> None:
-    """A rule names an id of its scope, and its limits leave something possible."""
-    rules, place = tables["rules"], tables.place("rules")
-    findings.each(
-        "min_over_max",
-        place,
-        rules.filter(pl.col("min") > pl.col("max")),
-        lambda hit: (f"is above max {plain(hit['max'])}", "lower it, or raise max"),
-        column="min",
-    )
-    findings.each(
-        "rule_without_limit",
-        place,
-        rules.filter(pl.col("min").is_null(), pl.col("max").is_null()),
-        lambda _: ("states neither min nor max", "state one of them, or delete the row"),
-        column="rule",
-        severity="warning",
-    )
-    findings.each(
-        "unexpected_value",
-        place,
-        rules.filter(pl.col("scope") == "network", pl.col("of").is_not_null()),
-        lambda _: (
-            "stands beside the scope network, which is one thing",
-            "empty the cell, or choose another scope",
-        ),
-        column="of",
-    )
-    for scope in ("lead_firm", "component", "demand"):
-        _rules_of_scope(scope, rules.filter(pl.col("scope") == scope), tables, findings)
-
-
-def _rules_of_scope(scope: str, rules: pl.DataFrame, tables: Tables, findings: Findings) -> None:
-    place = tables.place("rules")
-    findings.each(
-        "missing_cell",
-        place,
-        rules.filter(pl.col("of").is_null()),
-        lambda _: (
-            f"is required and empty, as the scope is {scope}",
-            f"name a {scope}, or choose the scope network",
-        ),
-        column="of",
-    )
-    known = tables[f"{scope}s"][scope].drop_nulls()
-    if not tables.known(f"{scope}s") or known.is_empty():
-        return
-    nearest = Nearest(known.unique().sort())
-    findings.each(
-        "dangling_id",
-        place,
-        rules.filter(pl.col("of").is_not_null() & ~pl.col("of").is_in(known.implode())),
-        lambda hit: (
-            f"is not in {tables.place(f'{scope}s')}",
-            nearest.fix(hit["of"], f"name a {scope} that is there"),
-        ),
-        column="of",
-    )
-
-
 def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame:
     """Key and value of the first row of every key; a duplicate key is an issue of its own."""
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
@@ -349,5 +290,6 @@ CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
     larger_tiers_are_cheaper,
     currencies_have_rates,
     economies_have_trade_costs,
-    rules_name_what_they_limit,
+    *rule_checks.CHECKS,
+    *term_checks.CHECKS,
 )

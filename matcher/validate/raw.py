@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from matcher.tables import Table
+from matcher.table import Table
 
 TOLERANCE = 1e-9
 """Relative tolerance of comparisons between sums and multiples."""
@@ -83,6 +83,19 @@ class Tables:
     def place(self, name: str) -> str:
         """What the user knows the table by."""
         return self._tables[name].place
+
+    def key(self, name: str) -> str:
+        """The first column of the table's key."""
+        return self._tables[name].table.key[0]
+
+    def wrong(self, name: str, column: str) -> pl.Expr:
+        """Whether the cell of a row is wrong, which is an issue already, and therefore null."""
+        rows = self._tables[name].wrong.get(column, pl.Series([], dtype=pl.Int64))
+        return pl.col("row").is_in(rows.implode())
+
+    def empty(self, name: str, column: str) -> pl.Expr:
+        """Whether nothing is stated in the cell of a row."""
+        return pl.col(column).is_null() & ~self.wrong(name, column)
 
     def known(self, *names: str) -> bool:
         """Whether all these tables could be read."""

@@ -164,7 +164,33 @@ _ROWS: dict[str, tuple[dict[str, Any], ...]] = {
         {"hs": "8544", "origin": "TH", "destination": "VN", "rate": 0.0},
     ),
     "rates": ({"currency": "MYR", "value": 0.24},),
-    "rules": ({"rule": "few suppliers", "kind": "supplier_count", "scope": "network", "max": 3.0},),
+    # Demands due within a period share the capacity of that period.
+    "periods": (
+        {"period": "2026 H1", "first": "2026-01-05", "last": "2026-06-30"},
+        {"period": "2026 H2", "first": "2026-07-01", "last": "2026-12-31"},
+    ),
+    "capacities": ({"resource": "S1 presses", "period": "2026 H1", "capacity": 300.0},),
+    # One rule that must hold, and one target that may be missed at a price.
+    "rules": (
+        {"rule": "few suppliers", "kind": "supplier_count", "scope": "network", "max": 3.0},
+        {
+            "rule": "made in Viet Nam",
+            "kind": "share",
+            "scope": "network",
+            "group": "economy",
+            "who": "VN",
+            "measure": "value",
+            "min": 0.3,
+            "priority": 1,
+            "price": 0.05,
+        },
+    ),
+    # Most value from the economy of each demand, for at most 2 % more than the least cost.
+    "objectives": (
+        {"objective": "coverage", "order": 1},
+        {"objective": "cost", "order": 2, "tolerance": 0.02},
+        {"objective": "local_value", "order": 3},
+    ),
 }
 
 

@@ -11,7 +11,8 @@ import xlsxwriter
 
 from matcher.errors import LimitError
 from matcher.read.names import READ_ME
-from matcher.tables import BY_NAME, TABLES, Column, Table
+from matcher.table import Column, Table
+from matcher.tables import BY_NAME, TABLES
 from matcher.validate.cells import limits
 
 MAX_ROWS = 1_048_575

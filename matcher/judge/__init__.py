@@ -1,0 +1,1 @@
+"""What the judge tests, one subject a file; `matcher.check` puts it together."""

@@ -1,0 +1,149 @@
+"""Each award on its own: gates, sizes, and the figures that it states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from matcher.arrays import Arrays, Bools, Floats
+from matcher.awarded import Awards
+from matcher.eligibility import (
+    ceiling_gate,
+    delivery_gate,
+    in_house_gate,
+    lacks_of,
+    on_time_gate,
+    own_plant_gate,
+    quality_gate,
+    ramp_gate,
+    terms_gate,
+)
+from matcher.finding import CODES, Finding
+from matcher.judge.tolerance import TOLERANCE, all_off
+from matcher.landed_cost import TERMS, cost_at_largest
+from matcher.options import Pairs
+from matcher.reckoning import Priced, Reckoning
+from matcher.rule_figures import parties
+from matcher.rules import MIN_COUNTED_SHARE, rules_of
+
+
+def each(
+    awards: Awards,
+    code: str,
+    bad: Bools,
+    actual: Floats | None = None,
+    claimed: Floats | None = None,
+    extra: str = "",
+) -> Iterable[Finding]:
+    """A finding for each award where ``bad`` holds."""
+    for i in np.flatnonzero(bad):
+        yield Finding(
+            code,
+            f"award {awards.frame['row'][int(i)]}",
+            f"{awards.labels[i]}: {CODES[code]}{extra}",
+            None if claimed is None else float(claimed[i]),
+            None if actual is None else float(actual[i]),
+        )
+
+
+def gates(arrays: Arrays, awards: Awards, priced: Priced) -> Iterable[Finding]:
+    """Every gate that an award fails."""
+    options = awards.options
+    pairs = Pairs(options.demand, options.bid, options.link)
+    at_largest = cost_at_largest(arrays, options, priced.unit_cost, priced.landed_once)
+    for code, shortfall in (
+        ("own_plant", own_plant_gate(arrays, pairs)),
+        ("in_house", in_house_gate(arrays, pairs)),
+        ("terms", terms_gate(arrays, pairs)),
+        ("quality", quality_gate(arrays, pairs)),
+        ("on_time", on_time_gate(arrays, pairs)),
+        ("ramp", ramp_gate(arrays, pairs)),
+        ("delivery", delivery_gate(priced.slack)),
+        ("ceiling", ceiling_gate(arrays, options, at_largest)),
+    ):
+        bad = (shortfall > TOLERANCE) & awards.runs
+        yield from each(awards, code, bad, actual=shortfall)
+    lacks = lacks_of(arrays, pairs)
+    keys = arrays.capability.standards.standards
+    for row, standard, missed in zip(lacks.row, lacks.standard, lacks.days, strict=True):
+        code = "certificate_date" if missed > 0 else "standard"
+        yield Finding(
+            code,
+            f"award {awards.frame['row'][int(row)]}",
+            f"{awards.labels[row]}: {CODES[code]} ({keys[standard]})",
+            actual=float(missed) if missed > 0 else None,
+        )
+
+
+def sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
+    """Awards that are too small, too large or between the steps for their bid."""
+    bids, tiers, options, quantity = arrays.bids, arrays.tiers, awards.options, awards.quantity
+    slack = TOLERANCE * arrays.demands.quantity[options.demand]
+    for code, limit, bad in (
+        ("below_moq", bids.moq[options.bid], quantity < bids.moq[options.bid] - slack),
+        ("wrong_tier", tiers.lower[options.tier], quantity < tiers.lower[options.tier] - slack),
+        ("wrong_tier", tiers.upper[options.tier], quantity > tiers.upper[options.tier] + slack),
+    ):
+        yield from each(awards, code, bad, claimed=quantity, actual=limit)
+    multiple = bids.order_multiple[options.bid]
+    steps = quantity / np.where(multiple > 0, multiple, 1.0)
+    away = np.abs(steps - np.round(steps))
+    near = TOLERANCE + 1e-12 * steps
+    yield from each(
+        awards, "order_multiple", (multiple > 0) & (away > near), claimed=quantity, actual=multiple
+    )
+    counted = arrays.demands.min_suppliers[options.demand] > 1
+    concerned = parties(arrays, options.demand, options.bid).concerned
+    for rule in rules_of(arrays.network.rules):
+        if rule.counts_awards:
+            counted |= concerned(rule)
+    floor = MIN_COUNTED_SHARE * arrays.demands.quantity[options.demand]
+    yield from each(
+        awards,
+        "below_counted_share",
+        counted & (quantity < floor - slack),
+        claimed=quantity,
+        actual=floor,
+    )
+
+
+def figures(arrays: Arrays, awards: Awards, reckoning: Reckoning) -> Iterable[Finding]:
+    """Costs and dates that an award states and that are wrong."""
+    frame, priced = awards.frame, reckoning.priced
+    scale = np.maximum(np.abs(priced.terms).max(axis=0, initial=0.0), 1e-12)
+    for term, actual in zip(TERMS, priced.terms, strict=True):
+        claimed = _claimed(frame, f"{term}_per_unit")
+        bad = ~np.isnan(claimed) & (np.abs(claimed - actual) > TOLERANCE * scale) & awards.runs
+        yield from each(awards, "wrong_term", bad, actual, claimed, f" ({term})")
+    claimed, unit_cost = _claimed(frame, "landed_cost_per_unit"), priced.unit_cost
+    bad = ~np.isnan(claimed) & (np.abs(claimed - unit_cost) > TOLERANCE * np.abs(unit_cost))
+    yield from each(awards, "wrong_unit_cost", bad & awards.runs, unit_cost, claimed)
+    for code, column, actual in (
+        ("wrong_award_cost", "landed_cost", reckoning.landed),
+        ("wrong_fixed_cost", "fixed_cost", reckoning.fixed),
+        ("wrong_slack", "slack_days", priced.slack),
+    ):
+        claimed = _claimed(frame, column)
+        yield from each(awards, code, all_off(claimed, actual) & awards.runs, actual, claimed)
+    for column, day in (
+        ("order_date", np.zeros(priced.ship.size)),
+        ("ship_date", np.ceil(priced.ship - 1e-9)),
+        ("arrival_date", np.ceil(priced.arrive - 1e-9)),
+    ):
+        stated = _claimed(
+            frame.with_columns((pl.col(column) - arrays.network.start).dt.total_days()), column
+        )
+        yield from each(
+            awards,
+            "wrong_date",
+            all_off(stated, day) & awards.runs,
+            day,
+            stated,
+            f" ({column}, days after the start)",
+        )
+
+
+def _claimed(frame: pl.DataFrame, column: str) -> Floats:
+    return frame[column].cast(pl.Float64).fill_null(np.nan).to_numpy()

@@ -1,0 +1,395 @@
+"""What must hold of the table ``rules``: its keys are there, its cells are those of its kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import polars as pl
+
+from matcher.rules import COUNTS
+from matcher.tables import SIZE_CLASSES
+from matcher.validate.findings import Findings, Nearest, plain
+from matcher.validate.keys import check_economies, check_known, listed
+from matcher.validate.raw import TOLERANCE, Tables
+
+USED: dict[str, tuple[str, ...]] = {
+    "supplier_count": ("min", "max"),
+    "economy_count": ("min", "max"),
+    "share": ("measure", "min", "max"),
+    "limit": ("measure", "min", "max"),
+    "dependence": ("max",),
+    "working_capital": ("max",),
+    "consistent": ("split",),
+}
+"""By kind, what it uses of measure, min, max and split; all other cells serve every kind."""
+
+# By scope and by group, the column that holds the keys.
+_OF = {
+    "lead_firm": "lead_firms.lead_firm",
+    "component_group": "components.group",
+    "component": "components.component",
+    "demand": "demands.demand",
+}
+_WHO = {
+    "supplier": "suppliers.supplier",
+    "park": "places.park",
+    "ownership": "suppliers.ownership",
+}
+_KIND = pl.col("kind")
+
+
+def rules_leave_something_possible(tables: Tables, findings: Findings) -> None:
+    """A rule limits something, and no limit is below the other."""
+    rules, place = tables["rules"], tables.place("rules")
+    findings.each(
+        "min_over_max",
+        place,
+        rules.filter(pl.col("min") > pl.col("max"), _KIND.is_in(_using("min"))),
+        lambda hit: (f"is above max {plain(hit['max'])}", "lower it, or raise max"),
+        column="min",
+    )
+    no_min = tables.empty("rules", "min") | ~_KIND.is_in(_using("min"))
+    findings.each(
+        "rule_without_limit",
+        place,
+        rules.filter(
+            no_min,
+            tables.empty("rules", "max"),
+            _KIND.is_in(_using("max")) & (_KIND != "working_capital"),
+        ),
+        lambda hit: (
+            ("states no max", "state it, or delete the row")
+            if hit["kind"] == "dependence"
+            else ("states neither min nor max", "state one of them, or delete the row")
+        ),
+        column="rule",
+        severity="warning",
+    )
+
+
+def rules_name_their_demands(tables: Tables, findings: Findings) -> None:
+    """What ``of`` names is there, and is of the rule's scope."""
+    rules, place = tables["rules"], tables.place("rules")
+    findings.each(
+        "unexpected_value",
+        place,
+        rules.filter(pl.col("scope") == "network", pl.col("of").is_not_null()),
+        lambda _: (
+            "stands beside the scope network, which is one thing",
+            "empty the cell, or choose another scope",
+        ),
+        column="of",
+    )
+    for scope, among in _OF.items():
+        keys = listed(rules.filter(pl.col("scope") == scope), "of")
+        check_known(tables, findings, place, "of", keys, among)
+
+
+def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
+    """What ``who`` names is there, and is of the rule's group."""
+    rules, place = tables["rules"], tables.place("rules")
+    findings.each(
+        "missing_cell",
+        place,
+        rules.filter(tables.empty("rules", "group"), pl.col("who").is_not_null()),
+        lambda hit: (
+            f"is required and empty, as who names {hit['who']}",
+            "say what that is, such as supplier or economy, or empty who",
+        ),
+        column="group",
+    )
+    findings.each(
+        "missing_cell",
+        place,
+        rules.filter(
+            _KIND == "share", tables.empty("rules", "group"), tables.empty("rules", "who")
+        ),
+        lambda _: (
+            "is required and empty, as the kind is share",
+            "say whose share it is, such as economy; all suppliers together have all of it",
+        ),
+        column="group",
+    )
+    findings.each(
+        "missing_cell",
+        place,
+        rules.filter(
+            _KIND == "consistent",
+            pl.col("group").is_not_null() & (pl.col("group") != "incumbents"),
+            tables.empty("rules", "who"),
+        ),
+        lambda hit: (
+            f"is required and empty: each {hit['group']} on its own would shut out all others",
+            f"name a {hit['group']}, or empty group for all suppliers",
+        ),
+        column="who",
+    )
+    findings.each(
+        "unexpected_value",
+        place,
+        rules.filter(pl.col("group") == "incumbents", pl.col("who").is_not_null()),
+        lambda _: (
+            "stands beside the group incumbents, which the table incumbents names",
+            "empty the cell, or choose another group",
+        ),
+        column="who",
+    )
+    for group, among in _WHO.items():
+        keys = listed(rules.filter(pl.col("group") == group), "who")
+        check_known(tables, findings, place, "who", keys, among)
+    check_economies(
+        findings, place, "who", listed(rules.filter(pl.col("group") == "economy"), "who")
+    )
+    classes = Nearest(SIZE_CLASSES)
+    findings.each(
+        "unknown_choice",
+        place,
+        listed(rules.filter(pl.col("group") == "size_class"), "who").filter(
+            ~pl.col("key").is_in(SIZE_CLASSES)
+        ),
+        lambda hit: (
+            f"is not one of {', '.join(SIZE_CLASSES)}",
+            classes.fix(hit["key"], "write one or more of them"),
+        ),
+        column="who",
+        value="key",
+    )
+
+
+def rules_count_something(tables: Tables, findings: Findings) -> None:
+    """A share or a limit says what it counts, and every limit is in the unit of its kind."""
+    rules, place = tables["rules"], tables.place("rules")
+    findings.each(
+        "missing_cell",
+        place,
+        rules.filter(_KIND.is_in(_using("measure")), tables.empty("rules", "measure")),
+        lambda hit: (
+            f"is required and empty, as the kind is {hit['kind']}",
+            "write quantity, value or cost",
+        ),
+        column="measure",
+    )
+    for column in ("min", "max"):
+        limit = pl.col(column)
+        findings.each(
+            "wrong_type",
+            place,
+            rules.filter(_KIND.is_in(COUNTS), limit != limit.floor()),
+            lambda hit, column=column: (  # type: ignore[misc]
+                f"is not a whole number, and {hit['kind']} counts",
+                f"write {math.floor(hit[column])} or {math.ceil(hit[column])}",
+            ),
+            column=column,
+        )
+        is_share = _KIND.is_in(["share", "dependence"]) & _KIND.is_in(_using(column))
+        findings.each(
+            "out_of_range",
+            place,
+            rules.filter(is_share, limit > 1),
+            lambda hit, column=column: (  # type: ignore[misc]
+                f"is above 1, and {hit['kind']} takes a share",
+                f"write {plain(hit[column] / 100)}, if {plain(hit[column])} % is meant"
+                if hit[column] <= 100
+                else "write a share from 0 to 1, such as 0.3 for 30 %",
+            ),
+            column=column,
+        )
+
+
+def splits_add_up(tables: Tables, findings: Findings) -> None:
+    """The shares of a split are positive numbers that add up to 100, or to 1."""
+    stated = tables["rules"].filter(_KIND == "consistent", pl.col("split").is_not_null())
+    faults = pl.Series([_split_fault(split) for split in stated["split"]], dtype=pl.String)
+    findings.each(
+        "wrong_split",
+        tables.place("rules"),
+        stated.with_columns(fault=faults).drop_nulls("fault"),
+        lambda hit: (hit["fault"], "write shares that add up to 100, such as 60/30/10"),
+        column="split",
+    )
+
+
+def _split_fault(split: str) -> str | None:
+    """What is wrong with a split; ``None`` if nothing is."""
+    try:
+        shares = [float(part) for part in split.split("/")]
+    except ValueError:
+        return "is not made of numbers with / between them"
+    if not all(0 < share < math.inf for share in shares):
+        return "holds a share that is not above 0"
+    total = math.fsum(shares)
+    if min(abs(total - 1), abs(total - 100) / 100) > TOLERANCE:
+        return f"adds up to {total:.12g}, neither to 100 nor to 1"
+    return None
+
+
+def targets_are_of_kinds_that_may_be_missed(tables: Tables, findings: Findings) -> None:
+    """Consistent awards are mandatory, and a price asks for a priority."""
+    rules, place = tables["rules"], tables.place("rules")
+    for column in ("measure", "min", "max"):
+        findings.each(
+            "unexpected_value",
+            place,
+            rules.filter(_KIND == "consistent", pl.col(column).is_not_null()),
+            lambda _: (
+                "stands beside the kind consistent, which takes a split at most and is always "
+                "mandatory",
+                "empty the cell, or choose another kind",
+            ),
+            column=column,
+        )
+    for column in ("priority", "price"):
+        findings.each(
+            "unexpected_value",
+            place,
+            rules.filter(_KIND == "consistent", pl.col(column).is_not_null()),
+            lambda _: (
+                "would make a target of the kind consistent, which is always mandatory",
+                "empty the cell",
+            ),
+            column=column,
+        )
+    findings.each(
+        "missing_cell",
+        place,
+        rules.filter(
+            _KIND != "consistent", tables.empty("rules", "priority"), pl.col("price").is_not_null()
+        ),
+        lambda hit: (
+            f"is required and empty, as missing the rule has the price {plain(hit['price'])}",
+            "write 1, which makes the rule a target, or empty price",
+        ),
+        column="priority",
+    )
+
+
+def cells_are_used(tables: Tables, findings: Findings) -> None:
+    """Warn of a cell that the kind of the rule does not use."""
+    rules, place = tables["rules"], tables.place("rules")
+    for column in ("measure", "min", "max", "split"):
+        # Where consistent awards state one of them, it is an error already.
+        unused = [kind for kind in USED if kind not in (*_using(column), "consistent")]
+        findings.each(
+            "unused_cell",
+            place,
+            rules.filter(_KIND.is_in(unused), pl.col(column).is_not_null()),
+            lambda hit: (
+                f"is not used by the kind {hit['kind']}",
+                f"empty the cell; of measure, min, max and split it uses "
+                f"{' and '.join(USED[hit['kind']])}",
+            ),
+            column=column,
+            severity="warning",
+        )
+
+
+def _using(column: str) -> list[str]:
+    """The kinds that use a column."""
+    return [kind for kind, columns in USED.items() if column in columns]
+
+
+def rules_are_about_something(tables: Tables, findings: Findings) -> None:
+    """Warn of a rule over demands or suppliers of which there are none."""
+    rules, place = tables["rules"], tables.place("rules")
+    members = _members(tables)
+    named = listed(rules.filter(pl.col("group") != "incumbents"), "who")
+    findings.each(
+        "rule_about_nothing",
+        place,
+        named.join(members, on=("group", "key"), how="anti"),
+        lambda hit: (
+            f"is the {hit['group'].replace('_', ' ')} of no supplier",
+            f"correct it, or state it for a supplier in {tables.place('suppliers')}",
+        ),
+        column="who",
+        value="key",
+        severity="warning",
+    )
+    findings.each(
+        "rule_about_nothing",
+        place,
+        rules.filter(pl.col("who").is_null())
+        .join(members, on="group", how="anti")
+        .drop_nulls("group"),
+        lambda hit: (
+            ("are none", f"add rows to {tables.place('incumbents')}, or delete the rule")
+            if hit["group"] == "incumbents"
+            else (
+                "is stated for no supplier",
+                "state it for suppliers or their places, or choose another group",
+            )
+        ),
+        column="group",
+        severity="warning",
+    )
+    if tables["components"]["group"].drop_nulls().is_empty():
+        findings.each(
+            "rule_about_nothing",
+            place,
+            rules.filter(pl.col("scope") == "component_group"),
+            lambda _: (
+                "is about component groups, and no component has one",
+                f"state the group of components in {tables.place('components')}",
+            ),
+            column="scope",
+            severity="warning",
+        )
+
+
+def means_are_stated(tables: Tables, findings: Findings) -> None:
+    """Warn where no supplier states what dependence or working capital is measured by."""
+    rules = tables["rules"]
+    members = _members(tables)
+    everybody = pl.col("group").fill_null("")
+    named = listed(rules, "who").join(members, on=("group", "key"))
+    rest = rules.filter(pl.col("who").is_null()).with_columns(everybody).join(members, on="group")
+    for kind, column in (("dependence", "turnover"), ("working_capital", "credit_line")):
+        stated = pl.concat(
+            [each.filter(kind=kind).select("row", "kind", column) for each in (named, rest)]
+        )
+        findings.each(
+            "rule_about_nothing",
+            tables.place("rules"),
+            stated.group_by("row", "kind").agg(pl.col(column).count()).filter(pl.col(column) == 0),
+            lambda _, column=column: (  # type: ignore[misc]
+                f"limits nothing, as none of its suppliers states a {column}",
+                f"state {column} in {tables.place('suppliers')}",
+            ),
+            column="kind",
+            severity="warning",
+        )
+
+
+def _members(tables: Tables) -> pl.DataFrame:
+    """Suppliers by group and key, with what they state; the group of all and its key are empty."""
+    suppliers = tables["suppliers"].join(
+        tables["places"].select("place", "economy", "park"), on="place"
+    )
+    incumbents = suppliers.join(tables["incumbents"], on="supplier", how="semi")
+    by_key = [
+        suppliers.select(pl.col(group).alias("key"), pl.lit(group).alias("group"), *_MEANS)
+        for group in ("supplier", "economy", "park", "size_class", "ownership")
+    ]
+    others = [
+        each.select(pl.lit("").alias("key"), pl.lit(group).alias("group"), *_MEANS)
+        for group, each in (("", suppliers), ("incumbents", incumbents))
+    ]
+    return pl.concat([*by_key, *others]).drop_nulls("key")
+
+
+_MEANS = ("turnover", "credit_line")
+
+CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
+    rules_leave_something_possible,
+    rules_name_their_demands,
+    rules_name_their_suppliers,
+    rules_count_something,
+    splits_add_up,
+    targets_are_of_kinds_that_may_be_missed,
+    cells_are_used,
+)
+ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
+    rules_are_about_something,
+    means_are_stated,
+)
