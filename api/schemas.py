@@ -272,6 +272,9 @@ class SupplierIn(In):
     bids: Rows = []
     usages: Rows = []
     tiers: Rows = []
+    discounts: Rows = []
+    capacities: Rows = []
+    ramps: Rows = []
 
 
 class RequestIn(In):
@@ -300,6 +303,10 @@ class SharedIn(In):
     duties: Rows = []
     rates: Rows = []
     trade_costs: Rows = []
+    incumbents: Rows = []
+    consortia: Rows = []
+    periods: Rows = []
+    objectives: Rows = []
 
 
 class EntryOut(Out):

@@ -44,7 +44,7 @@ from api.schemas import (
 )
 from matcher.engines import engine
 from matcher.errors import EngineUnavailable, InputError
-from worker import access, directory, jobs, queries, scenarios, snapshots
+from worker import access, assembly, directory, jobs, queries, scenarios, snapshots
 from worker.access import Caller
 from worker.settings import Settings
 from worker.store.database import UNREACHABLE
@@ -171,7 +171,7 @@ def _snapshot(here: Service, caller: Caller) -> NetworkSnapshot:
     """The network of the directory as it is now."""
     with here.database.read() as session:
         try:
-            tables = directory.assemble(session, caller)
+            tables = assembly.assemble(session, caller)
         except directory.NothingToMatch as error:
             raise Problem(409, "nothing-to-match", str(error)) from None
     with tempfile.TemporaryDirectory(prefix="matcher-") as folder:

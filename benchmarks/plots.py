@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attempt import Attempt
 from benchmarks.targets import ENGINE, LADDER
-from matcher.charts import (
+from matcher.drawing import (
     BLUE,
     DPI,
     GREEN,

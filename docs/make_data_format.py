@@ -8,6 +8,7 @@ from matcher.table import Column, Table
 from matcher.tables import EARLIEST, LATEST, TABLES
 from matcher.validate.cells import LARGEST_NUMBER, limits
 from matcher.validate.findings import CODES, LISTED_PER_COLUMN
+from matcher.validate.rule_checks import USED
 
 PAGE = Path(__file__).parent / "data-format.md"
 
@@ -43,7 +44,8 @@ very near to a table's is an error, since a misspelt table would drop its rows u
 - **HS codes** are 2 to 10 digits; points and spaces in them are dropped. A code of 3, 5 or 7 digits
   is an error, because a spreadsheet that takes it for a number drops a zero.
 - **Standards** are compared without case, space and edition: `ISO9001` is `iso 9001:2015`.
-- **Several choices, standards or keys** in one cell are separated by `;`. In JSON they may be a list.
+- **Several choices, standards or keys** in one cell are separated by `;`. In JSON they may be a
+  list.
 - **Ids** are compared as they are, capitals included. A whole number in a workbook or in JSON is
   the id without a decimal point: 7 is `7`.
 - CSV and JSON are UTF-8, with or without a byte order mark; CSV is separated by commas.
@@ -93,7 +95,22 @@ def _table(table: Table) -> str:
         f"### {table.name}\n\n{table.meaning} "
         f"{'Required.' if table.required else 'Optional.'} Key: {key}.\n\n"
         "| column | kind | unit | limits | if empty | meaning |\n|---|---|---|---|---|---|\n"
-        f"{rows}"
+        f"{rows}{_kinds() if table.name == 'rules' else ''}"
+    )
+
+
+def _kinds() -> str:
+    """Which columns each kind of rule uses."""
+    columns = ("measure", "min", "max", "split", "priority", "price")
+    rows = ""
+    for kind, used in USED.items():
+        all_used = used if kind == "consistent" else (*used, "priority", "price")
+        cells = " | ".join("yes" if column in all_used else "" for column in columns)
+        rows += f"| `{kind}` | {cells} |\n"
+    head = " | ".join(f"`{column}`" for column in columns)
+    return (
+        "\nEvery kind uses `scope`, `of`, `group` and `who`; of the rest it uses:\n\n"
+        f"| kind | {head} |\n|---|{'---|' * len(columns)}\n{rows}"
     )
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import matcher
-from matcher.charts import flow_map, png
+from matcher.charts import flow_map
+from matcher.drawing import png
 from matcher.summary import summarize
 
 ROOT = Path(__file__).parents[1]

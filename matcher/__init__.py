@@ -11,11 +11,15 @@ from matcher.check import Judgement, check
 from matcher.errors import InputError
 from matcher.explain import explain_demand, explain_supplier, why
 from matcher.export import export
+from matcher.foresight import foresee
+from matcher.frontier import frontier
 from matcher.generate import generate
 from matcher.network import Network
-from matcher.plan import Plan, read_plan
+from matcher.plan import Plan
+from matcher.plan_file import read_plan
 from matcher.read import network_from_tables, read
 from matcher.report import report
+from matcher.rule_costs import explain_rules
 from matcher.solve import solve
 from matcher.write import template, write
 
@@ -26,8 +30,11 @@ __all__ = [
     "Plan",
     "check",
     "explain_demand",
+    "explain_rules",
     "explain_supplier",
     "export",
+    "foresee",
+    "frontier",
     "generate",
     "network_from_tables",
     "read",

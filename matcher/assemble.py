@@ -109,7 +109,7 @@ def unmet_frame(
     used_up = is_used_up(arrays, awards)
     reasons = [
         _held_back(arrays, int(row), candidates, used_up, is_proven)
-        or _all_rejected(int(row), rejections)
+        or all_rejected(int(row), rejections)
         for row in missing["row"]
     ]
     return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(*UNMET_SCHEMA)
@@ -172,7 +172,8 @@ def _held_back(
     return f"{count(bids.size, 'bid')} passed every gate: " + "; ".join(parts)
 
 
-def _all_rejected(demand: int, rejections: Rejections) -> str:
+def all_rejected(demand: int, rejections: Rejections) -> str:
+    """The gates that keep every bid from a demand, each with the nearest to passing it."""
     start, stop = np.searchsorted(rejections.demand, [demand, demand + 1])
     if start == stop:
         return "no supplier bids for this component"

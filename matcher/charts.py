@@ -1,39 +1,42 @@
 """Charts of a plan: drawn once here, shown by the reports and the web page alike.
 
 Each chart is a function from a `matcher.summary.Summary` and a width in pixels to a figure, or to
-``None`` when there is nothing to draw; `svg` and `png` turn a figure into text or bytes. Equal
-summaries give equal bytes. Inside a page, ``--chart-ink``, ``--chart-muted``, ``--chart-line`` and
-``--chart-land`` recolour an SVG, so that it follows a dark theme.
+``None`` when there is nothing to draw; `matcher.drawing` turns figures into SVG or PNG. Equal
+summaries give equal bytes.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import re
-import textwrap
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache, wraps
-from html import escape
+from functools import wraps
 from typing import Any, Protocol
 
-import matplotlib as mpl
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import Patch
-from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
-from matcher import figures
+from matcher import drawing, figures
 from matcher.arrays import Floats
+from matcher.drawing import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    INK,
+    LABEL_SIZE,
+    LAND,
+    LINE,
+    MUTED,
+    NAME_SIZE,
+    NARROW,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+)
 from matcher.landed_cost import TERMS
 from matcher.reference.land import outlines
 from matcher.summary import TIGHT_DAYS, Summary
@@ -46,52 +49,8 @@ class Chart(Protocol):
         """Draw it."""
 
 
-DPI = 96
-NAME_SIZE, LABEL_SIZE = 9.0, 8.5  # points
-# A chart narrower than this is laid out for a telephone: fewer marks, titles broken in two.
-NARROW = 520
 # More lines make neither a map that can be read nor a page that opens quickly.
 MOST_LINES = 250
-# Okabe and Ito's palette: told apart with any colour vision (https://jfly.uni-koeln.de/color).
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#56b4e9",
-    "#f0e442",
-    "#8c8c8c",
-)
-INK, MUTED, LINE, LAND = "#1f2328", "#59636e", "#d1d9e0", "#eceff2"
-_THEME = {INK: "--chart-ink", MUTED: "--chart-muted", LINE: "--chart-line", LAND: "--chart-land"}
-# Any: matplotlib types its own keys as literals of its present release.
-_STYLE: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.facecolor": "none",
-    "xtick.color": MUTED,
-    "ytick.color": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.spines.bottom": False,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "svg.fonttype": "none",
-    "axes.grid": False,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-}
 # Where a name may stand beside its place, in points, the best first.
 _AROUND = (
     (6, 0, "left", "center"),
@@ -99,7 +58,6 @@ _AROUND = (
     (0, 6, "center", "bottom"),
     (0, -6, "center", "top"),
 )
-_FONTS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 MODE_COLOURS = {"sea": BLUE, "road": GREEN, "rail": PURPLE, "air": ORANGE}
 SIZE_COLOURS = {"micro": ORANGE, "small": GREEN, "medium": BLUE, "large": GREY}
 # The terms beyond the price, in the order of the goods' way; what belongs together is one part.
@@ -114,21 +72,12 @@ ADDED = (
 )
 
 
-@contextmanager
-def _style(more: Any = None) -> Iterator[None]:
-    """The house style, and more, for as long as something is drawn."""
-    with mpl.rc_context({**_STYLE, **(more or {})}), warnings.catch_warnings():
-        # Names may be in any script. In an SVG they are text, for which a browser has the fonts.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        yield
-
-
 def _styled(chart: Chart) -> Chart:
     """Draw within the house style, and leave the process's own style alone."""
 
     @wraps(chart)
     def drawn(summary: Summary, width: int = 800) -> Figure | None:
-        with _style():
+        with drawing.style():
             return chart(summary, width)
 
     return drawn
@@ -185,7 +134,7 @@ def cost_beyond_price(summary: Summary, width: int = 800) -> Figure | None:
         _aside(axes, -0.78, f"landed, {summary.currency}")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     _names(axes, shown["component_name"].to_list())
-    _key(figure, [(name, colour) for name, _, colour in ADDED], width)
+    drawing.key(figure, [(name, colour) for name, _, colour in ADDED], width)
     return figure
 
 
@@ -229,7 +178,7 @@ def award_shares(summary: Summary, width: int = 800) -> Figure | None:
     ]
     _end_labels(axes, start, labels)
     _names(axes, shown["label"].to_list())
-    _key(figure, list(SIZE_COLOURS.items()), width)
+    drawing.key(figure, list(SIZE_COLOURS.items()), width)
     return figure
 
 
@@ -269,12 +218,16 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
         f"widest line carries {figures.short_money(float(flows['landed_cost'][0]))}{lines}"
     )
     modes = [mode for mode in MODE_COLOURS if mode in flows["mode"]]
-    head, foot, margin = _title_height(title, width), _key_height(len(modes), width), 8
+    head, foot, margin = (
+        drawing.headline_height(title, width),
+        drawing.key_height(len(modes), width),
+        8,
+    )
     tall = (width - 2 * margin) * (north - south) / ((east - west) * squeeze)
     tall = float(np.clip(tall, width * 0.35, width * (1.1 if width < NARROW else 0.8)))
     height = head + tall + foot
-    figure = _figure(width, height)
-    _title(figure, title)
+    figure = drawing.blank(width, height)
+    drawing.headline(figure, title)
     axes = figure.add_axes((margin / width, foot / height, 1 - 2 * margin / width, tall / height))
     # Whichever direction has room to spare shows more of the world, so that shapes stay true.
     lengthen = (width - 2 * margin) / tall * (north - south) / ((east - west) * squeeze)
@@ -323,7 +276,7 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
         for name, x, y in frame.select("name", "longitude", "latitude").iter_rows()
     ]
     _place_labels(figure, axes, labels, 10 if width < NARROW else 28, width)
-    _key(figure, [(mode, MODE_COLOURS[mode]) for mode in modes], width)
+    drawing.key(figure, [(mode, MODE_COLOURS[mode]) for mode in modes], width)
     return figure
 
 
@@ -365,7 +318,7 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
             for component, supplier in shown.select("component_name", "supplier_name").iter_rows()
         ],
     )
-    _key(figure, [("under a week", VERMILION), ("a week or more", BLUE)], width)
+    drawing.key(figure, [("under a week", VERMILION), ("a week or more", BLUE)], width)
     return figure
 
 
@@ -400,7 +353,7 @@ def rejection_reasons(summary: Summary, width: int = 800) -> Figure | None:
         ],
     )
     _names(axes, shown["label"].to_list())
-    _key(figure, [("fails by this alone", ORANGE), ("fails other gates too", GREY)], width)
+    drawing.key(figure, [("fails by this alone", ORANGE), ("fails other gates too", GREY)], width)
     return figure
 
 
@@ -413,53 +366,6 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-def svg(figure: Figure, title: str) -> str:
-    """The figure as one ``<svg>`` element that scales with its container.
-
-    Text stays text; ``title`` is what a screen reader says.
-    """
-    buffer = io.StringIO()
-    with _style({"svg.hashsalt": title}):
-        FigureCanvasSVG(figure)
-        figure.savefig(
-            buffer,
-            format="svg",
-            dpi=72,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    # Every chart of a page would bring the same ids; only those that are pointed at are kept.
-    pointed = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in pointed else "", text)
-    text = re.sub(r"<defs>\s*</defs>\s*", "", text)
-    for colour, name in _THEME.items():
-        text = re.sub(rf"(fill|stroke): {colour}", rf"\1: var({name}, {colour})", text)
-    text = text.replace("'DejaVu Sans'", _FONTS)
-    width, height = figure.get_size_inches() * 72
-    opening = (
-        '<svg xmlns="http://www.w3.org/2000/svg" '
-        'xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {width:g} {height:g}" width="100%" role="img" '
-        f'aria-label="{escape(title)}" stroke-linejoin="round">'
-    )
-    return opening + text[text.index(">") + 1 :].strip()
-
-
-def png(figure: Figure, scale: float = 2.0) -> bytes:
-    """The figure as a PNG on white, ``scale`` pixels for each of its own."""
-    buffer = io.BytesIO()
-    with _style({"savefig.facecolor": "white"}):
-        FigureCanvasAgg(figure)
-        figure.savefig(buffer, format="png", dpi=DPI * scale, metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-
-
 def _bars_figure(
     width: int, rows: int, title: str, entries: int, names: float | None = None
 ) -> tuple[Figure, Axes]:
@@ -467,49 +373,16 @@ def _bars_figure(
 
     ``names`` is the share of the width that the names of the rows get.
     """
-    head, foot = _title_height(title, width), _key_height(entries, width)
+    head, foot = drawing.headline_height(title, width), drawing.key_height(entries, width)
     body = rows * 23 + 12
     height = head + body + foot
-    figure = _figure(width, height)
-    _title(figure, title)
+    figure = drawing.blank(width, height)
+    drawing.headline(figure, title)
     names = names or (0.40 if width < NARROW else 0.27)
     axes = figure.add_axes((names, foot / height, 1 - names - 0.01, body / height))
     axes.set_ylim(rows - 0.4, -0.6)
     axes.set_xticks([])
     return figure, axes
-
-
-def _title(figure: Figure, text: str) -> None:
-    width, height = figure.get_size_inches() * DPI
-    wide = width >= NARROW
-    title, subtitle = text.split("\n")
-    figure.text(
-        8 / width,
-        1 - 8 / height,
-        title,
-        va="top",
-        fontsize=11.5 if wide else 10.5,
-        fontweight="bold",
-    )
-    figure.text(
-        8 / width,
-        1 - 29 / height,
-        _broken(subtitle, width),
-        va="top",
-        fontsize=9 if wide else 8.5,
-        color=MUTED,
-        linespacing=1.3,
-    )
-
-
-def _title_height(text: str, width: float) -> float:
-    lines = _broken(text.split("\n")[1], width).count("\n") + 1
-    return 42 + 15 * lines
-
-
-def _broken(text: str, width: float) -> str:
-    """A text in lines that a figure so wide has room for."""
-    return textwrap.fill(text, max(int(width / (6.3 if width >= NARROW else 6.0)), 20))
 
 
 def _largest(shown: int, total: int, word: str = "largest") -> str:
@@ -534,7 +407,7 @@ def _end_labels(
     figure = axes.get_figure(root=True)
     assert figure is not None
     pixels = axes.get_position().width * figure.get_size_inches()[0] * DPI - aside - 10
-    widths = np.array([_text_width(label, LABEL_SIZE) for label in labels])
+    widths = np.array([drawing.text_width(label, LABEL_SIZE) for label in labels])
     reach = (ends - start) * pixels / np.maximum(pixels - widths, 0.2 * pixels)
     longest = float(reach.max()) or 1.0
     axes.set_xlim(start, start + longest * (pixels + aside) / pixels)
@@ -559,18 +432,10 @@ def _aside(axes: Axes, row: float, text: str) -> None:
     )
 
 
-@lru_cache(maxsize=4096)
-def _text_width(text: str, points: float) -> float:
-    """Width of a text in pixels, in the font that the figures are measured with."""
-    font = FontProperties(family=_STYLE["font.family"], size=points)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
-    return float(width) * DPI / 72
-
-
 def _fitted(name: str, room: float) -> str:
     """A name cut to so many pixels."""
     text = _cut(name, 60)
-    while len(text) > 2 and _text_width(text, NAME_SIZE) > room:
+    while len(text) > 2 and drawing.text_width(text, NAME_SIZE) > room:
         text = text[:-2].rstrip() + "…"
     return text
 
@@ -579,26 +444,6 @@ def _cut(name: str, room: int) -> str:
     # A line break or control character in a name would tear the chart.
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     return name if len(name) <= room else name[: room - 1].rstrip() + "…"
-
-
-def _key(figure: Figure, entries: list[tuple[str, str]], width: int) -> None:
-    """What the colours mean, in a line below the chart."""
-    figure.legend(
-        handles=[Patch(color=colour, label=name) for name, colour in entries],
-        loc="lower left",
-        bbox_to_anchor=(0.0, 0.0),
-        ncols=2 if width < NARROW else len(entries),
-        frameon=False,
-        fontsize=8.5,
-        handlelength=0.9,
-        handleheight=0.9,
-        columnspacing=0.9,
-        borderaxespad=0.2,
-    )
-
-
-def _key_height(entries: int, width: int) -> float:
-    return 12 + 18 * (math.ceil(entries / 2) if width < NARROW else 1)
 
 
 def _frame(x: Floats, y: Floats) -> tuple[float, float, float, float]:

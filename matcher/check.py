@@ -113,7 +113,7 @@ def check(network: Network, plan: Plan) -> Judgement:
     findings += claims.suppliers(arrays, plan, made, reckoning.landed)
     findings += claims.unmet(arrays, plan, share)
     findings += rules.stated_figures(plan, reckoning.rules)
-    findings += claims.result(network, plan, reckoning.costs, unmet)
+    findings += claims.result(network, plan, reckoning.costs, unmet, reckoning.reached)
     targets = network.rules.filter(network.rules["priority"].is_not_null())["rule"]
     missed = reckoning.rules.filter(reckoning.rules["missed"] > 0)["rule"]
     return Judgement(

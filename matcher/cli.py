@@ -18,15 +18,19 @@ from matcher.adapters.scms import scms_network
 from matcher.adapters.scms_history import compare, scms_history
 from matcher.errors import EngineCrashed, EngineError, InputError, Issue, MatcherError
 from matcher.figures import count
+from matcher.frontier import CHOICES, suffix_of
 from matcher.network import Network
 from matcher.plan import Plan
 from matcher.recipe import PRESETS, recipe_for
 from matcher.show import (
     ProgressLine,
+    show_foresight,
+    show_frontier,
     show_issues,
     show_judgement,
     show_network,
     show_plan,
+    show_rule_costs,
     show_why,
 )
 
@@ -60,7 +64,8 @@ NetworkPath = Annotated[
 PlanPath = Annotated[
     Path,
     typer.Argument(
-        help="A plan as JSON, or a .csv of awards (demand, bid, quantity).", show_default=False
+        help="A plan as JSON, a .csv of awards (demand, bid, quantity), or an .xlsx of 'report'.",
+        show_default=False,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -83,8 +88,9 @@ Memory = Annotated[
 
 @app.command()
 def validate(network: NetworkPath, as_json: AsJson = False) -> None:
-    """Read a network and say everything that is wrong with it."""
+    """Read a network and say everything that is wrong with it, and what no plan can do."""
     read = matcher.read(network)
+    foresight = matcher.foresee(read)
     if as_json:
         _print_json(
             {
@@ -92,11 +98,18 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
                 "name": read.name,
                 "input_hash": read.input_hash,
                 "warnings": [issue.to_dict() for issue in read.warnings],
+                "foresight": {
+                    "headline": foresight.headline,
+                    "rows": foresight.rows.to_dicts(),
+                },
             }
         )
-        return
-    show_network(out, read)
-    out.print("[bold green]The data can be trusted with a plan.[/]")
+    else:
+        show_network(out, read)
+        out.print("[bold green]The data can be trusted with a plan.[/]")
+        show_foresight(out, foresight)
+    if foresight.no_plan:
+        raise typer.Exit(NO_PLAN)
 
 
 @app.command()
@@ -104,7 +117,12 @@ def solve(
     network: NetworkPath,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write the plan here, as JSON.", show_default="none"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write the plan here: as a workbook if it ends in .xlsx, else as JSON.",
+            show_default="none",
+        ),
     ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
@@ -125,7 +143,9 @@ def solve(
     if read.warnings and not as_json:
         show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')}, worth a look:")
     plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, server, quiet=as_json)
-    if output is not None:
+    if output is not None and output.suffix.lower() == ".xlsx":
+        matcher.report(read, plan, output)
+    elif output is not None:
         plan.write(output)
     if as_json:
         _print_json(plan.to_dict())
@@ -134,6 +154,62 @@ def solve(
         if output is not None:
             out.print(f"The plan is in {output}", highlight=False, soft_wrap=True)
     _exit_without_plan(plan)
+
+
+@app.command()
+def frontier(
+    network: NetworkPath,
+    first: Annotated[
+        str, typer.Option(help=f"What is to be as good as can be: {', '.join(CHOICES)}.")
+    ] = "cost",
+    second: Annotated[
+        str, typer.Option(help="What there is to be more of, step by step; one of the same.")
+    ] = "local_value",
+    points: Annotated[int, typer.Option(help="At most so many plans, from 2 to 50.")] = 8,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write it here: .json with the plans, .csv, or a chart as .png or .svg; may be "
+            "given again.",
+            show_default="none",
+        ),
+    ] = None,
+    time_limit: TimeLimit = 60.0,
+    gap: Gap = 1e-4,
+    engine: Engine = "highs",
+    threads: Threads = 2,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Plans between two objectives: what more local value, say, costs."""
+    for path in output or ():
+        suffix_of(path)  # not to find out after a long search
+    read = matcher.read(network)
+    with ProgressLine(Console(quiet=True) if as_json else err) as progress:
+        found = matcher.frontier(
+            read,
+            first,
+            second,
+            points=points,
+            time_limit_s=time_limit,
+            gap_limit=gap,
+            engine=engine,
+            threads=threads,
+            seed=seed,
+            on_progress=progress,
+        )
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        show_frontier(out, found)
+    if found.points.is_empty():
+        raise typer.Exit(NO_PLAN)
+    for path in output or ():
+        found.write(path)
+        if not as_json:
+            out.print(f"The frontier is in {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -156,10 +232,16 @@ def explain(
     supplier: Annotated[
         str | None, typer.Option(help="Why this supplier is in the plan, or not.")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="What each rule costs: solves again without it.")
+    ] = False,
+    time_limit: Annotated[
+        float, typer.Option(min=0.1, help="With --rules: seconds for all rules together.")
+    ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Say why, and why not: for a demand or for a supplier."""
-    if (demand is None) == (supplier is None):
+    """Say why, and why not: for a demand, for a supplier, or what each rule costs."""
+    if (demand is not None) + (supplier is not None) + rules != 1:
         raise InputError(
             [
                 Issue(
@@ -168,12 +250,15 @@ def explain(
                     None,
                     None,
                     None,
-                    "needs one of --demand and --supplier",
+                    "needs one of --demand, --supplier and --rules",
                     "name the one you ask about",
                 )
             ]
         )
     read, made = matcher.read(network), matcher.read_plan(plan)
+    if rules:
+        _explain_rules(read, made, time_limit, as_json=as_json)
+        return
     answer = (
         matcher.explain_demand(read, made, demand)
         if demand is not None
@@ -351,6 +436,21 @@ def serve(
     """Start the whole service on this machine: API, workers and store."""
     # By name: the core stands below the service and imports nothing of it.
     importlib.import_module("api.serve").serve(host, port)
+
+
+def _explain_rules(network: Network, plan: Plan, time_limit: float, *, as_json: bool) -> None:
+    with ProgressLine(Console(quiet=True) if as_json else err) as progress:
+        found = matcher.explain_rules(network, plan, time_limit_s=time_limit, on_progress=progress)
+    if as_json:
+        _print_json(
+            {
+                "headline": found.headline,
+                "rows": found.rows.to_dicts(),
+                "instances": found.instances.to_dicts(),
+            }
+        )
+    else:
+        show_rule_costs(out, found, network.currency)
 
 
 def _solve(

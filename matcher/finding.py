@@ -58,6 +58,7 @@ CODES: dict[str, str] = {
     "wrong_unmet": "the unmet quantity or share is wrong",
     "wrong_coverage": "the coverage loss is not what the awards give, or is proven by no bound",
     "wrong_rule_figure": "a figure of a rule is wrong, or the rule is not listed",
+    "wrong_objective": "what the plan claims to reach of an objective is not what it reaches",
     "wrong_total": "a total does not add up",
     "bound_above_best": "the bound claims more than the plan itself costs",
     "wrong_gap": "the gap is not |best − bound| / |best|",

@@ -19,6 +19,10 @@ Name = Literal[
     "supplier_count",
 ]
 
+# Of these more is better.
+GAINS: tuple[Name, ...] = ("local_value", "linkages", "delivery_slack")
+SMES = ("micro", "small", "medium")
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -54,6 +58,11 @@ class Stage:
         """The names of its objectives."""
         return " + ".join(objective.name for objective in self.objectives)
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether more of it is better."""
+        return all(objective.name in GAINS for objective in self.objectives)
+
 
 COVERAGE = Stage((Objective("coverage"),))
 COST = Stage((Objective("cost"),))
@@ -74,7 +83,7 @@ def stages_of(frame: pl.DataFrame) -> tuple[Stage, ...]:
             tuple(
                 Objective(
                     row["objective"],
-                    row["weight"],
+                    row["weight"] if rows.height > 1 else 1.0,  # alone it has nothing to outweigh
                     keys_of(row["economies"]),
                     row["viable_value"] or 0.0,
                 )

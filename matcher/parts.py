@@ -20,7 +20,7 @@ from matcher.coupling import Groups, groups_of, is_whole
 from matcher.errors import InputError, Issue
 from matcher.network import Network
 from matcher.outcome import Found, Stopped, gap
-from matcher.plan import UNMET_SCHEMA, Costs, Coverage, Plan, Result, Run
+from matcher.plan import UNMET_SCHEMA, Coverage, Plan, Reached, Relaxation, Result, Run
 from matcher.reckoning import Reckoning, reckon
 from matcher.slices import split
 
@@ -165,11 +165,12 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
         As a solve of the whole would state it.
 
         - Found is the worst of the parts: optimal only if every part is, and no plan at all if
-          a part has none. Why the search stopped is the most telling reason of those parts.
-        - Costs and the figures of rules are reckoned for the whole. Coverage is a sum. So is the
-          bound, if every part has one and is proven to
-          cover as much as can be; otherwise there is none, as a plan that covers more of one part
-          may cover less of another, and cost less. ``detail`` then has the sum.
+          a part has none. Why the search stopped is the most telling reason of those parts. What
+          to relax where a part has no plan is what to relax there, at the cost of the whole.
+        - Costs, objectives and the figures of rules are reckoned for the whole. Coverage is a sum.
+          So is the bound, if every part has one and is proven to cover as much as can be;
+          otherwise there is none, as a plan that covers more of one part may cover less of
+          another, and cost less. ``detail`` then has the sum.
         - ``run`` adds up candidates and seconds: these are seconds of work, not of waiting, as
           parts may be solved side by side. Threads and limits are the largest of any part. Where
           engines or versions differ, all are named.
@@ -197,6 +198,7 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
         found=found,
         stopped=max((each.stopped for each in deciding), key=TELLING.index),
         detail="; ".join(dict.fromkeys(each.detail for each in deciding if each.detail)),
+        relaxations=_relaxations(results) if found == "infeasible" else (),
     )
     awards = pl.concat(plan.awards for plan in plans).sort("demand", maintain_order=True)
     suppliers = pl.concat(_made(plan.suppliers) for plan in plans).sort("supplier")
@@ -209,7 +211,7 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
         unmet = pl.concat(_made(plan.unmet) for plan in plans).sort("demand")
         reckoning = _reckoned(network, awards)
         rules = reckoning.rules
-        result = _found(result, results, reckoning.costs, network.currency)
+        result = _found(result, results, reckoning, network.currency)
     return Plan(
         awards=awards,
         suppliers=suppliers,
@@ -301,9 +303,55 @@ def _coverage(results: Sequence[Result]) -> Coverage:
     )
 
 
-def _found(result: Result, results: Sequence[Result], costs: Costs, currency: str) -> Result:
+def _relaxations(results: Sequence[Result]) -> tuple[Relaxation, ...]:
+    """Ways out for the whole: one of each part that needs one, beside the plans of the others.
+
+    None where a part was not planned, as nobody knows what that would cost.
+    """
+    stuck = [each.relaxations for each in results if each.found == "infeasible"]
+    others = [each for each in results if each.found != "infeasible"]
+    covered = [each.coverage.unmet for each in others if each.coverage is not None]
+    costs = [each.best for each in others if each.best is not None]
+    if len(covered) < len(others) or len(costs) < len(others):
+        return ()
+    return tuple(
+        Relaxation(
+            rules=tuple(rule for way in ways for rule in way.rules),
+            unmet=math.fsum([*covered, *(way.unmet for way in ways)]),
+            cost=math.fsum([*costs, *(way.cost for way in ways)]),
+        )
+        for ways in zip(*stuck, strict=False)
+    )
+
+
+def _objectives(results: Sequence[Result], reached: dict[str, float]) -> tuple[Reached, ...]:
+    """What the whole reaches of each objective that every part was planned for.
+
+    A sum of bounds is one only where each part has reached the most of what comes before.
+    """
+    found, is_proven = [], True
+    for parts in zip(*(each.objectives for each in results), strict=False):
+        bounds = [each.bound for each in parts if each.bound is not None]
+        has_bound = is_proven and len(bounds) == len(parts)
+        is_proven = is_proven and all(each.proven for each in parts)
+        name = parts[0].objective
+        found.append(
+            Reached(
+                objective=name,
+                value=reached[name],
+                bound=math.fsum(bounds) if has_bound else None,
+                proven=is_proven,
+            )
+        )
+    return tuple(found)
+
+
+def _found(
+    result: Result, results: Sequence[Result], reckoning: Reckoning, currency: str
+) -> Result:
     """The result with what the plan costs and covers, and what is proven of it."""
-    coverage, best, detail = _coverage(results), costs.total, result.detail
+    costs, best, detail = reckoning.costs, reckoning.costs.total, result.detail
+    coverage = _coverage(results)
     bounds = [each.bound for each in results if each.bound is not None]
     bound = math.fsum(bounds) if len(bounds) == len(results) else None
     if bound is not None and best < bound <= best + ROUNDING * abs(best):
@@ -317,6 +365,7 @@ def _found(result: Result, results: Sequence[Result], costs: Costs, currency: st
         found=result.found,
         stopped=result.stopped,
         coverage=coverage,
+        objectives=_objectives(results, reckoning.reached),
         costs=costs,
         best=best,
         bound=bound,

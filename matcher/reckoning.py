@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.attainment import Attained, attainment
 from matcher.delivery import delivery
 from matcher.landed_cost import duty_rates, fixed_cost, landed_cost, tier_once
 from matcher.links import Links
 from matcher.measures import measure
+from matcher.objectives import stages_of
 from matcher.options import Options
 from matcher.plan import Costs
 from matcher.rule_figures import Amounts, rule_figures
@@ -56,7 +58,8 @@ class Reckoning:
 
     ``landed`` is unit cost × quantity of each award; ``fixed`` its fixed cost, with the tooling
     only where it pays it. ``rules`` are the figures of every instance of a rule, with the columns
-    of `matcher.plan.RULE_SCHEMA`.
+    of `matcher.plan.RULE_SCHEMA`. ``reached`` is what each stage of the network's objectives comes
+    to, by its name.
     """
 
     priced: Priced
@@ -64,6 +67,7 @@ class Reckoning:
     fixed: Floats
     costs: Costs
     rules: pl.DataFrame
+    reached: dict[str, float]
 
 
 def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> Reckoning:
@@ -108,8 +112,21 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     amounts = Amounts(quantity, value, cost, capital, plan_cost)
     rules = rule_figures(arrays, options.demand, options.bid, amounts)
     penalties = float(rules["penalty"].sum())
-    total = Costs(**costs, penalties=penalties, total=plan_cost + penalties)
-    return Reckoning(priced, landed, fixed, total, rules)
+    total = plan_cost + penalties
+    attained = Attained(
+        demand=options.demand,
+        supplier=arrays.bids.supplier[options.bid],
+        share=quantity / arrays.demands.quantity[options.demand],
+        value=value,
+        slack=priced.slack,
+        total_cost=total,
+    )
+    reached = {
+        stage.name: attainment(arrays, attained, stage)
+        for stage in stages_of(arrays.network.objectives)
+    }
+    made = Costs(**costs, penalties=penalties, total=total)
+    return Reckoning(priced, landed, fixed, made, rules, reached)
 
 
 def _priced(arrays: Arrays, links: Links, options: Options, runs: Bools) -> Priced:

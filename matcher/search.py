@@ -47,6 +47,8 @@ def pursue(
     on_progress: Tell | None = None,
     cancelled: Callable[[], bool] | None = None,
     narrow: Callable[[Program], Program] = lambda program: program,
+    taken: tuple[Step, ...] = (),
+    start: Floats | None = None,
 ) -> tuple[Step, ...]:
     """Minimise each aim in turn; ends early when one finds nothing, or the search is ended.
 
@@ -57,12 +59,16 @@ def pursue(
     ----------
     narrow
         Adds further limits to the program of every step.
+    taken
+        Steps for the first aims that an earlier search took, each with a solution.
+    start
+        A solution to begin from, used if it keeps the limits; without one, nothing is awarded.
     """
-    steps: list[Step] = []
-    reached: list[float] = []
-    start = formulation.empty()
+    steps = list(taken)
+    reached = [step.outcome.best for step in taken if step.outcome.best is not None]
+    start = formulation.empty() if start is None else start
     aims = formulation.aims
-    for number, aim in enumerate(aims):
+    for number, aim in list(enumerate(aims))[len(steps) :]:
         is_coverage = aim.name == COVERAGE.name
         share = 1.0 / (len(aims) - number)
         if is_coverage:

@@ -16,11 +16,15 @@ from rich.text import Text
 from matcher.check import Judgement
 from matcher.engines.base import Progress
 from matcher.errors import Issue
-from matcher.figures import count, money, quantity, share, unit_cost
+from matcher.figures import NONE, count, money, quantity, share, unit_cost
+from matcher.foresight import Foresight
+from matcher.frontier import Frontier
+from matcher.frontier_search import COUNTED
 from matcher.landed_cost import TERMS
 from matcher.network import Network
 from matcher.outcome import gap
 from matcher.plan import Plan
+from matcher.rule_costs import RuleCosts
 
 MANY_ROWS = 15
 MANY_ISSUES = 40
@@ -211,6 +215,35 @@ def _show_unmet(console: Console, plan: Plan) -> None:
         console.print(f"… and {plan.unmet.height - MANY_ROWS} more in the plan")
 
 
+def show_frontier(console: Console, frontier: Frontier) -> None:
+    """The verdict and a row for each point."""
+    points = frontier.points
+    console.print(Text(frontier.verdict, style="bold red" if points.is_empty() else "bold green"))
+    if points.is_empty():
+        return
+    values = list(dict.fromkeys((frontier.first, frontier.second, "cost")))
+    table = _table(
+        f"Points, {frontier.currency}",
+        ("point", True),
+        *((name.replace("_", " "), True) for name in values),
+        ("coverage loss", True),
+        ("gap", True),
+        ("suppliers", True),
+        ("proven", False),
+    )
+    for row in points.iter_rows(named=True):
+        table.add_row(
+            str(row["point"]),
+            *(quantity(row[name]) if name in COUNTED else money(row[name]) for name in values),
+            quantity(row["coverage_loss"]),
+            "unknown" if row["gap"] is None else f"{row['gap']:.2%}",
+            str(row["suppliers"]),
+            "yes" if row["proven"] else "no",
+            style="bold" if row["point"] == frontier.best_exchange + 1 else "",
+        )
+    console.print(table)
+
+
 def show_judgement(console: Console, judgement: Judgement) -> None:
     """The judge's verdict and every fault."""
     console.print(Text(judgement.verdict, style="bold green" if judgement.ok else "bold red"))
@@ -251,6 +284,59 @@ def show_why(console: Console, headline: str, rows: pl.DataFrame, currency: str)
             escape(row["text"]),
         )
     console.print(table)
+
+
+def show_rule_costs(console: Console, found: RuleCosts, currency: str) -> None:
+    """What the rules cost: the headline, the figures of each, and what they say."""
+    console.print(Text(found.headline, style="bold"), soft_wrap=True)
+    if found.rows.is_empty():
+        return
+    table = _table(
+        "",
+        ("rule", False),
+        ("kind", False),
+        ("binds", False),
+        ("actual", True),
+        ("min", True),
+        ("max", True),
+        ("missed", True),
+        (f"saving, {currency}", True),
+        ("proof", False),
+    )
+    for row in found.rows.iter_rows(named=True):
+        saving = row["saving"]
+        table.add_row(
+            escape(row["rule"]),
+            row["kind"],
+            Text("yes", style="yellow") if row["binds"] else "no",
+            *(quantity(row[name]) for name in ("actual", "min", "max", "missed")),
+            NONE if saving is None else money(saving),
+            row["proof"],
+        )
+    console.print(table)
+    for row in found.rows.head(MANY_ROWS).iter_rows(named=True):
+        console.print(f" [dim]→[/] {escape(row['text'])}", highlight=False, soft_wrap=True)
+
+
+def show_foresight(console: Console, foresight: Foresight) -> None:
+    """What no plan can do, one by one; nothing where nothing is known."""
+    rows = foresight.rows
+    if rows.is_empty():
+        return
+    style = "bold red" if foresight.no_plan else "bold yellow"
+    console.print(Text(foresight.headline, style=style), soft_wrap=True)
+    ranked = rows.sort("stops", descending=True, maintain_order=True)
+    for row in ranked.head(MANY_ISSUES).iter_rows(named=True):
+        mark = "[red]✗[/]" if row["stops"] else "[yellow]![/]"
+        missing = "" if row["missing"] is None else f" (short by {quantity(row['missing'])})"
+        console.print(
+            f" {mark} [cyan]{row['about']} {escape(row['key'])}[/]: {escape(row['text'])}"
+            f"[dim]{missing}[/]\n   [dim]→ {escape(row['fix'])}[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if rows.height > MANY_ISSUES:
+        console.print(f"   … and {rows.height - MANY_ISSUES} more; --json lists all")
 
 
 class ProgressLine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -16,7 +16,7 @@ from matcher.assemble import awards_frame, reckoned, suppliers_frame, unmet_fram
 from matcher.candidates import Screening, screen
 from matcher.contradiction import relaxations
 from matcher.engines import engine as engine_named
-from matcher.engines.base import Engine, Limits, Progress
+from matcher.engines.base import Engine, Limits, Outcome, Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
@@ -83,39 +83,38 @@ def solve(
     """
     began = time.monotonic()
     solver = engine_named(engine)
-    limits = _limits(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
+    limits = limits_of(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
     arrays = to_arrays(network)
     screening = screen(arrays)
     formulation = formulate(arrays, screening.candidates)
     clock = Clock(began, limits.time_s)
     steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
-    result = _result(formulation, steps)
+    result = result_of(formulation, steps)
     if result.found == "infeasible":
         steps = (*steps, _second_opinion(solver, formulation, limits, clock))
-        result = _result(formulation, steps[-1:])
+        result = result_of(formulation, steps[-1:])
     if result.found == "infeasible":
         found = relaxations(arrays, screening, solver, limits, clock)
         result = result.model_copy(update={"relaxations": found})
-    plan = _plan(arrays, screening, formulation, solution(steps), result)
-    final = steps[-1].outcome
-    run = Run(
-        engine=final.engine,
-        engine_version=final.version,
-        versions=_versions(),
-        seed=seed,
-        threads=threads,
-        time_limit_s=time_limit_s,
-        gap_limit=gap_limit,
-        candidates=screening.candidates.size,
-        seconds=time.monotonic() - began,
-    )
-    return replace(plan, run=run)
+    plan = plan_of(arrays, screening, formulation, solution(steps), result)
+    return replace(plan, run=run_of(limits, screening, steps[-1].outcome, began))
 
 
-def _limits(
-    time_s: float, gap_limit: float, threads: int, seed: int, memory_bytes: int | None
+def limits_of(
+    time_s: float,
+    gap_limit: float,
+    threads: int,
+    seed: int,
+    memory_bytes: int | None = None,
+    others: Sequence[Issue] = (),
 ) -> Limits:
-    """The limits, if they make sense."""
+    """The limits, if they make sense and there are no ``others`` wrong with the call.
+
+    Raises
+    ------
+    InputError
+        With every issue, the others first.
+    """
     issues = [
         Issue("bad_option", "solve", None, name, str(value), "is out of range", fix)
         for name, value, is_fine, fix in (
@@ -132,8 +131,8 @@ def _limits(
         )
         if not is_fine
     ]
-    if issues:
-        raise InputError(issues)
+    if others or issues:
+        raise InputError([*others, *issues])
     return Limits(time_s, gap_limit, threads, seed, memory_bytes)
 
 
@@ -153,7 +152,7 @@ def _second_opinion(solver: Engine, formulation: Formulation, limits: Limits, cl
     return Step(aim, replace(outcome, detail=said))
 
 
-def _result(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
+def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     """What the steps together found and proved."""
     coverage = steps[0].outcome
     if coverage.x is None or coverage.best is None:
@@ -196,9 +195,10 @@ def _reached(step: Step, x: Floats) -> Reached:
     )
 
 
-def _plan(
+def plan_of(
     arrays: Arrays, screening: Screening, formulation: Formulation, x: Floats | None, result: Result
 ) -> Plan:
+    """The plan that solution ``x`` is, with what is said of it; without one nothing is awarded."""
     network = arrays.network
     rows, quantity = (
         (np.empty(0, dtype=np.int64), np.empty(0)) if x is None else (formulation.awards(x))
@@ -223,6 +223,12 @@ def _plan(
             bound = costs.total
         result = result.model_copy(
             update={
+                "objectives": tuple(
+                    each.model_copy(
+                        update={"value": reckoning.reached.get(each.objective, each.value)}
+                    )
+                    for each in result.objectives
+                ),
                 "costs": costs,
                 "best": costs.total,
                 "bound": bound,
@@ -238,6 +244,21 @@ def _plan(
         input_hash=network.input_hash,
         currency=network.currency,
         result=result,
+    )
+
+
+def run_of(limits: Limits, screening: Screening, outcome: Outcome, began: float) -> Run:
+    """How a plan was made whose last step had this outcome; ``began`` by the monotonic clock."""
+    return Run(
+        engine=outcome.engine,
+        engine_version=outcome.version,
+        versions=_versions(),
+        seed=limits.seed,
+        threads=limits.threads,
+        time_limit_s=limits.time_s,
+        gap_limit=limits.gap,
+        candidates=screening.candidates.size,
+        seconds=time.monotonic() - began,
     )
 
 

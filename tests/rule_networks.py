@@ -37,14 +37,14 @@ PLACES: list[Row] = [
 SECRECY: Row = {"standard": "Secrecy 7", "class": "firm", "implies": "ISO/IEC 27001"}
 
 
-def draw(seed: int, *, before_cost: bool = False) -> Network:
-    """The network of a seed.
+def draw(seed: int, attempt: int = 0, *, before_cost: bool = False) -> Network:
+    """The network of a seed; each attempt gives another one.
 
     With ``before_cost`` its targets have no price. The sum that is brought down level by level
     weighs instances by coefficients of a program, of which nothing is known here; so a level then
     holds either counts, which weigh 1, or a single instance.
     """
-    rows = _Draw(np.random.default_rng([seed, int(before_cost)]), before_cost).rows
+    rows = _Draw(np.random.default_rng([seed, attempt, int(before_cost)]), before_cost).rows
     return network_from_tables(
         {
             name: pl.DataFrame(
@@ -69,13 +69,14 @@ class _Draw:
         self.rows: Rows = {
             "network": [{"name": "tiny", "currency": "USD", "start": date(2027, 1, 1)}],
             "places": PLACES,
-            "standards": [SECRECY],
             "rates": [{"currency": "EUR", "value": 1.25}],
         }
         self.rows["periods"] = [] if self.chance(0.6) else _periods()
         self.lead_firms_and_components()
         self.demands()
         self.suppliers()
+        if any(row["standard"] == SECRECY["standard"] for row in self.rows["certificates"]):
+            self.rows["standards"] = [SECRECY]
         self.consortia()
         self.bids()
         self.resources()
@@ -153,7 +154,9 @@ class _Draw:
             key = f"supplier {s + 1}"
             # The first two are in different economies, so that both economies have suppliers.
             place = ("ha-noi", "penang")[s] if s < 2 else self.one("ha-noi", "bac-ninh", "penang")
-            own = self.chance(0.15) or (s == 0 and any(row["core"] for row in self.rows["components"]))
+            own = self.chance(0.15) or (
+                s == 0 and any(row["core"] for row in self.rows["components"])
+            )
             self.rows["suppliers"].append(
                 {
                     "supplier": key,
@@ -169,7 +172,7 @@ class _Draw:
             if self.chance(0.7):
                 certificate: Row = {
                     "supplier": key,
-                    "standard": self.one("ISO/IEC 27001", "Secrecy 7"),
+                    "standard": self.one("ISO/IEC 27001", "ISO/IEC 27001", SECRECY["standard"]),
                 }
                 if self.chance(0.3):
                     certificate["valid_to"] = date(2027, 5, 15)
@@ -188,7 +191,10 @@ class _Draw:
             )
 
     def bids(self) -> None:
-        suppliers, components = self.keys("suppliers", "supplier"), self.keys("components", "component")
+        suppliers, components = (
+            self.keys("suppliers", "supplier"),
+            self.keys("components", "component"),
+        )
         self.rows["bids"], self.rows["tiers"] = [], []
         for b in range(int(self.random.integers(4, 6))):
             key, price = f"bid {b + 1}", float(self.random.integers(4, 21)) / 2
@@ -216,7 +222,9 @@ class _Draw:
                 for lower, factor in ((1.0, 0.5), (2.0, 0.5), (3.0, 0.25)):
                     if self.chance(0.5):
                         price = np.ceil(price * factor * 2) / 2 if self.chance(0.8) else price + 1
-                        self.rows["tiers"].append({"bid": key, "from_quantity": lower, "price": price})
+                        self.rows["tiers"].append(
+                            {"bid": key, "from_quantity": lower, "price": price}
+                        )
             self.rows["bids"].append(bid)
         self.bundle()
 
@@ -264,11 +272,11 @@ class _Draw:
                         {"bid": bid["bid"], "resource": resource, "use_per_unit": use}
                     )
         with_usage = self.keys("usages", "bid")
-        for bid in self.keys("bids", "bid") if self.rows["periods"] else ():
+        for key in self.keys("bids", "bid") if self.rows["periods"] else ():
             if self.chance(0.3):
                 # A share of no resource would limit nothing, and is refused.
-                share = self.one(0.0, 0.5, 0.5, 0.75) if bid in with_usage else 0.0
-                self.rows["ramps"].append({"bid": bid, "period": "first half", "share": share})
+                share = self.one(0.0, 0.5, 0.5, 0.75) if key in with_usage else 0.0
+                self.rows["ramps"].append({"bid": key, "period": "first half", "share": share})
 
     def incumbents(self) -> None:
         pairs = {
@@ -291,8 +299,8 @@ class _Draw:
 
     def discounts(self) -> None:
         self.rows["discounts"] = []
-        for name in ("rebate", "bonus")[: int(self.random.integers(-2, 3).clip(0))]:
-            measure = self.one("quantity", "value")
+        for name in ("rebate", "bonus")[: self.one(0, 1, 2)]:
+            measure = self.one("quantity", "value", "value")
             incremental = measure == "value" and self.chance(0.5)
             first = self.one(0.0, 1.0, 2.0) * (1 if measure == "quantity" else 4)
             step: Row = {
@@ -379,7 +387,9 @@ class _Draw:
         share: Row = {"measure": self.one("quantity", "value", "cost")}
         if self.chance(0.2):
             return share | {"min": 0.25, "max": 0.5}
-        return share | self.one({"min": 0.25}, {"min": 0.5}, {"max": 0.25}, {"max": 0.6}, {"max": 0})
+        return share | self.one(
+            {"min": 0.25}, {"min": 0.5}, {"max": 0.25}, {"max": 0.6}, {"max": 0}
+        )
 
     def limits_of_limit(self) -> Row:
         measure = self.one("quantity", "value", "cost")

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from matcher import charts
+from matcher import charts, drawing
 from matcher.plan import AWARD_SCHEMA, Plan
 from matcher.reference.land import outlines
 from matcher.solve import solve
@@ -59,7 +59,7 @@ def test_a_chart_is_one_element_that_needs_nothing_else(
 ) -> None:
     figure = charts.CHARTS[name](summary, width)
     assert figure is not None
-    text = charts.svg(figure, HOSTILE)
+    text = drawing.svg(figure, HOSTILE)
     root = ElementTree.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert root.get("aria-label") == HOSTILE
@@ -86,7 +86,7 @@ class TestEveryChart:
 
 def test_a_png_has_the_width_asked_for_and_no_date(summary: Summary) -> None:
     figures = [charts.flow_map(summary, 380) for _ in range(2)]
-    first, second = (charts.png(figure, 1.0) for figure in figures if figure is not None)
+    first, second = (drawing.png(figure, 1.0) for figure in figures if figure is not None)
     assert first == second
     with Image.open(io.BytesIO(first)) as image:
         assert image.width == 380
@@ -112,8 +112,8 @@ def test_an_award_under_a_week_from_late_stands_out(summary: Summary) -> None:
     assert 0 < tight < summary.awards.height
     text = _svg(summary, "days_in_hand", 800)
     # One bar each, and one square in the key.
-    assert text.count(f"fill: {charts.VERMILION}") == tight + 1
-    assert text.count(f"fill: {charts.BLUE}") == summary.awards.height - tight + 1
+    assert text.count(f"fill: {drawing.VERMILION}") == tight + 1
+    assert text.count(f"fill: {drawing.BLUE}") == summary.awards.height - tight + 1
 
 
 def test_the_key_of_the_map_has_the_modes_used_and_no_other(summary: Summary) -> None:
@@ -177,4 +177,4 @@ def test_cutting_a_square_in_half_leaves_half_its_area() -> None:
 def _svg(summary: Summary, name: str, width: int) -> str:
     figure = charts.CHARTS[name](summary, width)
     assert figure is not None
-    return charts.svg(figure, name)
+    return drawing.svg(figure, name)

@@ -21,7 +21,8 @@ from matcher.complete import complete
 from matcher.errors import InputError
 from matcher.finding import CODES
 from matcher.network import Network
-from matcher.plan import AWARD_SCHEMA, Plan, plan_from_dict, read_plan
+from matcher.plan import AWARD_SCHEMA, Plan, plan_from_dict
+from matcher.plan_file import read_plan
 from tests.networks import Row, network
 
 Document = dict[str, Any]
@@ -573,6 +574,17 @@ def claim(*path: str, value: Any) -> Break:
     return apply
 
 
+def reach(objective: str, value: float) -> Break:
+    """Claim that an objective reached a value."""
+
+    def apply(document: Document) -> None:
+        for each in document["result"]["objectives"]:
+            if each["objective"] == objective:
+                each["value"] = value
+
+    return apply
+
+
 BROKEN_CLAIMS: list[tuple[str, Break]] = [
     ("wrong_network", claim("input_hash", value="0" * 64)),
     ("wrong_currency", claim("currency", value="EUR")),
@@ -608,6 +620,8 @@ BROKEN_CLAIMS: list[tuple[str, Break]] = [
     ("listed_twice", add("rules", rule="begin with D3", of="D3")),
     ("wrong_coverage", claim("result", "coverage", "unmet", value=0.01)),
     ("wrong_coverage", claim("result", "coverage", "bound", value=5.0)),
+    ("wrong_objective", reach("coverage", value=1.0)),
+    ("wrong_objective", reach("cost", value=1.0)),
     ("wrong_total", claim("result", "costs", "landed", value=1.0)),
     ("wrong_total", claim("result", "costs", "fixed", value=1.0)),
     ("wrong_total", claim("result", "costs", "onboarding", value=1.0)),

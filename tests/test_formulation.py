@@ -354,44 +354,6 @@ def test_supplier_count_rules_of_a_fraction_are_not_cut_in_silence() -> None:
         )
 
 
-def test_a_mandatory_rule_that_cannot_hold_leaves_no_plan() -> None:
-    made = network(
-        bids=[CHEAP],
-        rules=[{"rule": "many", "kind": "supplier_count", "scope": "network", "min": 2}],
-    )
-    plan = matcher.solve(made)
-    assert plan.result is not None
-    assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
-    assert "rule 'many' asks for at least 2 suppliers, but 1 has a bid" in plan.verdict
-
-
-def counting(rule: str, **limits: int) -> Row:
-    return {"rule": rule, "kind": "supplier_count", "scope": "network", **limits}
-
-
-@pytest.mark.parametrize("name", ["highs", "cpsat", "scip"])
-def test_an_infeasible_answer_names_the_few_rules_that_contradict_each_other(name: str) -> None:
-    made = network(
-        bids=[CHEAP, DEAR],
-        rules=[counting("A", min=1), counting("B", max=1), counting("C", min=2)],
-    )
-    plan = matcher.solve(made, engine=name)
-    assert plan.verdict == (
-        "No plan exists: rules 'B' and 'C' cannot hold together; relax one of them."
-    )
-
-
-def test_an_infeasible_answer_names_the_rule_that_capacity_forbids() -> None:
-    made = network(
-        bids=[CHEAP, DEAR],
-        resources=[{"resource": "R", "supplier": "S1", "capacity": 0.0}],
-        usages=[{"bid": CHEAP["bid"], "resource": "R", "use_per_unit": 1.0}],
-        rules=[counting("A", max=2), counting("C", min=2)],
-    )
-    verdict = matcher.solve(made).verdict
-    assert "rule 'C' cannot hold beside capacities and award sizes: relax it first" in verdict
-
-
 def test_the_weighted_objective_leaves_no_demand_out_to_save_money() -> None:
     # The machine of S1 has 100 hours: for D1 to D5 (20 hours each, 1 instead of 1,000 from S2), or
     # for D6, which nobody else makes. Covering D6 costs 5 × 999 more; coverage comes first.

@@ -375,7 +375,7 @@ def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
         add("ramps", bid="B1", period="2026 H1", share="0.5"),
         add("ramps", bid="B3", period="2026 H1", share="0"),
         add("ramps", bid="B3", period="2026 H2", share="1"),
-        objectives({"objective": "cost", "order": "7"}),
+        objectives({"objective": "cost", "order": "7", "viable_value": "0"}),
         objectives(
             {"objective": "cost", "order": "2", "tolerance": "0.1", "weight": "3"},
             {"objective": "linkages", "order": "2", "tolerance": "0.1", "viable_value": "900"},

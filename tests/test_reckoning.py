@@ -5,8 +5,10 @@ Everybody is at one point and money is free, so the landed cost is the price.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -14,9 +16,11 @@ import matcher
 from matcher.arrays import to_arrays
 from matcher.awarded import understand
 from matcher.network import Network
-from matcher.plan import AWARD_SCHEMA, RULE_SCHEMA
+from matcher.parts import merge, parts_of
+from matcher.plan import AWARD_SCHEMA, RULE_SCHEMA, Plan, plan_from_dict
 from matcher.reckoning import Reckoning, reckon
 from tests.networks import Row, network
+from tests.rule_brute_force import drawn
 
 Award = tuple[str, str, float]
 
@@ -467,3 +471,114 @@ def test_the_solver_states_what_the_reckoning_says() -> None:
     assert matcher.check(made, plan).findings == ()
     assert "missing 2 targets" in plan.verdict
     assert "misses 2 targets" in matcher.check(made, plan).verdict
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_plan_comes_to_what_plain_counting_gives(seed: int) -> None:
+    # Plans that nobody chose: they keep demands, bids and resources, but break and miss rules.
+    trial = drawn(seed)
+    trial.best()
+    some = np.random.default_rng(seed).choice(len(trial.x), size=min(10, len(trial.x)))
+    rules = trial.network.rules.to_dicts()
+    missed = [(rule, amounts) for rule in rules for amounts in trial.missed(rule)]
+    for k in some:
+        made = [
+            {name: option[name] for name in ("demand", "bid", "mode")}
+            | {"tier": option["tier"] + 1, "quantity": float(quantity)}
+            for option, quantity in zip(trial.options, trial.x[k], strict=True)
+            if quantity
+        ]
+        judgement = matcher.check(trial.network, plan_from_dict({"awards": made}))
+        penalties = sum((rule["price"] or 0.0) * amounts[k] for rule, amounts in missed)
+        assert judgement.costs.penalties == pytest.approx(penalties)
+        assert judgement.costs.total - penalties == pytest.approx(
+            trial.cost[k].sum() + trial.once[k]
+        )
+        is_broken = any(rule["priority"] is None and amounts[k] > 0 for rule, amounts in missed)
+        found = {finding.code for finding in judgement.findings}
+        assert found == ({"rule"} if is_broken else set())
+        assert judgement.num_missed == sum(
+            rule["priority"] is not None and amounts[k] > 0 for rule, amounts in missed
+        )
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def two_parts(**more: list[Row]) -> Network:
+    """C and E have nothing to do with each other; S1 and S2 make C at 1 and 2, S3 makes E at 3."""
+    rows: dict[str, list[Row]] = {
+        "components": [{"component": "C"}, {"component": "E"}],
+        "demands": [{"demand": "DC"}, {"demand": "DE", "component": "E"}],
+        "bids": [
+            {"bid": "B1", "supplier": "S1", "price": 1.0},
+            {"bid": "B2", "supplier": "S2", "price": 2.0},
+            {"bid": "B3", "supplier": "S3", "component": "E", "price": 3.0},
+        ],
+    }
+    return network(**(rows | more))
+
+
+def merged(whole: Network) -> Plan:
+    parts = parts_of(whole)
+    assert len(parts) == 2
+    return merge(whole, parts, [matcher.solve(part, gap_limit=0.0) for part in parts])
+
+
+def test_what_parts_come_to_is_reckoned_for_the_whole() -> None:
+    count = {"rule": "two", "kind": "supplier_count", "scope": "component", "min": 2}
+    whole = two_parts(
+        rules=[count | {"priority": 1, "price": 500.0}],
+        incumbents=[
+            {"component": "C", "supplier": "S2", "switching_cost": 40.0},
+            {"component": "E", "supplier": "S3", "switching_cost": 70.0},
+        ],
+        discounts=[{"discount": "rebate", "supplier": "S3", "from": 10.0, "rate": 0.1}],
+    )
+    plan, truth = merged(whole), matcher.solve(whole, gap_limit=0.0)
+    assert plan.result is not None
+    assert truth.result is not None
+    # S2 keeps 1 % of C, and nobody but S3 makes E: 99 + 2 + 300 − 30 + 500.
+    assert plan.result.costs == truth.result.costs
+    assert plan.result.best == pytest.approx(871.0)
+    assert plan.result.found == "optimal"
+    assert plan.result.objectives == truth.result.objectives
+    assert plan.rules is not None
+    assert plan.rules.select("of", "missed", "penalty").rows() == [
+        ("C", 0.0, 0.0),
+        ("E", 1.0, 500.0),
+    ]
+    assert plan.rules.equals(truth.rules)
+    assert matcher.check(whole, plan).findings == ()
+
+
+def test_what_to_relax_in_a_part_is_told_at_the_cost_of_the_whole() -> None:
+    whole = two_parts(
+        rules=[
+            {"rule": "three", "kind": "supplier_count", "scope": "component", "of": "C", "min": 3}
+        ]
+    )
+    plan = merged(whole)
+    assert plan.result is not None
+    assert plan.result.found == "infeasible"
+    (way,) = plan.result.relaxations
+    # Two suppliers of C, 99 + 2, and the 300 of E.
+    assert (str(way), way.cost) == ("min of 'three' for C from 3 to 2", pytest.approx(401.0))
+
+
+def test_parts_that_reached_less_claim_no_bound_beyond() -> None:
+    whole = two_parts()
+    parts = parts_of(whole)
+    plans = [matcher.solve(part, gap_limit=0.0) for part in parts]
+    result = plans[0].result
+    assert result is not None
+    coverage, cost = result.objectives
+    unproven = result.model_copy(
+        update={"objectives": (coverage.model_copy(update={"proven": False}), cost)}
+    )
+    plan = merge(whole, parts, [replace(plans[0], result=unproven), plans[1]])
+    assert plan.result is not None
+    assert [(each.bound, each.proven) for each in plan.result.objectives] == [
+        (0.0, False),
+        (None, False),
+    ]

@@ -8,9 +8,8 @@ they name, as ``request:demand``; one that names none goes to the request called
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import get_args
@@ -22,17 +21,19 @@ from sqlalchemy.orm import Session
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.read import raw_tables
-from matcher.read.json_file import read_json
+from matcher.rules import keys_of
 from matcher.validate import Findings, Raw, validated
 from matcher.validate.cells import as_text
+from matcher.validate.keys import listed
 from worker import access, directory, entry_check
 from worker.access import Caller
+from worker.beside import beside, texts_of
 from worker.directory import KEY, TABLES_OF, Entry, Kind, Rows, Standing, Tables
 from worker.store.models import DirectoryEntry
 
 _OF_LEAD_FIRM = ("demands", "requirements")
-_OF_SUPPLIER = ("suppliers", "certificates", "resources", "bids")
 _KEPT = {"rule": pl.String, "owner": pl.String}
+_NOBODY = "(nobody)"
 
 
 class NotTheirs(Exception):
@@ -59,6 +60,10 @@ class Ground:
         Keys of requests and rules that the caller must not see, by kind.
     rules
         Key to lead firm of the rules that stay a lead firm's.
+    suppliers
+        Key and owner of the suppliers of the directory.
+    plant_of
+        The lead firm whose own plant the one supplier is, if it is one.
     """
 
     kinds: Sequence[Kind]
@@ -67,13 +72,20 @@ class Ground:
     shared: Tables | None
     taken: Mapping[str, Sequence[str]]
     rules: Mapping[str, str]
+    suppliers: Rows
+    plant_of: str | None
 
 
 def ground(session: Session, caller: Caller) -> tuple[Ground, dict[Kind, Standing]]:
     """What a file of this caller is checked against, and how that stands now."""
     shared = directory.shared_tables(session, caller.tenant_id)
-    if shared is not None and caller.owner:
+    plant_of = None
+    if caller.only_supplier is not None:
+        plant_of = entry_check.plant_of(session, caller, caller.only_supplier)
+    if shared is not None and not caller.sees_all:
         shared = directory.shared_for(caller, shared)
+        if caller.only_supplier is not None:
+            shared["lead_firms"] = [{"lead_firm": plant_of or _NOBODY}]
     visible = set(session.scalars(select(DirectoryEntry.id).where(access.entries_of(caller))))
     taken: dict[str, list[str]] = {"request": [], "rule": []}
     rules = {}
@@ -90,7 +102,17 @@ def ground(session: Session, caller: Caller) -> tuple[Ground, dict[Kind, Standin
         kind: directory.standing(session, caller.tenant_id, kind) for kind in get_args(Kind)
     }
     kinds = [kind for kind in TABLES_OF if caller.may(_action(kind))]
-    return Ground(kinds, caller.owner or None, caller.only_supplier, shared, taken, rules), standing
+    suppliers = [] if caller.only_supplier else entry_check.suppliers(session, caller.tenant_id)
+    return Ground(
+        kinds,
+        caller.owner or None,
+        caller.only_supplier,
+        shared,
+        taken,
+        rules,
+        suppliers,
+        plant_of,
+    ), standing
 
 
 def _action(kind: Kind) -> str:
@@ -122,13 +144,11 @@ def entries(path: Path, on: Ground) -> list[Entry]:
     demands = _demands(tables.get("demands"), on, findings)
     _check_owners(tables, demands, on, findings)
     asked = _bids_for_demands(tables)
-    if asked and "demands" not in given:  # closed now perhaps, or somebody else's secret
-        raws = [_without_demands(raw) if raw.name == "bids" else raw for raw in raws]
-    beside = _beside(path, tables, given, kinds, on)
+    around = beside(path, tables, given, kinds, on.shared, on.suppliers)
     try:
-        network = validated([*raws, *beside], findings, unread)
+        network = validated([*raws, *around], findings, unread)
     except InputError as error:
-        places = {raw.place for raw in beside} - {raw.place for raw in raws}
+        places = {raw.place for raw in around} - {raw.place for raw in raws}
         own = [issue for issue in error.issues if issue.table not in places]
         is_own = any(issue.severity == "error" for issue in own)
         raise InputError(own if is_own else error.issues) from None
@@ -141,24 +161,10 @@ def _has_rows(raw: Raw) -> bool:
     return any(cells is None or cells.null_count() < cells.len() for cells in texts)
 
 
-def _texts(raw: Raw | None, *columns: str) -> pl.DataFrame:
-    """Rows of a table, and some of its columns as text, all empty if they are not there."""
-    rows = pl.Series("row", [], dtype=pl.Int64) if raw is None else raw.rows
-    empty = pl.Series([None] * rows.len(), dtype=pl.String)
-    header = [] if raw is None else [name.strip().casefold() for name in raw.header]
-    frame = {"row": rows}
-    for column in columns:
-        cells = None
-        if raw is not None and column in header:
-            cells = as_text(raw.columns[header.index(column)])
-        frame[column] = empty if cells is None else cells
-    return pl.DataFrame(frame)
-
-
 def _demands(raw: Raw | None, on: Ground, findings: Findings) -> pl.DataFrame:
     """Of each demand of the file, the request that it goes to and its name in there."""
     parts = pl.col("demand").str.splitn(":", 2).struct
-    frame = _texts(raw, "demand", "lead_firm").drop_nulls("demand").with_columns(
+    frame = texts_of(raw, "demand", "lead_firm").drop_nulls("demand").with_columns(
         request=pl.when(pl.col("demand").str.contains(":", literal=True))
         .then(parts.field("field_0"))
         .otherwise("lead_firm"),
@@ -220,13 +226,13 @@ def _check_owners(
     """Note rows that are not the caller's, and what cannot be an entry or a part of one."""
     for owner, column, names in (
         (on.lead_firm, "lead_firm", _OF_LEAD_FIRM),
-        (on.supplier, "supplier", _OF_SUPPLIER),
+        (on.supplier, "supplier", entry_check.OF_SUPPLIER),
     ):
         for raw in (tables[name] for name in names if owner is not None and name in tables):
             findings.each(
                 "other_owner",
                 raw.place,
-                _texts(raw, column)
+                texts_of(raw, column)
                 .filter(pl.col(column) != owner)
                 .with_columns(owner=pl.lit(owner)),
                 lambda hit: (f"is not {hit['owner']}", "leave out the rows of others"),
@@ -237,25 +243,32 @@ def _check_owners(
             findings.each(
                 "bad_key",
                 tables[name].place,
-                _texts(tables[name], kind).filter(~pl.col(kind).str.contains(KEY)),
+                texts_of(tables[name], kind).filter(~pl.col(kind).str.contains(KEY)),
                 lambda _: ("cannot be a key", "write it without ':' and '/' and no '.' first"),
                 column=kind,
             )
+    if on.supplier is not None and "suppliers" in tables:
+        findings.each(
+            "other_owner",
+            tables["suppliers"].place,
+            texts_of(tables["suppliers"], "lead_firm").filter(
+                pl.col("lead_firm") != pl.lit(on.plant_of or "")
+            ),
+            lambda _: ("is not the supplier's to state", "leave it out; the agency states it"),
+            column="lead_firm",
+        )
     if "rules" in tables:
         _check_rules(tables["rules"], demands, on, findings)
 
 
 def _check_rules(raw: Raw, demands: pl.DataFrame, on: Ground, findings: Findings) -> None:
     """Note the rules of a lead firm that would limit more than is its own."""
-    rules = _texts(raw, "rule", "scope", "of").with_columns(pl.col("scope").str.to_lowercase())
+    rules = texts_of(raw, "rule", "scope", "of").with_columns(pl.col("scope").str.to_lowercase())
     _check_taken("rule", raw, rules, on, findings, shown="rule")
     kept = pl.DataFrame({"rule": list(on.rules), "owner": list(on.rules.values())}, _KEPT)
-    owned = (
-        rules.join(kept, on="rule", how="left")
-        .with_columns(pl.col("owner").fill_null(pl.lit(on.lead_firm, pl.String)))
-        .drop_nulls("owner")
-        .join(demands.select(of="demand", whose="lead_firm").unique("of"), on="of", how="left")
-    )
+    owned = rules.join(kept, on="rule", how="left").with_columns(
+        pl.col("owner").fill_null(pl.lit(on.lead_firm, pl.String))
+    ).drop_nulls("owner")  # fmt: skip
     is_scope = pl.col("scope").is_in(entry_check.SCOPES_OF_LEAD_FIRM)
     findings.each(
         "other_owner",
@@ -267,62 +280,34 @@ def _check_rules(raw: Raw, demands: pl.DataFrame, on: Ground, findings: Findings
         ),
         column="scope",
     )
-    limited = pl.when(pl.col("scope") == "demand").then("whose").otherwise("of")
+    findings.each(
+        "missing_cell",
+        raw.place,
+        owned.filter(is_scope, pl.col("of").is_null()),
+        lambda hit: (
+            f"is required and empty: each {hit['scope']} of all is not {hit['owner']}'s",
+            "name what is its own",
+        ),
+        column="of",
+    )
+    whose = demands.select(key="demand", whose="lead_firm").unique("key")
+    limited = pl.when(pl.col("scope") == "demand").then("whose").otherwise("key")
     findings.each(
         "other_owner",
         raw.place,
-        owned.filter(is_scope & (limited != pl.col("owner"))),
+        listed(owned.filter(is_scope), "of")
+        .join(whose, on="key", how="left")
+        .filter(limited != pl.col("owner")),
         lambda hit: (f"is not {hit['owner']}'s", "name what is its own"),
         column="of",
+        value="key",
     )
 
 
 def _bids_for_demands(tables: Mapping[str, Raw]) -> dict[str, str]:
     """The demand that a bid is for, of those that are for one."""
-    frame = _texts(tables.get("bids"), "bid", "demand").drop_nulls()
+    frame = texts_of(tables.get("bids"), "bid", "demand").drop_nulls()
     return dict(zip(frame["bid"], frame["demand"], strict=True))
-
-
-def _without_demands(raw: Raw) -> Raw:
-    columns = tuple(
-        pl.Series([None] * cells.len(), dtype=pl.String)
-        if name.strip().casefold() == "demand"
-        else cells
-        for name, cells in zip(raw.header, raw.columns, strict=True)
-    )
-    return replace(raw, columns=columns)
-
-
-def _beside(
-    path: Path, tables: Mapping[str, Raw], given: set[str], kinds: set[Kind], on: Ground
-) -> list[Raw]:
-    """What a network needs beside the tables of the file."""
-    beside: list[Raw] = []
-    if "shared" not in kinds and on.shared is not None:
-        stored = path.with_name("shared.json")
-        stored.write_text(json.dumps(on.shared), encoding="utf-8")
-        beside = [
-            replace(raw, place=f"the directory's {raw.name}")
-            for raw in read_json(stored, Findings(), set())
-        ]
-    there = {raw.name: raw for raw in beside} | dict(tables)
-    firsts: Tables = {}
-    for name, column in (
-        ("network", "currency"),
-        ("lead_firms", "lead_firm"),
-        ("places", "place"),
-        ("components", "component"),
-        ("suppliers", "supplier"),
-    ):
-        cells = _texts(there.get(name), column)[column].drop_nulls()
-        firsts[name] = [{column: cells[0]}] if cells.len() else []
-    for kind, name in (("request", "demands"), ("supplier", "suppliers"), (None, "bids")):
-        if kind not in kinds and name not in given:
-            row = entry_check.probe(name, firsts)
-            firsts.setdefault(name, []).append(row)
-            texts = {column: [str(cell)] for column, cell in row.items() if cell is not None}
-            beside.append(Raw.of_frame(name, name, pl.DataFrame(texts)))
-    return beside
 
 
 def _entries(
@@ -342,27 +327,36 @@ def _entries(
         made.append(Entry("shared", directory.SHARED_KEY, None, shared))
     if "supplier" in kinds:
         asked = {bid: names.get(demand, demand) for bid, demand in asked.items()}
-        made += _suppliers(network, given, asked)
+        made += _suppliers(network, given, asked, on.plant_of)
     if "request" in kinds:
         made += _requests(network, demands)
     if "rule" in kinds:
         for row in _rows(network.rules):
-            if row["scope"] == "demand":
-                row["of"] = names[row["of"]]
+            if row["scope"] == "demand" and "of" in row:
+                row["of"] = ";".join(names[key] for key in keys_of(row["of"]))
             lead_firm = on.rules.get(row["rule"], on.lead_firm)
             made.append(Entry("rule", row["rule"], lead_firm, {"rules": [row]}))
     return made
 
 
-def _suppliers(network: Network, given: set[str], asked: Mapping[str, str]) -> list[Entry]:
+def _suppliers(
+    network: Network, given: set[str], asked: Mapping[str, str], plant_of: str | None
+) -> list[Entry]:
     made = {row["supplier"]: Entry("supplier", row["supplier"], None, {"suppliers": [row]})
             for row in _rows(network.suppliers)}  # fmt: skip
-    whose = dict(network.bids.select("bid", "supplier").iter_rows())
+    if plant_of is not None:
+        for entry in made.values():
+            entry.tables["suppliers"][0]["lead_firm"] = plant_of
+    whose = {
+        column: dict(frame.select(column, "supplier").iter_rows())
+        for column, frame in (("bid", network.bids), ("resource", network.resources))
+    }
     for name in TABLES_OF["supplier"]:
         if name == "suppliers" or name not in given:
             continue
         for row in _rows(network.table(name)):
-            supplier = row["supplier"] if "supplier" in row else whose[row["bid"]]
+            of = next(column for column in ("supplier", "bid", "resource") if column in row)
+            supplier = row["supplier"] if of == "supplier" else whose[of][row[of]]
             made[supplier].tables.setdefault(name, []).append(row)
             if name == "bids" and row["bid"] in asked:
                 row["demand"] = asked[row["bid"]]

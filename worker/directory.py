@@ -1,17 +1,13 @@
 """The living directory: suppliers, sourcing requests, rules, and the tables that all share.
 
-An entry holds rows of the network's tables, which `worker.entry_check` has looked at. A network of
-the directory is put together from the shared tables, all suppliers, the open requests and the rules
-that limit something of them; within it the bids and resources of a supplier are called
-``supplier:bid`` and the demands of a request ``request:demand``, so that two entries never claim
-one name. A rule is called by its key.
+An entry holds rows of the network's tables, which `worker.entry_check` has looked at;
+`worker.assembly` makes a network of them.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +23,17 @@ Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
 
 TABLES_OF: dict[Kind, tuple[str, ...]] = {
-    "supplier": ("suppliers", "certificates", "resources", "bids", "usages", "tiers"),
+    "supplier": (
+        "suppliers",
+        "certificates",
+        "resources",
+        "bids",
+        "usages",
+        "tiers",
+        "discounts",
+        "capacities",
+        "ramps",
+    ),
     "request": ("demands", "requirements"),
     "rule": ("rules",),
     "shared": (
@@ -40,19 +46,15 @@ TABLES_OF: dict[Kind, tuple[str, ...]] = {
         "duties",
         "rates",
         "trade_costs",
+        "incumbents",
+        "consortia",
+        "periods",
+        "objectives",
     ),
 }
 SHARED_KEY = "shared"
 KEY = r"^[^/.:\x00-\x1f\x7f][^/:\x00-\x1f\x7f]{0,199}$"
 """What an entry may be called: its key is part of an address, and stands before a colon."""
-
-# Columns that name something of the same supplier or of a request.
-_OF_SUPPLIER = {
-    "resources": ("resource",),
-    "bids": ("bid",),
-    "usages": ("bid", "resource"),
-    "tiers": ("bid",),
-}
 
 
 class NothingToMatch(Exception):
@@ -302,66 +304,24 @@ def shared_tables(session: Session, tenant_id: str) -> Tables | None:
 
 
 def shared_for(caller: Caller, tables: Tables) -> Tables:
-    """The shared tables as the caller may see them: who else buys here is not for everybody."""
+    """The shared tables as the caller may see them.
+
+    Who else buys here, and from whom, is not for everybody; nor is what the agency strives for.
+    """
     if caller.sees_all:
         return tables
     own = [row for row in tables["lead_firms"] if row.get("lead_firm") == caller.subject]
-    return {**tables, "lead_firms": own}
-
-
-def assemble(session: Session, caller: Caller) -> Tables:
-    """The tables of the network of all open requests that the caller may see.
-
-    Raises
-    ------
-    NothingToMatch
-        A part that a network needs is missing.
-    """
-    shared = shared_tables(session, caller.tenant_id)
-    if shared is None:
-        raise NothingToMatch("The directory has no shared tables yet: PUT /v1/shared first.")
-    entries = taking_part(session, caller.tenant_id)
-    suppliers = [entry for entry in entries if entry.kind == "supplier"]
-    requests, rules = (
-        [
-            entry
-            for entry in entries
-            if entry.kind == kind and (caller.sees_all or entry.lead_firm == caller.subject)
-        ]
-        for kind in ("request", "rule")
-    )
-    if not requests:
-        raise NothingToMatch("No sourcing request is open: PUT one to /v1/requests/{key}.")
-    if not suppliers:
-        raise NothingToMatch("The directory has no supplier yet: PUT one to /v1/suppliers/{key}.")
-    tables: Tables = {name: list(rows) for name, rows in shared.items()}
-    lead_firms = {entry.lead_firm for entry in requests}
-    tables["lead_firms"] = [
-        row for row in tables["lead_firms"] if row.get("lead_firm") in lead_firms
-    ]
-    tables["demands"] = [row for entry in requests for row in demands_of(entry)]
-    asked = {row["demand"] for row in tables["demands"]}
-    tables["requirements"] = _distinct(
-        row for entry in requests for row in entry.body.get("requirements", ())
-    )
-    for entry in suppliers:
-        for name, rows in supplier_rows(entry, asked).items():
-            tables.setdefault(name, []).extend(rows)
-    there = {
-        "demand": asked,
-        "component": {str(row["component"]) for row in tables["demands"]},
-        "lead_firm": lead_firms,
-        "network": {""},
-    }
-    tables["rules"] = [
+    supplier = caller.only_supplier
+    incumbents = [
         row
-        for entry in rules
-        for row in entry.body["rules"]
-        if _named(row) in there[row["scope"]]  # a minimum over nothing cannot be met
+        for row in tables.get("incumbents", ())
+        if (
+            row.get("lead_firm") in (None, "", caller.subject)
+            if supplier is None
+            else row.get("supplier") == supplier
+        )
     ]
-    if not tables.get("bids"):
-        raise NothingToMatch("No supplier of the directory bids for what is asked.")
-    return tables
+    return {**tables, "lead_firms": own, "incumbents": incumbents, "objectives": []}
 
 
 def taking_part(session: Session, tenant_id: str) -> Sequence[DirectoryEntry]:
@@ -375,35 +335,3 @@ def taking_part(session: Session, tenant_id: str) -> Sequence[DirectoryEntry]:
         )
         .order_by(DirectoryEntry.kind, DirectoryEntry.key)
     ).all()
-
-
-def demands_of(entry: DirectoryEntry) -> Rows:
-    """The demands of a request under their names in a network."""
-    return [{**row, "demand": f"{entry.key}:{row['demand']}"} for row in entry.body["demands"]]
-
-
-def supplier_rows(entry: DirectoryEntry, asked: set[str]) -> Tables:
-    """The rows of a supplier under names of its own, without bids for demands not asked now."""
-    out = {
-        row["bid"]
-        for row in entry.body.get("bids", ())
-        if row.get("demand") not in (None, "") and row["demand"] not in asked
-    }
-    return {
-        name: [
-            {**row, **{of: f"{entry.key}:{row[of]}" for of in _OF_SUPPLIER.get(name, ())}}
-            for row in entry.body.get(name, ())
-            if row.get("bid") not in out
-        ]
-        for name in TABLES_OF["supplier"]
-    }
-
-
-def _named(rule: dict[str, Any]) -> str:
-    """What a rule counts over; nothing for the network."""
-    return "" if rule.get("of") is None else str(rule["of"])
-
-
-def _distinct(rows: Iterable[dict[str, Any]]) -> Rows:
-    """Each requirement once, though several requests state it."""
-    return list({json.dumps(row, sort_keys=True): row for row in rows}.values())

@@ -18,14 +18,17 @@ from sqlalchemy.orm import Session
 
 from matcher.errors import InputError, Issue
 from matcher.read import read
-from worker import directory
+from matcher.rules import keys_of
+from worker import assembly, directory
 from worker.access import Caller
 from worker.directory import TABLES_OF, Checked, Kind, NothingToMatch, Rows, Tables
 from worker.store.models import DirectoryEntry
 
-_PROBE = "(probe)"
+PROBE = "(probe)"
+_LAST = "2100-12-31"
 # What a lead firm may state rules over: the rest is not its own.
 SCOPES_OF_LEAD_FIRM = ("lead_firm", "demand")
+OF_SUPPLIER = ("suppliers", "certificates", "resources", "bids", "discounts")
 
 
 def checked(
@@ -64,17 +67,21 @@ def checked(
         for name, rows in tables.items()
     }
     lead_firm = None
-    demands: Rows = []
+    named: Tables = {"demands": [], "suppliers": []}
     if kind == "supplier":
         _one_row(own, "suppliers", f"the supplier {key}")
-        _owned(own, "supplier", key, ("suppliers", "certificates", "resources", "bids"))
+        _owned(own, "supplier", key, OF_SUPPLIER)
+        if caller.only_supplier is not None:
+            _own_plant(own, plant_of(session, caller, key))
     elif kind == "request":
         lead_firm = _lead_firm(own, caller)
         _owned(own, "lead_firm", lead_firm, ("demands", "requirements"))
     elif kind == "rule":
         lead_firm = _rule(session, caller, key, own)
-        demands = _all_demands(session, caller.tenant_id, lead_firm)
-    _check_within(kind, own, shared or {}, demands)
+        named["demands"] = _named_demands(session, caller.tenant_id, lead_firm, own)
+    if kind in ("rule", "shared"):
+        named["suppliers"] = _named_suppliers(session, caller.tenant_id, own)
+    _check_within(kind, own, shared or {}, named)
     if kind == "shared":
         check_dangling(own, directory.taking_part(session, caller.tenant_id))
     return Checked(own, lead_firm, standing)
@@ -114,13 +121,38 @@ def _lead_firm(tables: Tables, caller: Caller) -> str:
     return stated
 
 
+def plant_of(session: Session, caller: Caller, key: str) -> str | None:
+    """The lead firm whose own plant the supplier is, as the agency has stated it."""
+    stored = directory.get(session, caller, "supplier", key)
+    return None if stored is None else stored.body["suppliers"][0].get("lead_firm") or None
+
+
+def _own_plant(tables: Tables, lead_firm: str | None) -> None:
+    """Let a supplier neither leave the lead firm whose own plant it is, nor join one."""
+    (row,) = tables["suppliers"]
+    if lead_firm is not None:
+        _owned(tables, "lead_firm", lead_firm, ("suppliers",))
+    elif row.get("lead_firm") not in (None, ""):
+        fix = "leave it out; the agency states it"
+        problem = "is not the supplier's to state"
+        value = _text(row["lead_firm"])
+        issue = _issue("other_owner", "/suppliers", 2, value, problem, fix, "lead_firm")
+        raise InputError([issue])
+
+
 def _rule(session: Session, caller: Caller, key: str, tables: Tables) -> str | None:
     """Whose rule this is, and stays: a lead firm's, or, without one, the agency's."""
     _one_row(tables, "rules", f"the rule {key}")
     _owned(tables, "rule", key, ("rules",))
     (rule,) = tables["rules"]
-    if isinstance(rule.get("scope"), str):
-        rule["scope"] = rule["scope"].casefold()
+    for column in ("scope", "group"):
+        if isinstance(rule.get(column), str):
+            rule[column] = rule[column].casefold()
+    for column in ("of", "who"):
+        if isinstance(rule.get(column), list):
+            rule[column] = ";".join(map(str, rule[column]))
+        elif rule.get(column) is not None:
+            rule[column] = str(rule[column])
     stored = directory.get(session, caller, "rule", key)
     lead_firm = (stored.lead_firm if stored is not None else caller.owner) or None
     if lead_firm is not None:
@@ -129,7 +161,7 @@ def _rule(session: Session, caller: Caller, key: str, tables: Tables) -> str | N
 
 
 def _of_lead_firm(rule: dict[str, Any], lead_firm: str) -> None:
-    """A lead firm states rules over itself and its own demands."""
+    """A lead firm states rules over itself and its own demands, which it names."""
     scope = rule.get("scope")
     if scope not in SCOPES_OF_LEAD_FIRM:
         fix = f"choose the scope {' or '.join(SCOPES_OF_LEAD_FIRM)}"
@@ -137,16 +169,44 @@ def _of_lead_firm(rule: dict[str, Any], lead_firm: str) -> None:
         raise InputError([_issue("other_owner", "/rules", 2, _text(scope), problem, fix, "scope")])
     if scope == "lead_firm":
         _owned({"rules": [rule]}, "of", lead_firm, ("rules",))
+    elif not keys_of(rule.get("of")):
+        fix = "name its demands"
+        problem = "is required and empty, as each demand of all lead firms is not a lead firm's"
+        raise InputError([_issue("missing_cell", "/rules", 2, None, problem, fix, "of")])
 
 
-def _all_demands(session: Session, tenant_id: str, lead_firm: str | None) -> Rows:
-    """The demands that a rule may name, open or not: all, or those of a lead firm."""
+def _named_demands(session: Session, tenant_id: str, lead_firm: str | None, tables: Tables) -> Rows:
+    """The demands that a rule names, open or not, of all or of its lead firm.
+
+    The others are left out, so that a wrong name is told from a few.
+    """
+    (rule,) = tables["rules"]
+    named = keys_of(rule.get("of")) if rule.get("scope") == "demand" else ()
     query = select(DirectoryEntry).where(
         DirectoryEntry.tenant_id == tenant_id, DirectoryEntry.kind == "request"
     )
     if lead_firm is not None:
         query = query.where(DirectoryEntry.lead_firm == lead_firm)
-    return [row for entry in session.scalars(query) for row in directory.demands_of(entry)]
+    rows = [row for entry in session.scalars(query) for row in assembly.demands_of(entry)]
+    return [row for row in rows if row["demand"] in named]
+
+
+def _named_suppliers(session: Session, tenant_id: str, tables: Tables) -> Rows:
+    """The suppliers of the directory that rules, incumbents and consortia name, or whose owners."""
+    named = {key for row in tables.get("rules", []) for key in keys_of(_text(row.get("who")))}
+    named |= {str(row.get("supplier")) for row in tables.get("incumbents", [])}
+    named |= {str(row.get("lead")) for row in tables.get("consortia", [])}
+    there = suppliers(session, tenant_id) if named else ()
+    return [row for row in there if not named.isdisjoint(row.values())]
+
+
+def suppliers(session: Session, tenant_id: str) -> Rows:
+    """Key and owner of every supplier of the directory."""
+    owner = DirectoryEntry.body["suppliers"][0]["ownership"].as_string()
+    query = select(DirectoryEntry.key, owner).where(
+        DirectoryEntry.tenant_id == tenant_id, DirectoryEntry.kind == "supplier"
+    )
+    return [{"supplier": key, "ownership": owned} for key, owned in session.execute(query)]
 
 
 def _owned(tables: Tables, column: str, owner: str, names: tuple[str, ...]) -> None:
@@ -172,20 +232,20 @@ def _owned(tables: Tables, column: str, owner: str, names: tuple[str, ...]) -> N
         raise InputError(issues)
 
 
-def _check_within(kind: Kind, own: Tables, shared: Tables, demands: Rows) -> None:
+def _check_within(kind: Kind, own: Tables, shared: Tables, named: Tables) -> None:
     """Read the entry as part of the smallest network around it; keep the issues that are its own.
 
-    What a network needs beside the entry is filled in with one row each. A bid for one demand is
-    checked without it: the demand may be closed now, or somebody else's secret.
+    What a network needs beside the entry is filled in with one row each, and with the demands and
+    suppliers that it names. Those for which a supplier bids are made up: the true ones may be
+    closed now, or somebody else's secret.
     """
     tables: Tables = {**shared, **own}
     if kind != "request":
-        tables["demands"] = [probe("demands", tables), *_named(own, demands)]
+        tables["demands"] = [probe("demands", tables), *named["demands"], *bid_for(own, tables)]
     if kind != "supplier":
-        tables["suppliers"] = [probe("suppliers", tables)]
-    if kind == "supplier" and own.get("bids"):
-        tables["bids"] = [{**row, "demand": None} for row in own["bids"]]
-    else:
+        probed = probe("suppliers", tables)
+        tables["suppliers"] = [probed, *({**probed, **row} for row in named["suppliers"])]
+    if kind != "supplier" or not own.get("bids"):
         tables["bids"] = [probe("bids", tables)]
     places = {*own, *(f"/{name}" for name in own)}
     if kind == "shared":  # a required table that is missing altogether
@@ -195,10 +255,14 @@ def _check_within(kind: Kind, own: Tables, shared: Tables, demands: Rows) -> Non
         raise InputError(issues)
 
 
-def _named(own: Tables, demands: Rows) -> Rows:
-    """Those of the demands that a rule names; a wrong name is told from a few."""
-    named = {_text(row.get("of")) for row in own.get("rules", ()) if row.get("scope") == "demand"}
-    return [row for row in demands if row["demand"] in named]
+def bid_for(own: Tables, tables: Tables) -> Rows:
+    """A demand for each that bids of a supplier name, for what the first of them offers."""
+    named: dict[str, Any] = {}
+    for row in own.get("bids", []):
+        if row.get("demand") not in (None, ""):
+            named.setdefault(str(row["demand"]), row.get("component"))
+    probed = probe("demands", tables) if named else {}
+    return [{**probed, "demand": key, "component": what} for key, what in named.items()]
 
 
 def check_dangling(shared: Tables, entries: Sequence[DirectoryEntry]) -> None:
@@ -247,15 +311,19 @@ def _joined(
 
     requests = [entry for entry in entries if entry.kind == "request"]
     for entry in requests:
-        add(entry, "demands", directory.demands_of(entry))
+        add(entry, "demands", assembly.demands_of(entry))
         add(entry, "requirements", entry.body.get("requirements", []))
     asked = {row["demand"] for row in tables["demands"]}
+    consortia = {str(row.get("consortium")) for row in shared.get("consortia", [])}
     for entry in entries:
         if entry.kind == "supplier":
-            for name, rows in directory.supplier_rows(entry, asked).items():
+            for name, rows in assembly.supplier_rows(entry, asked, consortia).items():
                 add(entry, name, rows)
-        elif entry.kind == "rule":
-            of_others = [row for row in entry.body["rules"] if row["scope"] != "demand"]
+    there = assembly.members(tables["suppliers"])
+    for entry in entries:
+        if entry.kind == "rule":
+            limits = (assembly.limiting(row, there) for row in entry.body["rules"])
+            of_others = [row for row in limits if row is not None and row["scope"] != "demand"]
             add(entry, "rules", of_others)
     return tables, owners
 
@@ -276,18 +344,19 @@ def probe(name: str, tables: Tables) -> dict[str, Any]:
     """A row of nobody's demand, supplier or bid, which completes a network of these tables."""
     if name == "demands":
         return {
-            "demand": _PROBE,
+            "demand": PROBE,
             "lead_firm": _first(tables, "lead_firms", "lead_firm"),
             "component": _first(tables, "components", "component"),
             "place": _first(tables, "places", "place"),
             "quantity": 1,
-            "due": "2100-12-31",
+            # With periods, each demand has to be due in one.
+            "due": max((str(row.get("last")) for row in tables.get("periods", [])), default=_LAST),
         }
     if name == "suppliers":
         place = _first(tables, "places", "place")
-        return {"supplier": _PROBE, "place": place, "size_class": "small"}
+        return {"supplier": PROBE, "place": place, "size_class": "small"}
     return {
-        "bid": _PROBE,
+        "bid": PROBE,
         "supplier": _first(tables, "suppliers", "supplier"),
         "component": _first(tables, "components", "component"),
         "price": 1,

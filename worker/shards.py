@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import polars as pl
 from sqlalchemy.orm import Session
 
+from matcher.check import check
 from matcher.network import Network
 from matcher.parts import merge, parts_of
-from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, Costs, Coverage, Plan, Result
+from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, Coverage, Plan, Result
 from matcher.plan import plan_from_dict as plan_of
 from worker import jobs, plans, snapshots
 from worker.jobs import Claim, Part
@@ -78,28 +80,15 @@ def _plans(session: Session, solved: Sequence[Solve], networks: Sequence[Network
 
 
 def _unsearched(network: Network) -> Plan:
-    """The plan of a part that was cancelled before it began: no award, at no cost.
+    """The plan of a part that was cancelled before it began: no award.
 
-    Where a rule asks for a number of suppliers that is no plan.
+    It costs what leaving incumbents and missing targets cost. Where a rule asks for awards that is
+    no plan.
     """
-    demands = network.demands
-    unmet = float(demands["priority"].sum())
-    nothing = Costs(landed=0.0, fixed=0.0, onboarding=0.0, total=0.0)
-    result = (
-        Result(found="none", stopped="cancelled")
-        if (network.rules["min"] > 0).any()
-        else Result(
-            found="feasible",
-            stopped="cancelled",
-            coverage=Coverage(unmet=unmet, bound=0.0, proven=False),
-            costs=nothing,
-            best=0.0,
-        )
-    )
-    return Plan(
+    nothing = Plan(
         awards=pl.DataFrame(schema=AWARD_SCHEMA),
         suppliers=pl.DataFrame(schema=SUPPLIER_SCHEMA),
-        unmet=demands.select(
+        unmet=network.demands.select(
             "demand",
             "quantity",
             share=pl.lit(1.0),
@@ -108,5 +97,15 @@ def _unsearched(network: Network) -> Plan:
         network=network.name,
         input_hash=network.input_hash,
         currency=network.currency,
-        result=result,
+    )
+    judged = check(network, nothing)
+    found = Result(
+        found="feasible",
+        stopped="cancelled",
+        coverage=Coverage(unmet=judged.unmet, bound=0.0, proven=False),
+        costs=judged.costs,
+        best=judged.costs.total,
+    )
+    return replace(
+        nothing, result=found if judged.ok else Result(found="none", stopped="cancelled")
     )

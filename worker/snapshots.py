@@ -29,12 +29,12 @@ def pack(network: Network) -> bytes:
 
 
 def unpack(content: bytes) -> Network:
-    """The network that `pack` packed."""
+    """The network that `pack` packed; one of an older release lacks some tables."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return network_from_tables(
             {
-                table.name: pl.read_parquet(io.BytesIO(archive.read(f"{table.name}.parquet")))
-                for table in TABLES
+                name.removesuffix(".parquet"): pl.read_parquet(io.BytesIO(archive.read(name)))
+                for name in archive.namelist()
             }
         )
 

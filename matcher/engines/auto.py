@@ -32,8 +32,8 @@ class AutoEngine:
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
         size = largest_piece(program)
-        if size is None:
-            chosen, why = self.exact, "has rows that only an exact engine knows"
+        if isinstance(size, str):
+            chosen, why = self.exact, size
         elif size <= EXACT_ITEMS:
             chosen, why = self.exact, f"has {size:,} candidates in its largest piece"
         else:

@@ -11,12 +11,10 @@ from matcher.arrays import Floats
 from matcher.formulation.about import Index
 from matcher.formulation.builder import Builder
 from matcher.measures import measure
-from matcher.objectives import Objective, Stage
+from matcher.objectives import SMES, Objective, Stage
 from matcher.program import Block
 
 Terms = list[tuple[Index, Floats]]
-GAINS = ("local_value", "linkages", "delivery_slack")
-SMES = ("micro", "small", "medium")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,7 @@ def aims(b: Builder, stages: tuple[Stage, ...]) -> tuple[Aim, ...]:
             for column, value in entries:
                 np.add.at(cost, column, objective.weight * value)
             offset += objective.weight * b.offset if objective.name == "cost" else 0.0
-        is_gain = all(objective.name in GAINS for objective in stage.objectives)
-        made.append(Aim(stage.name, cost, offset, stage.tolerance, is_gain))
+        made.append(Aim(stage.name, cost, offset, stage.tolerance, stage.is_gain))
     return (made[0], *_levels(b), *made[1:])
 
 

@@ -102,13 +102,16 @@ def _twice(names: pl.Series) -> Iterable[Finding]:
         yield Finding("listed_twice", name, f"{name}: {CODES['listed_twice']}")
 
 
-def result(network: Network, plan: Plan, costs: Costs, unmet: float) -> Iterable[Finding]:
-    """What the plan claims to cost and cover, and what is proven of it."""
+def result(
+    network: Network, plan: Plan, costs: Costs, unmet: float, reached: dict[str, float]
+) -> Iterable[Finding]:
+    """What the plan claims to cost, cover and reach, and what is proven of it."""
     claimed = plan.result
     if claimed is None or (claimed.found in ("infeasible", "none") and plan.awards.is_empty()):
         return
     yield from _totals(claimed, costs)
     yield from _coverage(claimed, unmet)
+    yield from _objectives(claimed, reached)
     yield from _bound(claimed, costs)
     if claimed.found == "optimal" and not _is_shown_optimal(network, claimed):
         told = gap(claimed.best, claimed.bound)
@@ -138,6 +141,15 @@ def _coverage(claimed: Result, unmet: float) -> Iterable[Finding]:
         yield Finding("wrong_coverage", "coverage", CODES["wrong_coverage"], lost.unmet, unmet)
 
 
+def _objectives(claimed: Result, reached: dict[str, float]) -> Iterable[Finding]:
+    """The objectives of the network; what targets come to is in the table of rules."""
+    for each in claimed.objectives:
+        actual = reached.get(each.objective)
+        if actual is not None and off(each.value, actual):
+            told = f"{each.objective}: {CODES['wrong_objective']}"
+            yield Finding("wrong_objective", each.objective, told, each.value, actual)
+
+
 def _bound(claimed: Result, costs: Costs) -> Iterable[Finding]:
     bound = claimed.bound
     if bound is not None and bound > costs.total + TOLERANCE * max(1.0, abs(costs.total)):
@@ -152,12 +164,14 @@ def _bound(claimed: Result, costs: Costs) -> Iterable[Finding]:
 def _is_shown_optimal(network: Network, claimed: Result) -> bool:
     """Whether coverage, every objective and the bound show the plan to be optimal.
 
-    Cost may be above its bound by what the network lets later objectives give up of it; added up
-    with other objectives it has no bound of its own.
+    Coverage need not be the most there is, and cost may be above its bound, by what the network
+    lets later objectives give up; added up with other objectives cost has no bound of its own.
     """
-    is_covered = claimed.coverage is not None and claimed.coverage.proven
+    stages = stages_of(network.objectives)
+    may_lose = any(stage.name == "coverage" and stage.tolerance > 0 for stage in stages)
+    is_covered = claimed.coverage is not None and (claimed.coverage.proven or may_lose)
     is_reached = all(reached.proven for reached in claimed.objectives)
-    given_up = [stage.tolerance for stage in stages_of(network.objectives) if stage.name == "cost"]
+    given_up = [stage.tolerance for stage in stages if stage.name == "cost"]
     actual = gap(claimed.best, claimed.bound)
     is_cheapest = not given_up or (actual is not None and actual <= given_up[0] + 10 * TOLERANCE)
     return is_covered and is_reached and is_cheapest

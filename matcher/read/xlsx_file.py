@@ -6,6 +6,7 @@ import html
 import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from datetime import datetime, time
 from pathlib import Path
 
@@ -50,23 +51,50 @@ _CHUNK = 1 << 20
 
 def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     """Every sheet that is a table; the sheet ``Read me`` and empty sheets are passed over."""
+
+    def named(sheet: str) -> str | None:
+        return None if sheet == READ_ME else table_name(sheet, sheet, findings)
+
+    raws = read_sheets(path, named, findings, unread)
+    if raws is None:
+        return []
+    if not raws and not unread:
+        findings.add(
+            "no_tables",
+            path.name,
+            "has no sheet that is a table",
+            "name a sheet for every table, as in the workbook of `matcher template`",
+        )
+    return raws
+
+
+def read_sheets(
+    path: Path, named: Callable[[str], str | None], findings: Findings, unread: set[str]
+) -> list[Raw] | None:
+    """The sheets of a workbook that are tables; ``None``, with an issue, if it cannot be read.
+
+    Parameters
+    ----------
+    named
+        The name of the table that a sheet of this title is; ``None`` if it is none.
+    unread
+        Takes the names of tables that are there but cannot be read.
+    """
     errors = _inspected(path, findings)
     if errors is None:
-        return []
+        return None
     raws = []
-    found = False
     try:
         with CalamineWorkbook.from_path(path) as book:
             for meta in book.sheets_metadata:
-                if meta.typ != SheetTypeEnum.WorkSheet or meta.name == READ_ME:
+                if meta.typ != SheetTypeEnum.WorkSheet:
                     continue
                 sheet = book.get_sheet_by_name(meta.name)
                 if sheet.end is None:
                     continue
-                name = table_name(meta.name, meta.name, findings)
+                name = named(meta.name)
                 if name is None:
                     continue
-                found = True
                 _report_errors(meta.name, errors.get(meta.name, []), findings)
                 raw = _table(name, sheet, findings)
                 if raw is None or meta.name in errors:
@@ -85,14 +113,7 @@ def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
             f"cannot be read: {str(error)[:200]}",
             "open it in a spreadsheet program and save it as .xlsx anew",
         )
-        return []
-    if not found:
-        findings.add(
-            "no_tables",
-            path.name,
-            "has no sheet that is a table",
-            "name a sheet for every table, as in the workbook of `matcher template`",
-        )
+        return None
     return raws
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import polars as pl
 
 from matcher import figures
 from matcher.landed_cost import TERMS
+from matcher.plan import Costs
+from matcher.report import stated
+from matcher.report.table import Column, Section, Table
 from matcher.summary import REASON_LABELS, SME, TERM_LABELS, TIGHT_DAYS, Summary
-
-Kind = Literal["text", "count", "money", "unit_cost", "quantity", "share", "days", "date"]
 
 # Rows of these tables that a page shows; the workbook holds them all.
 SHOWN_SAVINGS = 12
@@ -29,6 +29,15 @@ _STOPPED = {
     "memory_limit": "the search ended at the memory limit",
     "crashed": "the search ended because the solver failed",
 }
+_FOR = {
+    "landed": "landed",
+    "tooling and lanes": "once for tooling and lanes",
+    "onboarding": "for onboarding",
+    "coordination": "for the coordination of consortia",
+    "switching": "for leaving incumbents",
+    "discounts": "by discounts",
+    "penalties": "as penalties for missed targets",
+}
 _FOUND = {
     "optimal": "This plan is proven optimal",
     "feasible": "A plan was found; it is not proven optimal",
@@ -37,77 +46,15 @@ _FOUND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: its key in the frame, what stands above it, and how it is written."""
-
-    key: str
-    label: str
-    kind: Kind = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of a report: a caption, columns, and a frame that has at least these columns.
-
-    A page shows no more than ``shown`` of its rows; a workbook has them all.
-    """
-
-    key: str
-    caption: str
-    columns: tuple[Column, ...]
-    frame: pl.DataFrame
-    shown: int | None = None
-
-    def on_page(self, limit: int) -> int:
-        """How many rows a page shows that shows no more than ``limit`` of any table."""
-        return min(self.frame.height, limit, self.shown or limit)
-
-    def texts(self, limit: int) -> list[list[str]]:
-        """The rows on such a page as people read them."""
-        keys = [column.key for column in self.columns]
-        rows = self.frame.head(self.on_page(limit)).select(keys).iter_rows()
-        return [
-            [written(value, column.kind) for value, column in zip(row, self.columns, strict=True)]
-            for row in rows
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of a report: a title, sentences, tables, and the names of charts."""
-
-    key: str
-    title: str
-    sentences: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    charts: tuple[str, ...] = ()
-
-
-def written(value: object, kind: Kind) -> str:
-    """A value of a table as text."""
-    if value is None:
-        return figures.NONE
-    if kind == "count":
-        return f"{value:,}"
-    writer = {
-        "money": figures.money,
-        "unit_cost": figures.unit_cost,
-        "quantity": figures.quantity,
-        "share": figures.share,
-        "days": figures.days,
-        "date": figures.day,
-        "text": str,
-    }[kind]
-    return str(writer(value))  # type: ignore[operator]
-
-
 def sections(summary: Summary) -> tuple[Section, ...]:
     """The body of a report; sections with nothing to say are left out."""
     parts = (
+        stated.ways_out(summary),
         _faults(summary),
         _negotiable(summary),
         _unmet(summary),
+        stated.rules(summary),
+        stated.objectives(summary),
         _cost(summary),
         _shares(summary),
         _travel(summary),
@@ -131,8 +78,7 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
             (
                 f"Total cost, {currency}",
                 figures.money(costs.total),
-                f"landed {figures.money(costs.landed)}, tooling and lanes "
-                f"{figures.money(costs.fixed)}, onboarding {figures.money(costs.onboarding)}",
+                ", ".join(f"{label} {figures.money(each)}" for label, each in cost_items(costs)),
             )
         )
     if result is not None and result.bound is not None:
@@ -140,7 +86,9 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
             (
                 f"Proven bound, {currency}",
                 figures.money(result.bound),
-                "no plan that covers as much costs less",
+                "no plan that does as well before cost costs less"
+                if stated.come_before_cost(summary)
+                else "no plan that covers as much costs less",
             )
         )
         left = f"{figures.money(summary.left_to_save)} {currency}"
@@ -170,6 +118,31 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
             )
         )
     return tuple(found)
+
+
+def cost_items(costs: Costs) -> tuple[tuple[str, float], ...]:
+    """What makes up the total, by label; what few plans have only where it is not 0."""
+    rare = {
+        "coordination": costs.coordination,
+        "switching": costs.switching,
+        "discounts": costs.discounts,
+        "penalties": costs.penalties,
+    }
+    return (
+        ("landed", costs.landed),
+        ("tooling and lanes", costs.fixed),
+        ("onboarding", costs.onboarding),
+        *((label, amount) for label, amount in rare.items() if amount),
+    )
+
+
+def headline(summary: Summary) -> str:
+    """The plan in a sentence; the ways out of a contradiction have a section of their own."""
+    result = summary.plan.result
+    if result is None or not result.relaxations:
+        return summary.plan.verdict
+    told = result.model_copy(update={"relaxations": ()})
+    return replace(summary.plan, result=told).verdict
 
 
 def judged(summary: Summary) -> str:
@@ -295,9 +268,9 @@ def _cost(summary: Summary) -> Section | None:
     beyond = float(added["landed_cost"].sum())
     top = added.sort("landed_cost", descending=True).row(0, named=True)
     sentences = [
-        f"{figures.money(costs.total)} {summary.currency} in all: {figures.money(costs.landed)} "
-        f"landed, {figures.money(costs.fixed)} once for tooling and lanes, "
-        f"{figures.money(costs.onboarding)} for onboarding."
+        f"{figures.money(costs.total)} {summary.currency} in all: "
+        + ", ".join(f"{figures.money(each)} {_FOR[label]}" for label, each in cost_items(costs))
+        + "."
     ]
     if price > 0:
         sentences.append(

@@ -8,8 +8,10 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from matcher.charts import CHARTS, svg
-from matcher.report.content import Table, judged, key_figures, proof, sections
+from matcher.charts import CHARTS
+from matcher.drawing import svg
+from matcher.report.content import headline, judged, key_figures, proof, sections
+from matcher.report.table import Table
 from matcher.summary import Summary
 
 # Rows of a table; more make a page that no browser scrolls with pleasure.
@@ -44,6 +46,7 @@ def to_html(summary: Summary) -> str:
         summary=summary,
         parts=parts,
         charts=charts,
+        headline=headline(summary),
         proof=proof(summary),
         judged=judged(summary),
         key_figures=key_figures(summary),

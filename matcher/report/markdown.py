@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from matcher.report.content import Table, judged, key_figures, proof, sections
+from matcher.report.content import headline, judged, key_figures, proof, sections
+from matcher.report.table import Table
 from matcher.summary import Summary
 
 # Rows of a table; a page for reading, not for keeping.
@@ -18,7 +19,7 @@ def to_markdown(summary: Summary) -> str:
     lines = [
         f"# {_safe(summary.network.name)}",
         "",
-        f"**{_safe(summary.plan.verdict)}**",
+        f"**{_safe(headline(summary))}**",
         "",
         f"Judge: {_safe(judged(summary))}",
         "",

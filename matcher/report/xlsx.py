@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
 
-import polars as pl
 import xlsxwriter
 
+from matcher.report import awards_sheet
 from matcher.report.content import (
-    Column,
-    Kind,
-    Section,
-    Table,
+    cost_items,
+    headline,
     judged,
     key_figures,
     lost_columns,
@@ -21,14 +20,19 @@ from matcher.report.content import (
     sections,
     unit_terms,
 )
+from matcher.report.stated import rule_rows
+from matcher.report.table import Kind, Section, Table
 from matcher.summary import Summary
+from matcher.write.workbook import Exact
 
 # Rows of a sheet; spreadsheets hold 1,048,576, and slow down long before.
 LIMIT = 200_000
+WAYS_OUT = "Ways out"
 # The longest text that a cell can hold.
 LONGEST_TEXT = 32_767
 _FORMATS: dict[Kind, str] = {
     "text": "@",
+    "figure": "@",
     "count": "#,##0",
     "money": "#,##0.00",
     "unit_cost": "#,##0.0000",
@@ -37,16 +41,6 @@ _FORMATS: dict[Kind, str] = {
     "days": "0.0",
     "date": "yyyy-mm-dd",
 }
-_WIDTHS: dict[Kind, int] = {
-    "count": 10,
-    "money": 16,
-    "unit_cost": 13,
-    "quantity": 14,
-    "share": 10,
-    "days": 10,
-    "date": 12,
-}
-_WIDEST = 60
 
 
 def to_xlsx(summary: Summary) -> bytes:
@@ -70,13 +64,22 @@ def to_xlsx(summary: Summary) -> bytes:
     sheets = _Sheets(book)
     parts = {section.key: section for section in sections(summary)}
     _summary_sheet(sheets, summary, parts)
+    if "ways_out" in parts:
+        ways = parts["ways_out"].tables[0]
+        # What to change comes last: it may be long, and runs on to the right.
+        sheets.of_table(WAYS_OUT, replace(ways, columns=ways.columns[::-1]))
+    awards = awards_sheet.awards_table(summary)
+    sheet = sheets.of_table(awards_sheet.NAME, awards)
+    awards_sheet.make_editable(sheet, awards, sheets.editable, sheets.cell)
     if "awards" in parts:
-        sheets.of_table("Awards", parts["awards"].tables[0])
         _cost_sheet(sheets, parts["cost"].tables[0], parts["shares"].tables)
         sheets.of_table("Cost per unit", unit_terms(summary))
     for key, name in (("suppliers", "Suppliers"), ("unmet", "Unmet")):
         if key in parts:
             sheets.of_table(name, parts[key].tables[0])
+    rules = rule_rows(summary)
+    if rules is not None:
+        sheets.of_table("Rules", rules)
     if "why_not" in parts:
         sheets.of_table(
             "Why not",
@@ -101,16 +104,26 @@ class _Sheets:
         self.header = book.add_format(
             {"bold": True, "bottom": 1, "valign": "top", "text_wrap": True, "bg_color": "#EAEEF2"}
         )
+        self.editable = book.add_format(
+            {
+                "bold": True,
+                "bottom": 1,
+                "valign": "top",
+                "bg_color": "#1F4E5F",
+                "font_color": "#FFFFFF",
+            }
+        )
         self.title = book.add_format({"bold": True, "font_size": 12})
 
-    def of_table(self, name: str, table: Table) -> None:
+    def of_table(self, name: str, table: Table) -> Any:
         """A sheet that is one table: header in row 1, frozen, with a filter."""
         sheet = self.book.add_worksheet(name)
         rows = self.write(sheet, 0, table)
         sheet.freeze_panes(1, 1)
         sheet.autofilter(0, 0, max(rows, 1), len(table.columns) - 1)
         for i, column in enumerate(table.columns):
-            sheet.set_column(i, i, _width(table, column))
+            sheet.set_column(i, i, table.width(column))
+        return sheet
 
     def of_tables(self, name: str, tables: list[Table]) -> Any:
         """A sheet of several tables below each other."""
@@ -123,7 +136,7 @@ class _Sheets:
             sheet.set_column(
                 i,
                 i,
-                max(_width(table, table.columns[i]) for table in tables if i < len(table.columns)),
+                max(table.width(table.columns[i]) for table in tables if i < len(table.columns)),
             )
         return sheet
 
@@ -136,12 +149,14 @@ class _Sheets:
             for row, value in enumerate(frame[column.key].to_list(), start=top + 1):
                 if value is None:
                     continue
-                if column.kind == "text":
+                if column.kind in ("text", "figure"):
                     sheet.write_string(row, i, str(value)[:LONGEST_TEXT], form)
                 elif column.kind == "date":
                     sheet.write_datetime(row, i, value, form)
                 else:
-                    sheet.write_number(row, i, value, form)
+                    # With every digit: a quantity is read back as it was.
+                    exact = Exact(value) if isinstance(value, float) else value
+                    sheet.write_number(row, i, exact, form)
         if table.frame.height <= LIMIT:
             return frame.height
         sheet.write_string(
@@ -153,43 +168,28 @@ class _Sheets:
         return frame.height + 1
 
 
-def _width(table: Table, column: Column) -> float:
-    """Characters wide enough for most of what a column holds."""
-    fixed = _WIDTHS.get(column.kind)
-    if fixed is not None:
-        return fixed
-    longest = table.frame[column.key].cast(pl.String).str.len_chars().quantile(0.95) or 0
-    return min(max(float(longest), len(column.label)) + 2, _WIDEST)
-
-
 def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section]) -> None:
     """Verdict, judgement, totals as numbers, and what to negotiate."""
     sheet = sheets.book.add_worksheet("Summary")
-    sheet.set_column(0, 0, 26)
+    sheet.set_column(0, 0, 44)
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 8, 22)
     sheet.write_string(0, 0, summary.network.name, sheets.title)
-    for row, text in enumerate(
-        (summary.plan.verdict, f"Judge: {judged(summary)}", proof(summary)), start=1
-    ):
+    intro = (headline(summary), f"Judge: {judged(summary)}", proof(summary), awards_sheet.HELP)
+    for row, text in enumerate(intro, start=1):
         sheet.write_string(row, 0, text)
-    money, costs, result = sheets.cell["money"], summary.costs, summary.plan.result
-    row = 5
-    figures_of_money = (
-        []
-        if not summary.has_plan
-        else [
-            ("Landed cost", costs.landed),
-            ("Tooling and lanes", costs.fixed),
-            ("Onboarding", costs.onboarding),
-            ("Total cost", costs.total),
-        ]
-    )
+    money, result = sheets.cell["money"], summary.plan.result
+    row = len(intro) + 2
+    figures_of_money = []
+    if summary.has_plan:
+        items = (*cost_items(summary.costs), ("total", summary.costs.total))
+        labels = {"landed": "Landed cost", "total": "Total cost"}
+        figures_of_money = [(labels.get(name, name.capitalize()), each) for name, each in items]
     if result is not None and result.bound is not None:
         figures_of_money.append(("Proven bound", result.bound))
     for label, value in figures_of_money:
         sheet.write_string(row, 0, f"{label}, {summary.currency}")
-        sheet.write_number(row, 1, value, money)
+        sheet.write_number(row, 1, Exact(value), money)
         row += 1
     if result is not None and result.gap is not None:
         sheet.write_string(row, 0, "Gap")
@@ -202,6 +202,14 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
         sheet.write_string(row, 1, figure)
         sheet.write_string(row, 2, remark)
         row += 1
+    if "objectives" in parts:
+        for label, reached, bound, _, proven in parts["objectives"].tables[0].texts(LIMIT):
+            remark = f"bound {bound}, {proven}"
+            for i, text in enumerate((label, reached, remark)):
+                sheet.write_string(row, i, text)
+            row += 1
+    if "ways_out" in parts:
+        sheet.write_string(row + 1, 0, f"{parts['ways_out'].title}: see the sheet {WAYS_OUT}.")
     section = parts.get("negotiate")
     if section is None:
         return

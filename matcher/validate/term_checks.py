@@ -230,10 +230,12 @@ def objectives_use_their_cells(tables: Tables, findings: Findings) -> None:
     rows, place = tables["objectives"], tables.place("objectives")
     check_economies(findings, place, "economies", listed(rows, "economies"))
     for column, of in (("economies", "local_value"), ("viable_value", "linkages")):
+        # A viable value of 0 may be the default that an earlier reading has filled in.
+        stated = pl.col(column).is_not_null() if column == "economies" else pl.col(column) > 0
         findings.each(
             "unused_cell",
             place,
-            rows.filter(pl.col("objective") != of, pl.col(column).is_not_null()),
+            rows.filter(pl.col("objective") != of, stated),
             lambda hit, of=of: (  # type: ignore[misc]
                 f"is not used by the objective {hit['objective']}",
                 f"empty the cell; it is for {of}",

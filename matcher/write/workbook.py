@@ -14,6 +14,7 @@ from matcher.read.names import READ_ME
 from matcher.table import Column, Table
 from matcher.tables import BY_NAME, TABLES
 from matcher.validate.cells import limits
+from matcher.write.rule_help import CELLS, EXAMPLES
 
 MAX_ROWS = 1_048_575
 """Rows of a worksheet below its header."""
@@ -48,7 +49,7 @@ _READ_ME = (
 )
 
 
-class _Exact(float):
+class Exact(float):
     """A number that is written with all its digits; xlsxwriter would stop at 16."""
 
     def __format__(self, _: str) -> str:
@@ -91,7 +92,9 @@ def write_workbook(tables: Mapping[str, pl.DataFrame], path: Path, *, guide: boo
             for position, column in enumerate(table.columns):
                 _write_column(sheet, position, column, frame[column.name], styles)
                 if guide:
-                    _guide(sheet, position, column)
+                    example = CELLS.get((name, column.name))
+                    note = " ".join(filter(None, (described(column), example)))
+                    guide_column(sheet, position, column, note)
             if guide and table.required:
                 sheet.set_tab_color("#2E8B57")
 
@@ -143,12 +146,13 @@ def _write_column(
         elif column.kind == "flag":
             sheet.write_boolean(row, position, cell)
         else:
-            sheet.write_number(row, position, _Exact(cell) if column.kind == "number" else cell)
+            sheet.write_number(row, position, Exact(cell) if column.kind == "number" else cell)
 
 
-def _guide(sheet: Any, position: int, column: Column) -> None:
-    """The note on the header, and the drop-down list below it."""
-    note = described(column)
+def guide_column(
+    sheet: Any, position: int, column: Column, note: str, *, rows: int = _FORM_ROWS
+) -> None:
+    """The note on a header in row 1, and the drop-down list of the ``rows`` below it."""
     sheet.write_comment(
         0, position, note, {"x_scale": 2.2, "y_scale": 0.4 + 0.25 * (len(note) // 40 + 1)}
     )
@@ -157,7 +161,7 @@ def _guide(sheet: Any, position: int, column: Column) -> None:
         sheet.data_validation(
             1,
             position,
-            _FORM_ROWS,
+            rows,
             position,
             {
                 "validate": "list",
@@ -207,14 +211,21 @@ def _read_me(sheet: Any, styles: Mapping[str, Any]) -> None:
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 16)
     sheet.set_column(1, 1, 100)
+    sheet.set_column(2, 2, 80)
     for row, line in enumerate(_READ_ME):
         sheet.write_string(row, 0, line, styles["title" if row == 0 else "number"])
-    first = len(_READ_ME) + 1
-    sheet.write_string(first, 0, "Sheet", styles["bold"])
-    sheet.write_string(first, 1, "Meaning", styles["bold"])
-    for row, table in enumerate(TABLES, start=first + 1):
-        sheet.write_string(row, 0, table.name)
-        sheet.write_string(row, 1, _table_line(table))
+    row = len(_READ_ME) + 1
+    for lines in (
+        [("Sheet", "Meaning"), *((table.name, _table_line(table)) for table in TABLES)],
+        [
+            ("Kind of rule", "Example", "Its cells in the sheet rules"),
+            *((each.kind, each.words, each.stated) for each in EXAMPLES),
+        ],
+    ):
+        for i, cells in enumerate(lines):
+            for position, text in enumerate(cells):
+                sheet.write_string(row + i, position, text, styles["number" if i else "bold"])
+        row += len(lines) + 1
 
 
 def _table_line(table: Table) -> str:

@@ -16,7 +16,7 @@ import matcher
 from matcher.network import Network
 from tests.service.api_world import XLSX, ZIP, World, new_store, rows, world_on, zipped
 from tests.service.test_api_directory import matched
-from worker import directory
+from worker import assembly, directory
 from worker.access import Caller
 
 JSON = "application/json"
@@ -133,7 +133,7 @@ def test_the_sample_and_the_template_go_in_as_they_are(
     assert counts["suppliers"] == {"created": sample.suppliers.height, "replaced": 0}
     caller = Caller("k", world.tenants[tenant], "agency", None)
     with world.database.read() as session:
-        tables = directory.assemble(session, caller)
+        tables = assembly.assemble(session, caller)
     (tmp_path / "d.json").write_text(json.dumps(tables))
     made = matcher.read(tmp_path / "d.json")
     for name in ("suppliers", "certificates", "lanes", "duties", "places"):

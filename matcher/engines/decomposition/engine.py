@@ -30,11 +30,13 @@ _ROUND = 0.8
 _SHORTEST_S = 0.5
 
 
-def largest_piece(program: Program) -> int | None:
-    """Number of items in a program's largest piece; ``None`` if it cannot be decomposed."""
+def largest_piece(program: Program) -> int | str:
+    """Number of items in a program's largest piece, or why the search does not know it."""
     structure = structure_of(program)
-    if structure is None or not structure.is_searchable:
-        return None
+    if structure is None:
+        return "has no selections"
+    if not structure.is_searchable:
+        return f"has rows that only an exact engine searches under ({structure.handed_over})"
     is_item = np.zeros(program.num_columns, dtype=np.bool_)
     is_item[structure.x] = True
     pieces, _ = pieces_of(program, structure.column_upper)
@@ -93,6 +95,7 @@ class _Run:
         self._failure: BaseException | None = None
         structure = structure_of(program)
         upper = program.upper if structure is None else structure.column_upper
+        self._handed_over = "" if structure is None else structure.handed_over
         pieces, self._rest = pieces_of(program, upper)
         self._pieces = sorted(pieces, key=lambda piece: -piece.columns.size)
         is_whole = len(pieces) > 0 and pieces[0].program is program
@@ -285,8 +288,14 @@ class _Run:
             seconds=self._seconds(),
             engine=name,
             version=_version(),
-            detail=detail,
+            detail="; ".join(filter(None, (self._told(), detail))),
         )
+
+    def _told(self) -> str:
+        """What was handed over to the exact engine."""
+        if not self._handed_over:
+            return ""
+        return f"priced, and handed to {self._engine.exact.name} for plans: {self._handed_over}"
 
     def _solution(self) -> Floats | None:
         x = self._rest.copy()

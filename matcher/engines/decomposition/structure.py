@@ -102,6 +102,14 @@ class Structure:
         """Whether the search for plans knows every row."""
         return self.foreign.size == 0
 
+    @property
+    def handed_over(self) -> str:
+        """The names of the rows that are priced, but not searched under; empty if there are none."""
+        blocks = self.program.row_blocks
+        ends = np.cumsum([block.size for block in blocks])
+        found = np.unique(np.searchsorted(ends, self.foreign, side="right"))
+        return ", ".join(dict.fromkeys(blocks[i].name for i in found))
+
 
 def structure_of(program: Program) -> Structure | None:
     """Take a program apart; ``None`` if it has no selections, or items of another kind."""

@@ -1,0 +1,92 @@
+"""Rules that leave no plan: the answer names what to change, by how little, and what that costs.
+
+Landed cost is the price: S1 makes a unit of the 100 for 1, S2 for 2, S3 for 3.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import matcher
+from matcher.plan import Plan
+from tests.networks import Row, network
+
+BIDS: list[Row] = [
+    {"bid": "B1", "supplier": "S1", "price": 1.0},
+    {"bid": "B2", "supplier": "S2", "price": 2.0},
+    {"bid": "B3", "supplier": "S3", "price": 3.0},
+]
+
+
+def counting(rule: str, **limits: int) -> Row:
+    return {"rule": rule, "kind": "supplier_count", "scope": "network", **limits}
+
+
+def ways_out(plan: Plan) -> dict[tuple[str, ...], tuple[float, ...]]:
+    """What each set of rules would have to be, and the cost: by the names of the rules."""
+    assert plan.result is not None
+    assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
+    return {
+        tuple(rule.rule for rule in way.rules): (*(rule.needed for rule in way.rules), way.cost)
+        for way in plan.result.relaxations
+    }
+
+
+@pytest.mark.parametrize("name", ["highs", "cpsat", "scip", "decomposition"])
+def test_each_rule_of_a_contradiction_is_a_way_out(name: str) -> None:
+    # B allows one supplier, C asks for two: two suppliers cost 99 + 2, one costs 100. A is no part
+    # of it.
+    made = network(
+        bids=BIDS[:2], rules=[counting("A", min=1), counting("B", max=1), counting("C", min=2)]
+    )
+    plan = matcher.solve(made, engine=name, gap_limit=0.0)
+    assert ways_out(plan) == {("B",): (2.0, pytest.approx(101)), ("C",): (1.0, pytest.approx(100))}
+    assert plan.verdict.startswith("No plan exists: ")
+    assert "the max of 'B' from 1 to 2, for a plan of 101.00 USD" in plan.verdict
+
+
+def test_three_ways_out_and_none_holds_another() -> None:
+    # C asks for two suppliers, B allows one, and E keeps S2 and S3 out. C alone is enough: one
+    # supplier, 100. Else both others give way: B allows two, and the group E one of them: 99 + 2.
+    made = network(
+        bids=BIDS,
+        rules=[
+            counting("B", max=1),
+            counting("C", min=2),
+            counting("E", max=0) | {"group": "supplier", "who": "S2;S3"},
+        ],
+    )
+    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+        ("C",): (1.0, pytest.approx(100)),
+        ("B", "E"): (2.0, 1.0, pytest.approx(101)),
+    }
+
+
+def test_shares_and_limits_are_relaxed_by_as_little_as_can_be() -> None:
+    # At least 60 units from S2 and 70 from S3, of 100: either gives up 30, which leaves 30 × 2 +
+    # 70 × 3 or 60 × 2 + 40 × 3. Under a budget of 100, S2 makes 50 units; its 60 take 120.
+    def asked(rule: str, supplier: str, minimum: float) -> Row:
+        of = {"kind": "limit", "scope": "network", "measure": "quantity"}
+        return {"rule": rule, **of, "group": "supplier", "who": supplier, "min": minimum}
+
+    budget = {"rule": "budget", "kind": "limit", "scope": "network", "measure": "cost"}
+    made = network(bids=BIDS, rules=[asked("two", "S2", 60.0), asked("three", "S3", 70.0)])
+    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+        ("two",): (pytest.approx(30.0), pytest.approx(270.0)),
+        ("three",): (pytest.approx(40.0), pytest.approx(240.0)),
+    }
+    made = network(bids=BIDS, rules=[asked("two", "S2", 60.0), budget | {"max": 100.0}])
+    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+        ("two",): (pytest.approx(50.0), pytest.approx(100.0)),
+        ("budget",): (pytest.approx(120.0), pytest.approx(120.0)),
+    }
+
+
+def test_capacity_is_no_rule_to_relax() -> None:
+    made = network(
+        bids=BIDS[:2],
+        resources=[{"resource": "R", "supplier": "S1", "capacity": 0.0}],
+        usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0}],
+        rules=[counting("A", max=2), counting("C", min=2)],
+    )
+    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {("C",): (1.0, pytest.approx(200.0))}
