@@ -5,13 +5,13 @@ fixed-charge transportation are special cases of the model. Everything lies in o
 delivered duty paid, so that the landed cost is the price and nothing else.
 
 The first three are files of the OR-Library: numbers separated by blanks, with m suppliers and n
-demands first. Fixed-charge transportation is JSON, one object a file.
+demands first. Fixed-charge transportation is JSON, one object a file. Auctions of bundles have a
+file of their own, `benchmarks.cats`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -113,17 +113,6 @@ def read_fctp(path: Path) -> Network:
         largest=largest,
     )
 
-
-READERS: dict[str, Callable[[Path], Network]] = {
-    "cflp_orlib": read_cflp,
-    "fctp_rto": read_fctp,
-    "gap": read_gap,
-    "sscflp_diazfernandez": read_sscflp,
-    "sscflp_holmberg": read_sscflp,
-    "sscflp_tbed1": read_sscflp,
-    "sscflp_yang": read_sscflp,
-}
-"""Reader by name of the family's folder."""
 
 INEXPRESSIBLE = ("fs-",)
 """Beginnings of the names of instances that the model has no words for."""
@@ -229,7 +218,7 @@ def _network(
     m, n = cost.shape
     # A demand of nothing still has to be assigned: it is one unit that takes no capacity.
     quantity = np.where(quantity > 0, quantity, 1.0)
-    supplier, demand = _keys("s", m), _keys("d", n)
+    supplier, demand = keys("s", m), keys("d", n)
     row, column = np.repeat(np.arange(m), n), np.tile(np.arange(n), m)
     bid = supplier.gather(row) + "-" + demand.gather(column)
     per_unit = use.ravel() / quantity[column]
@@ -248,23 +237,8 @@ def _network(
         }
     ).remove(pl.col("max_quantity") <= 0)
     return network_from_tables(
-        {
-            "network": pl.DataFrame(
-                {
-                    "name": [name],
-                    "currency": ["USD"],
-                    "start": [START],
-                    "carrying_rate": [0.0],
-                    "insurance_rate": [0.0],
-                }
-            ),
-            "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
-            "places": pl.DataFrame(
-                {"place": ["site"], "economy": ["SG"], "latitude": [1.29], "longitude": [103.85]}
-            ),
-            "components": pl.DataFrame(
-                {"component": ["goods"], "weight_kg": [1.0], "volume_m3": [0.001]}
-            ),
+        setting(name)
+        | {
             "demands": pl.DataFrame(
                 {
                     "demand": demand,
@@ -299,6 +273,29 @@ def _network(
     )
 
 
-def _keys(prefix: str, size: int) -> pl.Series:
+def setting(name: str) -> dict[str, pl.DataFrame]:
+    """The tables of a network with one firm, one place and one component, without any rates."""
+    return {
+        "network": pl.DataFrame(
+            {
+                "name": [name],
+                "currency": ["USD"],
+                "start": [START],
+                "carrying_rate": [0.0],
+                "insurance_rate": [0.0],
+            }
+        ),
+        "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
+        "places": pl.DataFrame(
+            {"place": ["site"], "economy": ["SG"], "latitude": [1.29], "longitude": [103.85]}
+        ),
+        "components": pl.DataFrame(
+            {"component": ["goods"], "weight_kg": [1.0], "volume_m3": [0.001]}
+        ),
+    }
+
+
+def keys(prefix: str, size: int) -> pl.Series:
+    """Keys that sort as they are numbered, from 1 on."""
     number = pl.int_range(1, size + 1, dtype=pl.Int64, eager=True).cast(pl.String)
     return prefix + number.str.zfill(len(str(size)))

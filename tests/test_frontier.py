@@ -138,9 +138,7 @@ def test_what_the_network_states_of_an_objective_holds() -> None:
     stated: Row = {"objective": "local_value", "economies": "MY", "tolerance": 0.5, "weight": 9.0}
     made = found(striving(stated), "cost", "local_value", 5)
     assert made.points.select("cost", "local_value").row(0) == pytest.approx((100.0, 100.0))
-    assert made.verdict == (
-        "One plan is best in both: cost of 100.00 USD and local value of 100.00 USD."
-    )
+    assert made.verdict == ("One plan is best in both: cost 100.00 USD and local value 100.00 USD.")
 
 
 def test_all_that_is_wrong_with_the_options_is_said_at_once() -> None:
@@ -248,8 +246,7 @@ def test_a_cancel_keeps_the_point_that_was_made() -> None:
     )
     assert made.points["cost"].to_list() == pytest.approx([100.0], rel=1e-6)
     assert made.verdict == (
-        "Only one point was made: cost of 100.00 USD and local value of 0.00 USD. "
-        "The search ended early."
+        "Only one point was made: cost 100.00 USD and local value 0.00 USD. The search ended early."
     )
     assert {label.split(",")[0] for label in heard} == {"1 of 8"}
 
