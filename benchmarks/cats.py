@@ -109,8 +109,7 @@ def _read(path: Path) -> tuple[int, Floats, NDArray[np.int64], NDArray[np.int64]
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise wrong(path, f"cannot be read: {error}", FIX) from None
-    lines = [line.split() for line in re.sub(r"%.*", "", text).splitlines() if line.strip(" \t#")]
-    lines = [line for line in lines if line]
+    lines = [line.split() for line in re.sub(r"%.*", "", text).splitlines() if line.strip()]
     try:
         stated = {line[0]: int(line[1]) for line in lines if line[0].isalpha()}
         rows = [line for line in lines if not line[0].isalpha()]

@@ -1,14 +1,14 @@
 """Public benchmark families: how close an engine comes to their best known values.
 
 A family's folder holds data files and a ``best.csv`` with the columns of `BEST`; its name tells the
-format (`benchmarks.formats`).
+format (`benchmarks.formats`, `benchmarks.cats`).
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.cats import read_cats, worth
 from benchmarks.formats import (
     INEXPRESSIBLE,
-    READERS,
     read_cflp,
     read_fctp,
     read_gap,
@@ -28,6 +28,7 @@ from benchmarks.formats import (
 )
 from matcher.check import check
 from matcher.network import Network
+from matcher.outcome import gap
 from matcher.solve import solve
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "instances",
     "mean",
     "means",
+    "read_cats",
     "read_cflp",
     "read_fctp",
     "read_gap",
@@ -60,17 +62,33 @@ BEST: dict[str, pl.DataType] = {
     "proven_optimal": pl.Int64(),
     "source": pl.String(),
 }
+READERS: dict[str, Callable[[Path], Network]] = {
+    "cats": read_cats,
+    "cflp_orlib": read_cflp,
+    "fctp_rto": read_fctp,
+    "gap": read_gap,
+    "sscflp_diazfernandez": read_sscflp,
+    "sscflp_holmberg": read_sscflp,
+    "sscflp_tbed1": read_sscflp,
+    "sscflp_yang": read_sscflp,
+}
+"""Reader by name of the family's folder."""
+
+MAXIMISED = ("cats",)
+"""Families where more is better: `benchmarks.cats.worth` of a cost is their value."""
+
 # Published values are rounded, and so are the sums of plans.
 TOLERANCE = 1e-6
 # Where "optimal" is the word of a solver that stopped at this relative gap.
-LOOSE = {"fctp_rto": 1e-4}
+LOOSE = {"cats": 1e-4, "fctp_rto": 1e-4}
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One file of a family, with what is known about it.
 
-    ``lower_bound`` and ``best_known`` enclose the optimum; they are equal if it is proven.
+    ``bound`` and ``best_known``, the value of the best plan known, enclose the optimum; they are
+    equal if it is proven. The bound is a lower one, or an upper one where more is better.
     """
 
     family: str
@@ -78,9 +96,14 @@ class Instance:
     path: Path
     num_suppliers: int
     num_demands: int
-    lower_bound: float
+    bound: float
     best_known: float
     proven: bool
+
+    @property
+    def maximised(self) -> bool:
+        """Whether more is better."""
+        return self.family in MAXIMISED
 
     def network(self) -> Network:
         """The file as a network."""
@@ -93,16 +116,19 @@ class Score:
 
     Parameters
     ----------
+    best, bound
+        In the family's own value, which is the cost unless more is better.
     gap
         The engine's own: \\|best − bound\\| / \\|best\\|.
     gap_to_best_known
-        (best − best known) / \\|best known\\|; below 0 it is a new best.
+        (best − best known) / \\|best known\\|, with the opposite sign where more is better; below
+        0 it is a new best.
     judged_ok
         Whether the check of the plan found nothing.
     sound
         Whether best and bound are possible: best ≥ the known lower bound, bound ≤ the best known
-        value, and nothing is said to be infeasible or impossible to cover. If not, there is a bug,
-        here or in the published values.
+        value (the reverse where more is better), and nothing is said to be infeasible or
+        impossible to cover. If not, there is a bug, here or in the published values.
     """
 
     family: str
@@ -209,20 +235,28 @@ def instances(folder: Path) -> list[Instance]:
             f"give a folder named {', '.join(READERS)}, or one that holds such folders",
         )
     return [
-        Instance(
-            path.resolve().name,
-            row["instance"],
-            path / row["file"],
-            row["m_suppliers"],
-            row["n_demands"],
-            row["lower_bound"],
-            row["best_known"],
-            bool(row["proven_optimal"]),
-        )
+        _instance(path, row)
         for path in known
         for row in best(path).iter_rows(named=True)
         if not row["instance"].startswith(INEXPRESSIBLE)
     ]
+
+
+def _instance(folder: Path, row: dict[str, Any]) -> Instance:
+    """A row of ``best.csv``; where more is better, its lower bound is the best plan's value."""
+    family = folder.resolve().name
+    lower, upper = row["lower_bound"], row["best_known"]
+    bound, best_known = (upper, lower) if family in MAXIMISED else (lower, upper)
+    return Instance(
+        family,
+        row["instance"],
+        folder / row["file"],
+        row["m_suppliers"],
+        row["n_demands"],
+        bound,
+        best_known,
+        bool(row["proven_optimal"]),
+    )
 
 
 def score(
@@ -254,9 +288,14 @@ def score(
     covers = plan.unmet is not None and plan.unmet.is_empty()
     value = result.best if covers else None
     bound = result.bound if covers else None
+    if instance.maximised:
+        value = None if value is None else worth(network, value)
+        bound = None if bound is None else worth(network, bound)
+    sign = -1.0 if instance.maximised else 1.0
+    known, best_known = sign * instance.bound, sign * instance.best_known
     sound = (
-        (value is None or value >= instance.lower_bound - tolerance * abs(instance.lower_bound))
-        and (bound is None or bound <= instance.best_known + TOLERANCE * abs(instance.best_known))
+        (value is None or sign * value >= known - tolerance * abs(known))
+        and (bound is None or sign * bound <= best_known + TOLERANCE * abs(best_known))
         and result.found != "infeasible"
         and (coverage is None or coverage.bound <= TOLERANCE)
     )
@@ -273,10 +312,10 @@ def score(
         proven=instance.proven,
         best=value,
         bound=bound,
-        gap=result.gap if covers else None,
+        gap=gap(value, bound),
         gap_to_best_known=None
         if value is None
-        else ((value - instance.best_known) / max(abs(instance.best_known), 1e-10)),
+        else (sign * value - best_known) / max(abs(best_known), 1e-10),
         seconds=seconds,
         found=result.found,
         stopped=result.stopped,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from scipy.sparse import block_array, csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 
 from matcher.arrays import Arrays, Floats
 from matcher.assemble import reckoned
@@ -28,7 +28,9 @@ ALTERNATIVES = 5
 def relaxations(
     arrays: Arrays, screening: Screening, solver: Engine, limits: Limits, clock: Clock
 ) -> tuple[Relaxation, ...]:
-    """Sets of rules that are enough to relax, the smallest first; none is part of another.
+    """Sets of rules that are enough to relax; none is part of another.
+
+    The smallest come first, then those that cover most, then the cheapest.
 
     Every mandatory rule with limits gets amounts by which it may be missed and a binary that allows
     it; the fewest binaries make the first set, and each further one may not hold a set before it
@@ -59,7 +61,7 @@ def relaxations(
         if x is not None:
             names = {relaxable[i].name for i in chosen}
             found.append(_relaxation(arrays, screening, formulation, x, names))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda way: (len(way.rules), round(way.unmet, 6), way.cost)))
 
 
 def _sets(
@@ -95,16 +97,17 @@ def _choosing(program: Program, missed: Sequence[Floats]) -> Program:
     """The program that misses as few rules as can be: missed_r ≤ most_r · e_r, minimise Σ e_r."""
     size = len(missed)
     amounts = csr_array(np.vstack(missed))
-    most = np.maximum(amounts @ program.upper, 1e-9)
+    most: Floats = np.maximum(np.asarray(amounts @ program.upper), 1e-9)
     # Divided by its most, a row says: the share of it that is missed is at most e_r.
     shares = diags_array(1.0 / most) @ amounts
-    matrix = block_array([[program.matrix, None], [shares, -diags_array(np.ones(size))]])
+    above = hstack([program.matrix, csr_array((program.num_rows, size))])
+    below = hstack([shares, -eye_array(size)])
     return replace(
         program,
         name="fewest rules to relax",
         cost=np.append(np.zeros(program.num_columns), np.ones(size)),
         offset=0.0,
-        matrix=csr_array(matrix),
+        matrix=csr_array(vstack([above, below])),
         row_lower=np.append(program.row_lower, np.full(size, -np.inf)),
         row_upper=np.append(program.row_upper, np.zeros(size)),
         lower=np.append(program.lower, np.zeros(size)),
@@ -121,7 +124,7 @@ def _without(program: Program, columns: np.ndarray) -> Program:
     row[0, columns] = 1.0
     return replace(
         program,
-        matrix=csr_array(block_array([[program.matrix], [csr_array(row)]])),
+        matrix=csr_array(vstack([program.matrix, csr_array(row)])),
         row_lower=np.append(program.row_lower, -np.inf),
         row_upper=np.append(program.row_upper, columns.size - 1.0),
         row_blocks=(*program.row_blocks, Block("another set", 1)),

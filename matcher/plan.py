@@ -305,7 +305,9 @@ def _verdict(plan: Plan, result: Result) -> str:
         found = f" ({result.detail})" if result.detail else ""
         cause = f"No plan exists: the mandatory rules contradict each other or the bids{found}."
         ways = "; or ".join(
-            f"{way}, for a plan of {way.cost:,.2f} {plan.currency}" for way in result.relaxations
+            f"{way}, for a plan of {way.cost:,.2f} {plan.currency}"
+            + (" that leaves demand open" if way.unmet > 1e-6 else "")
+            for way in result.relaxations
         )
         return f"{cause} Change the {ways}." if ways else cause
     if result.best is None or result.coverage is None:

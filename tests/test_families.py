@@ -20,6 +20,7 @@ from benchmarks.families import (
     TOLERANCE,
     Instance,
     instances,
+    read_cats,
     read_cflp,
     read_gap,
     read_sscflp,
@@ -31,9 +32,11 @@ from matcher.check import check
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.solve import solve
+from tests.networks import network as network_of
 
 FOLDER = Path(os.environ.get("MATCHER_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 FOLDER = FOLDER / "instances"
+HEADER = "instance,file,m_suppliers,n_demands,lower_bound,best_known,proven_optimal,source\n"
 
 
 def _public(family: str, suppliers: int, demands: int) -> list[object]:
@@ -98,8 +101,36 @@ def test_single_source_facility_location_is_sound(instance: Instance) -> None:
         assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
 
 
+@pytest.mark.parametrize("instance", _public("cats", 40, 105)[:8])
+def test_auction_is_solved_to_its_optimum(instance: Instance) -> None:
+    # Its "suppliers" are goods and its "demands" are bids.
+    result = score(instance, time_limit_s=20.0)
+    assert result.judged_ok
+    assert result.sound
+    assert result.best is not None
+    assert result.bound is not None
+    assert result.best <= result.bound * (1 + TOLERANCE)
+    if result.found == "optimal" and instance.proven:
+        assert result.best == pytest.approx(instance.best_known, rel=1e-4)
+
+
+@pytest.mark.parametrize("instance", _public("cats", 10**6, 10**6)[:3])
+def test_public_auctions_have_the_stated_size(instance: Instance) -> None:
+    network = instance.network()
+    # One supplier for each bid and one that keeps; dummies are demands besides the goods.
+    assert network.suppliers.height == instance.num_demands + 1
+    assert network.demands.height >= instance.num_suppliers
+    assert network.warnings == ()
+
+
 @pytest.mark.parametrize(
-    "instance", [param for family in READERS for param in _public(family, 10**6, 10**6)[:3]]
+    "instance",
+    [
+        param
+        for family in READERS
+        if family != "cats"
+        for param in _public(family, 10**6, 10**6)[:3]
+    ],
 )
 def test_public_files_have_the_stated_size(instance: Instance) -> None:
     network = instance.network()
@@ -170,6 +201,125 @@ def test_a_demand_of_nothing_is_assigned_and_takes_no_capacity(tmp_path: Path) -
     assert plan.result.best == pytest.approx(1 + 10 + 3)
 
 
+# Three goods, and a dummy that lets the last two bids exclude each other.
+AUCTION = """%% by hand
+goods 3
+bids 5
+dummy 1
+
+0	6	0	1	#
+1	5	1	2	#
+2	2	2	#
+3	4	0	3	#
+4	5	1	3	#
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        # {0, 1} and {2} are worth 6 + 2; {0} and {1, 2} 4 + 5; without the dummy {0}, {1} and {2}
+        # would be worth 4 + 5 + 2 = 11.
+        (AUCTION, 9.0),
+        (AUCTION.replace("4\t0\t3", "4\t0").replace("5\t1\t3", "5\t1"), 11.0),
+        # Selling nothing is worth 0, and that is the best where bids are worth nothing.
+        ("goods 2\nbids 1\ndummy 0\n0\t0\t1\t#\n", 0.0),
+    ],
+)
+def test_auction_file(tmp_path: Path, text: str, value: float) -> None:
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    (folder / "one").write_text(text)
+    (folder / "best.csv").write_text(f"{HEADER}one,one,3,5,{value},{value},1,by hand\n")
+    (only,) = instances(folder)
+    result = score(only, gap_limit=0.0)
+    assert result.is_optimal
+    assert result.best == pytest.approx(value)
+    assert result.bound == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("row", "best_known", "sound", "to_best_known"),
+    [
+        ("8,10,0", 8.0, True, -1 / 8),  # a new best, below the upper bound
+        ("7,8,0", 7.0, False, -2 / 7),  # a plan of 9 would beat the upper bound of 8
+        ("10,12,0", 10.0, False, 1 / 10),  # a bound of 9 would beat a plan of 10
+    ],
+)
+def test_impossible_values_of_auctions_are_seen(
+    tmp_path: Path, row: str, best_known: float, sound: bool, to_best_known: float
+) -> None:
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    (folder / "one").write_text(AUCTION)
+    (folder / "best.csv").write_text(f"{HEADER}one,one,3,5,{row},by hand\n")
+    (only,) = instances(folder)
+    result = score(only, gap_limit=0.0)
+    assert result.best_known == best_known
+    assert result.best == pytest.approx(9)
+    assert result.gap_to_best_known == pytest.approx(to_best_known)
+    assert result.sound == sound
+
+
+@pytest.mark.parametrize("engine", ["highs", "decomposition"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_total_quantity_discounts(seed: int, engine: str) -> None:
+    """Three suppliers discount all units by what they sell of three goods in all.
+
+    For chosen steps the problem is a flow with whole numbers, and a larger discount never harms,
+    so trying all splits into whole units finds the optimum.
+    """
+    random = np.random.default_rng(seed)
+    needed = np.array([6, 5, 4])
+    price = random.integers(20, 30, (3, 3)).astype(float)  # of each supplier for each good
+    start, rate = np.array([0, 5, 9]), np.array([[0.0, 0.1, 0.25], [0.0, 0.05, 0.3], [0, 0.2, 0.2]])
+    splits = [
+        np.array([(i, j, q - i - j) for i in range(q + 1) for j in range(q + 1 - i)])
+        for q in needed
+    ]
+    first, second, third = np.ix_(*(np.arange(len(of)) for of in splits))
+    # Shape (splits of the three goods, suppliers, goods).
+    units = np.stack(
+        np.broadcast_arrays(splits[0][first], splits[1][second], splits[2][third]), axis=-1
+    )
+    step = np.searchsorted(start, units.sum(axis=-1), side="right") - 1
+    paid = (units * price).sum(axis=-1) * (1 - rate[np.arange(3), step])
+    best = paid.sum(axis=-1).min()
+    goods, suppliers = ("G1", "G2", "G3"), ("S1", "S2", "S3")
+    network = network_of(
+        components=[{"component": good, "weight_kg": 1.0, "volume_m3": 0.001} for good in goods],
+        demands=[
+            {"demand": good, "component": good, "quantity": float(quantity)}
+            for good, quantity in zip(goods, needed, strict=True)
+        ],
+        bids=[
+            {"bid": f"{s}-{g}", "supplier": s, "component": g, "price": float(price[i, j])}
+            for i, s in enumerate(suppliers)
+            for j, g in enumerate(goods)
+        ],
+        discounts=[
+            {
+                "discount": f"of {s}",
+                "supplier": s,
+                "measure": "quantity",
+                "from": float(start[k]),
+                "rate": float(rate[i, k]),
+            }
+            for i, s in enumerate(suppliers)
+            for k in range(3)
+        ],
+    )
+    plan = solve(network, gap_limit=0.0, engine=engine, time_limit_s=20.0)
+    assert check(network, plan).ok
+    assert plan.result is not None
+    assert plan.result.found == "optimal"
+    assert plan.result.best == pytest.approx(best)
+    # The cheapest supplier of each good is not the answer, or nothing would be tested.
+    cheapest = np.equal.outer(price.argmin(axis=0), np.arange(3)).T * needed
+    own = np.searchsorted(start, cheapest.sum(axis=-1), side="right") - 1
+    assert ((cheapest * price).sum(axis=-1) * (1 - rate[np.arange(3), own])).sum() > best + 1
+
+
 @pytest.mark.parametrize(
     ("reader", "text", "problem"),
     [
@@ -178,6 +328,11 @@ def test_a_demand_of_nothing_is_assigned_and_takes_no_capacity(tmp_path: Path) -
         (read_cflp, "1 x", "cannot be read as numbers"),
         (read_sscflp, "0 4", "begins with 0 4"),
         (read_sscflp, "", "ends after 0 numbers, 2 too few"),
+        (read_cats, "goods 2\nbids 1\n0 1 0 #", "is not of the format of CATS: KeyError"),
+        (read_cats, AUCTION.replace("bids 5", "bids 6"), "has 5 bids, stated are 6"),
+        (read_cats, AUCTION.replace("2\t2\t#", "2\t4\t#"), "goods are not distinct numbers"),
+        (read_cats, AUCTION.replace("2\t2\t#", "2\t2"), "goods are not distinct numbers"),
+        (read_cats, AUCTION.replace("2\t2\t#", "-2\t2\t#"), "has values that are not numbers"),
     ],
 )
 def test_a_file_of_another_format_is_named(
@@ -187,14 +342,11 @@ def test_a_file_of_another_format_is_named(
         reader(_write(tmp_path, text))
 
 
-HEADER = "instance,file,m_suppliers,n_demands,lower_bound,best_known,proven_optimal,source\n"
-
-
 def test_a_folder_without_a_known_family_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no best\.csv of a known family"):
         instances(tmp_path)
-    (tmp_path / "cats").mkdir()
-    (tmp_path / "cats" / "best.csv").write_text(HEADER)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "best.csv").write_text(HEADER)
     with pytest.raises(InputError, match=r"no best\.csv of a known family"):
         instances(tmp_path)
 

@@ -68,7 +68,7 @@ def assemble(session: Session, caller: Caller) -> Tables:
         row for row in shared["lead_firms"] if row.get("lead_firm") in lead_firms
     ]
     tables["demands"] = [row for entry in requests for row in demands_of(entry)]
-    asked = {row["demand"] for row in tables["demands"]}
+    asked = {row["demand"]: str(row["component"]) for row in tables["demands"]}
     tables["requirements"] = _distinct(
         row for entry in requests for row in entry.body.get("requirements", ())
     )
@@ -153,18 +153,24 @@ def demands_of(entry: DirectoryEntry) -> Rows:
 
 
 def supplier_rows(
-    entry: DirectoryEntry, asked: Collection[str], consortia: Collection[str]
+    entry: DirectoryEntry, asked: Mapping[str, str], consortia: Collection[str] | None = None
 ) -> Tables:
     """The rows of a supplier under names of its own, without bids that cannot be made now.
 
-    These are bids for demands not ``asked`` or of consortia that are not there, and the other bids
-    of their bundles.
+    Parameters
+    ----------
+    asked
+        Component of each demand. A bid for another demand, or for another component of one,
+        cannot be made, nor can the other bids of its bundle.
+    consortia
+        Those that are there, if the bids of others are to be left out.
     """
     bids = entry.body.get("bids", ())
     out = {
         row["bid"]
         for row in bids
-        if not (_may(row, "demand", asked) and _may(row, "consortium", consortia))
+        if not (_has(row, "consortium", consortia) and _has(row, "demand", asked))
+        or asked.get(str(row.get("demand")), str(row["component"])) != str(row["component"])
     }
     broken = {row["bundle"] for row in bids if row["bid"] in out and row.get("bundle")}
     out |= {row["bid"] for row in bids if row.get("bundle") in broken}
@@ -178,9 +184,9 @@ def supplier_rows(
     }
 
 
-def _may(row: dict[str, Any], column: str, there: Collection[str]) -> bool:
-    """Whether what the row names, if anything, is there."""
-    return row.get(column) in (None, "") or str(row[column]) in there
+def _has(row: dict[str, Any], column: str, there: Collection[str] | None) -> bool:
+    """Whether what the row names in a column, if anything, is there."""
+    return row.get(column) in (None, "") or there is None or str(row[column]) in there
 
 
 def _called(owner: str | None, row: dict[str, Any], *columns: str) -> dict[str, Any]:

@@ -313,11 +313,10 @@ def _joined(
     for entry in requests:
         add(entry, "demands", assembly.demands_of(entry))
         add(entry, "requirements", entry.body.get("requirements", []))
-    asked = {row["demand"] for row in tables["demands"]}
-    consortia = {str(row.get("consortium")) for row in shared.get("consortia", [])}
+    asked = {row["demand"]: str(row["component"]) for row in tables["demands"]}
     for entry in entries:
         if entry.kind == "supplier":
-            for name, rows in assembly.supplier_rows(entry, asked, consortia).items():
+            for name, rows in assembly.supplier_rows(entry, asked).items():
                 add(entry, name, rows)
     there = assembly.members(tables["suppliers"])
     for entry in entries:

@@ -130,9 +130,8 @@ def _delivery_slack(b: Builder, _: Objective) -> Terms:
 def _supplier_count(b: Builder, _: Objective) -> Terms:
     """The number of suppliers with an award."""
     c = b.candidates
-    column, _, _ = b.presence(
-        np.zeros(c.size, dtype=np.int64), c.supplier.astype(np.int64), b.keys.supplier
-    )
+    everyone = np.zeros(c.size, dtype=np.int64)
+    column, *_others = b.presence(everyone, c.supplier.astype(np.int64), b.keys.supplier)
     return [(column, np.ones(column.size))]
 
 

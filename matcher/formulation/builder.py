@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -83,7 +85,7 @@ class Builder:
     def add_rows(
         self,
         block: Block,
-        entries: list[tuple[Index, Index, Floats | float]],
+        entries: Sequence[tuple[Index, Index, Floats | float]],
         lower: Floats | float,
         upper: Floats | float,
     ) -> None:

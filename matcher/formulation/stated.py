@@ -13,7 +13,7 @@ import numpy as np
 from matcher.arrays import Floats
 from matcher.formulation.about import Index, about
 from matcher.formulation.builder import Builder
-from matcher.measures import measure
+from matcher.measures import Counted, measure
 from matcher.program import Block
 from matcher.rules import Rule
 
@@ -115,7 +115,7 @@ def _working_capital(b: Builder, rule: Rule) -> None:
     _of_suppliers(b, rule, scope, "capital", b.arrays.suppliers.credit_line)
 
 
-def _of_suppliers(b: Builder, rule: Rule, within: Index, name: str, means: Floats) -> None:
+def _of_suppliers(b: Builder, rule: Rule, within: Index, name: Counted, means: Floats) -> None:
     """A row for each supplier with stated means and each ``within`` (-1: not concerned)."""
     assert rule.maximum is not None
     supplier = b.candidates.supplier
@@ -218,7 +218,7 @@ def _labelled(rule: Rule, size: int, part: str = "") -> Block:
     return Block(f"rule {rule.name}" + (f" {part}" if part else ""), size)
 
 
-def _amounts(b: Builder, name: str, instance: Index, factor: Floats | float = 1.0) -> Entries:
+def _amounts(b: Builder, name: Counted, instance: Index, factor: Floats | float = 1.0) -> Entries:
     """(instance, column, amount) of a measure of all candidates with an instance, times factor."""
     per_unit, once = measure(b.arrays, b.candidates, name)
     per_share = per_unit * b.quantity[b.candidates.demand] * factor

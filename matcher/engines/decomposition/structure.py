@@ -104,7 +104,7 @@ class Structure:
 
     @property
     def handed_over(self) -> str:
-        """The names of the rows that are priced, but not searched under; empty if there are none."""
+        """The names of the rows that are priced but not searched under; empty without any."""
         blocks = self.program.row_blocks
         ends = np.cumsum([block.size for block in blocks])
         found = np.unique(np.searchsorted(ends, self.foreign, side="right"))
