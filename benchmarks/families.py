@@ -19,7 +19,6 @@ import polars as pl
 
 from benchmarks.cats import read_cats, worth
 from benchmarks.formats import (
-    INEXPRESSIBLE,
     read_cflp,
     read_fctp,
     read_gap,
@@ -214,8 +213,7 @@ def best(folder: Path) -> pl.DataFrame:
 def instances(folder: Path) -> list[Instance]:
     """The instances of a family's folder, or of every such folder within ``folder``.
 
-    Folders of families that have no reader here are passed over, and so are instances that the
-    model has no words for.
+    Folders of families that have no reader here are passed over.
 
     Raises
     ------
@@ -234,12 +232,7 @@ def instances(folder: Path) -> list[Instance]:
             "has no best.csv of a known family",
             f"give a folder named {', '.join(READERS)}, or one that holds such folders",
         )
-    return [
-        _instance(path, row)
-        for path in known
-        for row in best(path).iter_rows(named=True)
-        if not row["instance"].startswith(INEXPRESSIBLE)
-    ]
+    return [_instance(path, row) for path in known for row in best(path).iter_rows(named=True)]
 
 
 def _instance(folder: Path, row: dict[str, Any]) -> Instance:

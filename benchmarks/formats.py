@@ -35,7 +35,9 @@ def read_gap(path: Path) -> Network:
     m, n = numbers.sizes()
     cost, use, capacity = numbers.take(m, n), numbers.take(m, n), numbers.take(m)
     numbers.end()
-    return _network(path.name, np.ones(n), cost, use, capacity, np.zeros(m), single=True)
+    return network_from_tables(
+        _tables(path.name, np.ones(n), cost, use, capacity, np.zeros(m), single=True)
+    )
 
 
 def read_cflp(path: Path) -> Network:
@@ -49,14 +51,16 @@ def read_cflp(path: Path) -> Network:
     suppliers, demands = numbers.take(m, 2), numbers.take(n, 1 + m)
     numbers.end()
     quantity = demands[:, 0]
-    return _network(
-        path.name,
-        quantity,
-        demands[:, 1:].T,
-        np.tile(quantity, (m, 1)),
-        suppliers[:, 0],
-        suppliers[:, 1],
-        single=False,
+    return network_from_tables(
+        _tables(
+            path.name,
+            quantity,
+            demands[:, 1:].T,
+            np.tile(quantity, (m, 1)),
+            suppliers[:, 0],
+            suppliers[:, 1],
+            single=False,
+        )
     )
 
 
@@ -70,8 +74,8 @@ def read_sscflp(path: Path) -> Network:
     capacity, fixed, quantity = numbers.take(m), numbers.take(m), numbers.take(n)
     cost = numbers.take(n, m).T
     numbers.end()
-    return _network(
-        path.name, quantity, cost, np.tile(quantity, (m, 1)), capacity, fixed, single=True
+    return network_from_tables(
+        _tables(path.name, quantity, cost, np.tile(quantity, (m, 1)), capacity, fixed, single=True)
     )
 
 
@@ -79,8 +83,11 @@ def read_fctp(path: Path) -> Network:
     """Fixed-charge transportation, in JSON.
 
     ``supply`` and ``demand`` in units, ``var_costs`` a unit and ``fix_costs`` of any delivery at
-    all for each supplier and demand, and, if arcs are limited, ``edge_capacities`` in units. The
-    fixed cost of an arc is the tooling cost of a bid for one demand.
+    all for each supplier and demand, and, if arcs are limited, ``edge_capacities`` in units. With
+    ``vehicle_capacities``, in units, the fixed cost is paid for each vehicle that an arc starts.
+
+    The fixed cost of an arc is the tooling cost of a bid for one demand, or, with vehicles, that of
+    a lane from the supplier's place to the demand's.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -88,20 +95,18 @@ def read_fctp(path: Path) -> Network:
         raise wrong(path, f"cannot be read as JSON: {error}", "check the file") from None
     if not isinstance(content, dict):
         raise wrong(path, "is no JSON object", "check the file")
-    if content.get("vehicle_capacities"):
-        raise wrong(
-            path,
-            "has vehicle_capacities: a fixed cost for every vehicle is not in the model",
-            "leave instances that begin with fs- out",
-        )
     supply, demand = (_numbers(path, content, key, (-1,)) for key in ("supply", "demand"))
     shape = supply.size, demand.size
-    price, tooling = (_numbers(path, content, key, shape) for key in ("var_costs", "fix_costs"))
-    limited = bool(content.get("edge_capacities"))
-    largest = _numbers(path, content, "edge_capacities", shape) if limited else None
+    price, fixed = (_numbers(path, content, key, shape) for key in ("var_costs", "fix_costs"))
+    largest, vehicles = (
+        _numbers(path, content, key, shape) if content.get(key) else None
+        for key in ("edge_capacities", "vehicle_capacities")
+    )
     if not demand.all():
         raise wrong(path, "has a demand of 0", "leave it and its columns out")
-    return _network(
+    if vehicles is not None and not vehicles.all():
+        raise wrong(path, "has a vehicle of 0 units", "leave vehicles out that carry nothing")
+    tables = _tables(
         path.name,
         demand,
         price * demand,
@@ -109,13 +114,42 @@ def read_fctp(path: Path) -> Network:
         supply,
         np.zeros(supply.size),
         single=False,
-        tooling=tooling,
+        tooling=fixed if vehicles is None else None,
         largest=largest,
     )
+    if vehicles is not None:
+        tables |= _lanes(tables, fixed, vehicles)
+    return network_from_tables(tables)
 
 
-INEXPRESSIBLE = ("fs-",)
-"""Beginnings of the names of instances that the model has no words for."""
+def _lanes(
+    tables: dict[str, pl.DataFrame], fixed: Floats, vehicles: Floats
+) -> dict[str, pl.DataFrame]:
+    """What changes if each supplier and demand has a place of its own, and a lane between any two.
+
+    ``fixed`` is the cost of a vehicle and ``vehicles`` the units it takes, both of shape
+    (suppliers, demands).
+    """
+    supplier, demand = tables["suppliers"]["supplier"], tables["demands"]["demand"]
+    m, n = fixed.shape
+    return {
+        "places": tables["places"]
+        .drop("place")
+        .join(pl.DataFrame({"place": pl.concat([supplier, demand])}), how="cross"),
+        "suppliers": tables["suppliers"].with_columns(place="supplier"),
+        "demands": tables["demands"].with_columns(place="demand"),
+        "lanes": pl.DataFrame(
+            {
+                "origin": supplier.gather(np.repeat(np.arange(m), n)),
+                "destination": demand.gather(np.tile(np.arange(n), m)),
+                "mode": ["road"] * (m * n),
+                "days": np.zeros(m * n),
+                "cost_per_kg": np.zeros(m * n),
+                "fixed_cost": fixed.ravel(),
+                "vehicle_units": vehicles.ravel(),
+            }
+        ),
+    }
 
 
 def wrong(path: Path, problem: str, fix: str) -> InputError:
@@ -191,7 +225,7 @@ class _Numbers:
             )
 
 
-def _network(
+def _tables(
     name: str,
     quantity: Floats,
     cost: Floats,
@@ -202,8 +236,8 @@ def _network(
     single: bool,
     tooling: Floats | None = None,
     largest: Floats | None = None,
-) -> Network:
-    """A network with one bid for each supplier and demand.
+) -> dict[str, pl.DataFrame]:
+    """The tables of a network with one bid for each supplier and demand.
 
     Parameters
     ----------
@@ -236,41 +270,38 @@ def _network(
             "max_quantity": None if largest is None else largest.ravel(),
         }
     ).remove(pl.col("max_quantity") <= 0)
-    return network_from_tables(
-        setting(name)
-        | {
-            "demands": pl.DataFrame(
-                {
-                    "demand": demand,
-                    "lead_firm": ["firm"] * n,
-                    "component": ["goods"] * n,
-                    "quantity": quantity,
-                    "place": ["site"] * n,
-                    "due": [DUE] * n,
-                    "single_source": [single] * n,
-                }
-            ),
-            "suppliers": pl.DataFrame(
-                {
-                    "supplier": supplier,
-                    "place": ["site"] * m,
-                    "size_class": ["medium"] * m,
-                    "onboarding_cost": fixed,
-                }
-            ),
-            "resources": pl.DataFrame(
-                {"resource": supplier, "supplier": supplier, "capacity": capacity}
-            ),
-            "bids": bids,
-            "usages": pl.DataFrame(
-                {
-                    "bid": bid,
-                    "resource": supplier.gather(row),
-                    "use_per_unit": per_unit,
-                }
-            ).filter((pl.col("use_per_unit") > 0) & pl.col("bid").is_in(bids["bid"].implode())),
-        }
-    )
+    return setting(name) | {
+        "demands": pl.DataFrame(
+            {
+                "demand": demand,
+                "lead_firm": ["firm"] * n,
+                "component": ["goods"] * n,
+                "quantity": quantity,
+                "place": ["site"] * n,
+                "due": [DUE] * n,
+                "single_source": [single] * n,
+            }
+        ),
+        "suppliers": pl.DataFrame(
+            {
+                "supplier": supplier,
+                "place": ["site"] * m,
+                "size_class": ["medium"] * m,
+                "onboarding_cost": fixed,
+            }
+        ),
+        "resources": pl.DataFrame(
+            {"resource": supplier, "supplier": supplier, "capacity": capacity}
+        ),
+        "bids": bids,
+        "usages": pl.DataFrame(
+            {
+                "bid": bid,
+                "resource": supplier.gather(row),
+                "use_per_unit": per_unit,
+            }
+        ).filter((pl.col("use_per_unit") > 0) & pl.col("bid").is_in(bids["bid"].implode())),
+    }
 
 
 def setting(name: str) -> dict[str, pl.DataFrame]:

@@ -59,7 +59,10 @@ class Candidates:
     fixed_cost
         Cost of having the award at all, network currency: `matcher.landed_cost.fixed_cost` and,
         with incremental tiers, what `matcher.landed_cost.tier_once` adds (below 0 where prices
-        rise with the quantity).
+        rise with the quantity). Where the lane states vehicles, it has the cost of the first.
+    vehicle_units, vehicle_cost
+        Units that one vehicle takes and cost of each vehicle after the first, network currency;
+        infinite and 0 where the lane states no vehicles.
     price_once
         What the supplier is paid besides the tier's price × quantity, network currency; 0 without
         incremental tiers.
@@ -78,6 +81,8 @@ class Candidates:
     unit_cost: Floats
     terms: Floats
     fixed_cost: Floats
+    vehicle_units: Floats
+    vehicle_cost: Floats
     price_once: Floats
     ship: Floats
     arrive: Floats
@@ -177,6 +182,8 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
     days = delivery(arrays, links, options)
     terms = landed_cost(arrays, links, duties, options, days.pipeline)
     landed_once, price_once = tier_once(arrays, links, duties, options)
+    vehicle_units = links.vehicle_units[options.link, options.mode]
+    of_vehicle = links.fixed_cost[options.link, options.mode]
     return Candidates(
         demand=options.demand,
         supplier=arrays.bids.supplier[options.bid],
@@ -189,6 +196,8 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
         unit_cost=terms.sum(axis=0),
         terms=terms,
         fixed_cost=fixed_cost(arrays, links, options) + landed_once,
+        vehicle_units=vehicle_units,
+        vehicle_cost=np.where(np.isfinite(vehicle_units), of_vehicle, 0.0),
         price_once=price_once,
         ship=days.ship,
         arrive=days.arrive,

@@ -33,6 +33,8 @@ TERMS = (
 )
 
 DAYS_PER_YEAR = 365.0
+# An award may exceed what its vehicles take by this share of it without starting another.
+OVERLOAD = 1e-6
 # Cover of 110 % of the price is the least that the C terms ask for (Incoterms 2020, CIF A5).
 INSURED_SHARE = 1.1
 
@@ -167,10 +169,25 @@ def landed_cost(
 
 
 def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
-    """Cost of having an award at all, in the network's currency: tooling and the lane's own."""
+    """Cost of having an award at all, in the network's currency: tooling and the lane's own.
+
+    Where the lane's own is paid for each vehicle, it is that of the first.
+    """
     cost: Floats = (
         arrays.bids.tooling_cost[options.bid] + links.fixed_cost[options.link, options.mode]
     )
+    return cost
+
+
+def further_vehicles(links: Links, options: Options, quantity: Floats) -> Floats:
+    """Cost of the vehicles that ``quantity`` units of each option start after the first.
+
+    = lane's fixed cost × (⌈quantity ÷ vehicle units⌉ − 1), in the network's currency; 0 where the
+    lane states no vehicles.
+    """
+    vehicle_units = links.vehicle_units[options.link, options.mode]
+    started = np.maximum(np.ceil(quantity * (1 - OVERLOAD) / vehicle_units), 1.0)
+    cost: Floats = links.fixed_cost[options.link, options.mode] * (started - 1.0)
     return cost
 
 

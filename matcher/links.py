@@ -36,7 +36,9 @@ class Links:
     cost_per_container, cost_per_kg
         Freight: a part by container (20-foot) and a part by chargeable weight.
     fixed_cost
-        Once for each award that takes the link.
+        Once for each award that takes the link, or for each vehicle that it starts.
+    vehicle_units
+        How many units of an award a vehicle takes; infinite where all go for one fixed cost.
     direct_km
         Great-circle distance, shape (links,).
     """
@@ -48,6 +50,7 @@ class Links:
     cost_per_container: Floats
     cost_per_kg: Floats
     fixed_cost: Floats
+    vehicle_units: Floats
     direct_km: Floats
 
     def find(self, origin: Ints, destination: Ints) -> Ints:
@@ -92,8 +95,8 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
     # Within one place nothing is handled twice: the maker's gate is the user's gate.
     for figure in (days, per_container, per_kg):
         figure[same_place] = 0.0
-    fixed = np.zeros(km.shape)
-    _own_lanes(arrays, code, connected, days, per_container, per_kg, fixed)
+    fixed, vehicle_units = np.zeros(km.shape), np.full(km.shape, np.inf)
+    _own_lanes(arrays, code, connected, days, per_container, per_kg, fixed, vehicle_units)
     return Links(
         num_places=num_places,
         code=code,
@@ -102,6 +105,7 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
         cost_per_container=per_container,
         cost_per_kg=per_kg,
         fixed_cost=fixed,
+        vehicle_units=vehicle_units,
         direct_km=direct,
     )
 
@@ -114,6 +118,7 @@ def _own_lanes(
     per_container: Floats,
     per_kg: Floats,
     fixed: Floats,
+    vehicle_units: Floats,
 ) -> None:
     """Write the network's lanes over the computed figures; what a lane leaves open stays."""
     lanes = arrays.network.lanes
@@ -136,6 +141,7 @@ def _own_lanes(
     for figure, own in ((per_container, own_container), (per_kg, own_kg)):
         figure[row, mode] = np.where(priced, np.nan_to_num(own), figure[row, mode])
     fixed[row, mode] = lanes["fixed_cost"].to_numpy()[used]
+    vehicle_units[row, mode] = lanes["vehicle_units"].fill_null(np.inf).to_numpy()[used]
     unknown = ~np.isfinite(days[row, mode]) | ~np.isfinite(per_container[row, mode])
     if unknown.any():
         raise InputError(

@@ -13,9 +13,15 @@ import polars as pl
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.attainment import Attained, attainment
 from matcher.delivery import delivery
-from matcher.landed_cost import duty_rates, fixed_cost, landed_cost, tier_once
+from matcher.landed_cost import (
+    duty_rates,
+    fixed_cost,
+    further_vehicles,
+    landed_cost,
+    tier_once,
+)
 from matcher.links import Links
-from matcher.measures import measure
+from matcher.measures import Counted, measure
 from matcher.objectives import stages_of
 from matcher.options import Options
 from matcher.plan import Costs
@@ -23,6 +29,7 @@ from matcher.rule_figures import Amounts, rule_figures
 
 # What is awarded may lie below the step of a discount by this share of it and still reach it.
 TOLERANCE = 1e-6
+COUNTED: tuple[Counted, ...] = ("quantity", "value", "cost", "capital")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,8 @@ class Priced:
     """Awards as columns, costed and dated; what `matcher.measures.measure` asks for.
 
     ``terms`` has shape (terms, awards), the other columns (awards,). ``landed_once`` is the part
-    of ``fixed_cost`` that incremental tiers add. Each award counts as if it paid its tooling. One
-    whose mode does not connect the places costs nothing and takes no time.
+    of ``fixed_cost`` that incremental tiers add. Each award counts as if it paid its tooling and
+    started one vehicle. One whose mode does not connect the places costs nothing and takes no time.
     """
 
     demand: Ints
@@ -78,8 +85,9 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     Costs, in network currency:
 
     - landed: Σ landed cost per unit × quantity
-    - fixed: Σ over awards of the lane's own, what incremental tiers add once, and the tooling,
-      which a bid pays once a line: with the first of its awards there by due date, then key
+    - fixed: Σ over awards of the lane's own (for each started vehicle, where it states how many
+      units one takes), what incremental tiers add once, and the tooling, which a bid pays once a
+      line: with the first of its awards there by due date, then key
     - onboarding: Σ over suppliers with an award
     - coordination: Σ over consortia with an award
     - switching: Σ over incumbents that get no award of the component (from the lead firm, if one
@@ -92,14 +100,9 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     landed = priced.unit_cost * quantity
     waived = _tooling_paid_before(arrays, options) & runs
     fixed = priced.fixed_cost - np.where(waived, arrays.bids.tooling_cost[options.bid], 0.0)
-    value, cost, capital = (
-        per_unit * quantity + once
-        for per_unit, once in (
-            measure(arrays, priced, "value"),
-            measure(arrays, priced, "cost"),
-            measure(arrays, priced, "capital"),
-        )
-    )
+    fixed += np.where(runs, further_vehicles(links, options, quantity), 0.0)
+    amounts = {name: _amounts(arrays, priced, name, quantity) for name in COUNTED}
+    value = amounts["value"].made
     costs = {
         "landed": float(landed.sum()),
         "fixed": float(fixed.sum()),
@@ -109,8 +112,7 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
         "discounts": -_paid_back(arrays, options, quantity, value),
     }
     plan_cost = sum(costs.values())
-    amounts = Amounts(quantity, value, cost, capital, plan_cost)
-    rules = rule_figures(arrays, options.demand, options.bid, amounts)
+    rules = rule_figures(arrays, options.demand, options.bid, amounts, plan_cost)
     penalties = float(rules["penalty"].sum())
     total = plan_cost + penalties
     attained = Attained(
@@ -127,6 +129,12 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     }
     made = Costs(**costs, penalties=penalties, total=total)
     return Reckoning(priced, landed, fixed, made, rules, reached)
+
+
+def _amounts(arrays: Arrays, priced: Priced, name: Counted, quantity: Floats) -> Amounts:
+    per_unit, once = measure(arrays, priced, name)
+    whole = arrays.demands.quantity[priced.demand]
+    return Amounts(per_unit * quantity + once, np.abs(per_unit) * whole + np.abs(once))
 
 
 def _priced(arrays: Arrays, links: Links, options: Options, runs: Bools) -> Priced:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
+from matcher.measures import Counted
 from matcher.plan import RULE_SCHEMA
 from matcher.rules import Rule, rules_of
 
@@ -26,17 +27,13 @@ OF_A_BASE = ("share", "dependence", "working_capital")
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What awards count, shape (awards,), and what the plan costs but for penalties.
+    """What awards count in a measure, shape (awards,), in units or network currency.
 
-    ``quantity`` is in units; ``value``, ``cost`` and ``capital`` are in network currency, as
-    `matcher.measures.measure` has them.
+    ``reach`` is what they would count if each were all of its demand.
     """
 
-    quantity: Floats
-    value: Floats
-    cost: Floats
-    capital: Floats
-    plan_cost: float
+    made: Floats
+    reach: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +99,22 @@ def _with_incumbents(awards: pl.DataFrame, incumbents: pl.DataFrame) -> pl.DataF
     )
 
 
-def rule_figures(arrays: Arrays, demand: Ints, bid: Ints, amounts: Amounts) -> pl.DataFrame:
+def rule_figures(
+    arrays: Arrays, demand: Ints, bid: Ints, amounts: dict[Counted, Amounts], plan_cost: float
+) -> pl.DataFrame:
     """The figures of every rule, a row an instance; columns as in `matcher.plan.RULE_SCHEMA`.
+
+    Parameters
+    ----------
+    demand, bid
+        Of each award.
+    amounts
+        What awards count, by measure.
+    plan_cost
+        All that the plan costs but penalties, network currency.
+
+    Notes
+    -----
 
     ``actual`` is a share where the limits are, null if there is nothing to have a share of.
     ``missed`` is the amount by which a limit is missed: in suppliers, economies, units or network
@@ -117,18 +128,16 @@ def rule_figures(arrays: Arrays, demand: Ints, bid: Ints, amounts: Amounts) -> p
         awards=who.awards.with_columns(
             pl.Series(name, values, dtype=pl.Float64)
             for name, values in (
-                ("share", amounts.quantity / arrays.demands.quantity[demand]),
+                ("share", amounts["quantity"].made / arrays.demands.quantity[demand]),
                 ("turnover", arrays.suppliers.turnover[supplier]),
                 ("credit_line", arrays.suppliers.credit_line[supplier]),
-                ("quantity", amounts.quantity),
-                ("value", amounts.value),
-                ("cost", amounts.cost),
-                ("capital", amounts.capital),
+                *((name, counted.made) for name, counted in amounts.items()),
+                *((f"{name}_reach", counted.reach) for name, counted in amounts.items()),
             )
         ),
     )
     tables = [
-        _judged(rule, KINDS[rule.kind](who, rule, amounts.plan_cost))
+        _judged(rule, KINDS[rule.kind](who, rule, plan_cost))
         for rule in rules_of(arrays.network.rules)
     ]
     return pl.concat([pl.DataFrame(schema=RULE_SCHEMA), *tables])
@@ -137,8 +146,8 @@ def rule_figures(arrays: Arrays, demand: Ints, bid: Ints, amounts: Amounts) -> p
 def _judged(rule: Rule, found: pl.DataFrame) -> pl.DataFrame:
     """What instances come to (``amount``), held against the rule's limits × ``base``.
 
-    Less than `TOLERANCE` × the larger of the limit and ``reach``, what the amount would be if each
-    award were all of its demand, counts as nothing missed.
+    An amount of at most `TOLERANCE` × the larger of the limit and ``reach`` (what the amount would
+    be if each award were all of its demand) counts as nothing.
     """
     amount, base = pl.col("amount"), pl.col("base")
     minimum, maximum = (None, 0.0) if rule.kind == "consistent" else (rule.minimum, rule.maximum)
@@ -196,8 +205,7 @@ def _in_scope(who: Parties, rule: Rule) -> pl.DataFrame:
 
 
 def _reach(name: str) -> pl.Expr:
-    """What a measure would come to if each award were all of its demand."""
-    return (pl.col(name) / pl.col("share")).abs().sum()
+    return pl.col(f"{name}_reach").sum()
 
 
 def _in_instances(who: Parties, rule: Rule, amount: pl.Expr, reach: pl.Expr) -> pl.DataFrame:

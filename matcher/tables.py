@@ -544,10 +544,17 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "fixed_cost",
                 "number",
-                "Once for each award that takes the lane.",
+                "Once for each award that takes the lane, or for each vehicle that it starts.",
                 unit="network currency",
                 default=0.0,
                 minimum=0,
+            ),
+            Column(
+                "vehicle_units",
+                "number",
+                "An award pays fixed_cost for each started vehicle of so many units; empty: once.",
+                unit="units",
+                positive=True,
             ),
         ),
         key=("origin", "destination", "mode"),

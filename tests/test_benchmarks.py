@@ -165,6 +165,10 @@ def _transportation(folder: Path, **changes: object) -> Path:
         ({"edge_capacities": [[9, 9], [1, 3]]}, 64.0),
         # Nothing may go from supplier 2 to demand 2, which leaves t = 4.
         ({"edge_capacities": [[9, 9], [9, 0]]}, 63.0),
+        # Units cost 11 + 3t in all. With vehicles of 3 units, t = 2 needs one on each arc: 17 + 50.
+        # Less t needs two from supplier 1 to demand 1, and t = 0 besides two to demand 2, but none
+        # to demand 1, from supplier 2: 11 + 20 + 20 + 20 = 71. More t needs two for 20 each.
+        ({"vehicle_capacities": [[3, 3], [3, 3]]}, 67.0),
     ],
 )
 def test_fixed_charge_transportation(
@@ -183,7 +187,8 @@ def test_fixed_charge_transportation(
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"vehicle_capacities": [[1, 1], [1, 1]]}, "vehicle_capacities"),
+        ({"vehicle_capacities": [[1, 1], [1, 0]]}, "a vehicle of 0 units"),
+        ({"vehicle_capacities": [[1, 1]]}, "vehicle_capacities of shape"),
         ({"supply": "many"}, "no array of numbers 'supply'"),
         ({"var_costs": [[1, 2]]}, "shape"),
         ({"fix_costs": [[1, 2], [-1, 2]]}, "not numbers from 0"),
@@ -204,6 +209,7 @@ def test_groups_and_means_of_scores(capsys: pytest.CaptureFixture[str], family: 
     assert group(replace(score, family="gap", instance="chu1997/d05100")) == "gap D"
     assert group(replace(score, family="gap", instance="cattrysse1994/gap1-4")) == "gap"
     assert group(replace(score, family="fctp_rto", instance="c-fctp_x/4")) == "c-fctp_rto 1 × 1"
+    assert group(replace(score, family="fctp_rto", instance="fs-fctp_x/4")) == "fs-fctp_rto 1 × 1"
 
     worse = replace(score, gap_to_best_known=0.03, found="feasible")
     wrong = replace(score, gap_to_best_known=0.0, judged_ok=False)

@@ -43,8 +43,8 @@ def test_each_rule_of_a_contradiction_is_a_way_out(name: str) -> None:
     assert ways_out(plan) == {("B",): (2.0, pytest.approx(101)), ("C",): (1.0, pytest.approx(100))}
     assert plan.verdict.startswith("No plan exists: ")
     assert plan.verdict.endswith(
-        "Change the min of 'C' from 2 to 1, for a plan of 100.00 USD; or max of 'B' from 1 to 2, for "
-        "a plan of 101.00 USD."
+        "Change the min of 'C' from 2 to 1, for a plan of 100.00 USD; "
+        "or max of 'B' from 1 to 2, for a plan of 101.00 USD."
     )
 
 

@@ -101,6 +101,20 @@ def test_single_source_facility_location_is_sound(instance: Instance) -> None:
         assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
 
 
+@pytest.mark.parametrize("kind", ["c-fctp", "fs-fctp"])
+def test_transportation_is_sound(kind: str) -> None:
+    if not (FOLDER / "fctp_rto").is_dir():
+        pytest.skip(f"{FOLDER / 'fctp_rto'} is not there; set MATCHER_SHARED")
+    found = instances(FOLDER / "fctp_rto")
+    instance = next(each for each in found if each.name.startswith(kind))
+    result = score(instance, time_limit_s=6.0)
+    assert result.judged_ok
+    assert result.sound
+    assert result.best is not None
+    assert result.bound is not None
+    assert result.bound <= result.best
+
+
 @pytest.mark.parametrize("instance", _public("cats", 40, 105)[:8])
 def test_auction_is_solved_to_its_optimum(instance: Instance) -> None:
     # Its "suppliers" are goods and its "demands" are bids.

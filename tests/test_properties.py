@@ -15,6 +15,7 @@ from matcher.read import network_from_tables
 from matcher.solve import solve
 from matcher.tables import TABLES
 from tests.brute_force import join, random_part
+from tests.rule_networks import draw
 
 PROPERTY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(10_000, 99_999)
@@ -104,6 +105,61 @@ def test_scaling_the_currency_scales_the_cost(seed: int, factor: float) -> None:
     scaled, plan = solved(network_from_tables(tables)), solved(network)
     assert scaled.result.best == pytest.approx(plan.result.best * factor, rel=1e-6)
     assert scaled.result.coverage.unmet == pytest.approx(plan.result.coverage.unmet, abs=1e-6)
+
+
+@PROPERTY
+@given(SEEDS, st.randoms(use_true_random=False))
+def test_order_of_rows_changes_nothing_with_rules_and_terms(seed: int, random: Any) -> None:
+    network = draw(seed)
+    shuffled = {
+        name: frame.sample(fraction=1.0, shuffle=True, seed=random.randrange(2**31))
+        for name, frame in tables_of(network).items()
+    }
+    other = network_from_tables(shuffled)
+    assert other.input_hash == network.input_hash
+    assert solve(other, gap_limit=0.0).awards.equals(solve(network, gap_limit=0.0).awards)
+
+
+@PROPERTY
+@given(SEEDS, st.sampled_from([0.01, 3.0, 1000.0]))
+def test_scaling_the_currency_scales_rules_and_terms(seed: int, factor: float) -> None:
+    network = draw(seed)
+    tables = tables_of(network)
+    money = {
+        "suppliers": ["onboarding_cost", "turnover", "credit_line"],
+        "demands": ["ceiling"],
+        "consortia": ["coordination_cost"],
+        "incumbents": ["switching_cost"],
+        "discounts": ["amount"],
+    }
+    for name, columns in money.items():
+        tables[name] = tables[name].with_columns(pl.col(columns) * factor)
+    tables["discounts"] = tables["discounts"].with_columns(
+        pl.when(measure="value").then(pl.col("from") * factor).otherwise("from").alias("from")
+    )
+    # Of a rule the limits are money, or the price of what is missed is money for a unit.
+    in_money = pl.col("measure").is_in(["value", "cost"])
+    counted = pl.col("kind").str.ends_with("_count") | (pl.col("measure") == "quantity")
+    scaled = {"min": in_money & (pl.col("kind") == "limit"), "price": counted.fill_null(False)}
+    tables["rules"] = tables["rules"].with_columns(
+        pl.when(where).then(pl.col(name) * factor).otherwise(name).alias(name)
+        for name, where in (scaled | {"max": scaled["min"]}).items()
+    )
+    # Bids stay in dollars and euros, each of which is worth that many coins of the new currency.
+    tables["network"] = tables["network"].with_columns(currency=pl.lit("JPY"))
+    rates = {"currency": ["USD", "EUR"], "value": [factor, 1.25 * factor]}
+    tables["rates"] = pl.DataFrame(rates)
+    scaled_plan, plan = (
+        solve(each, gap_limit=0.0) for each in (network_from_tables(tables), network)
+    )
+    before, after = plan.result, scaled_plan.result
+    assert before is not None
+    assert after is not None
+    assert after.found == before.found
+    if before.found == "optimal":
+        assert check(network_from_tables(tables), scaled_plan).findings == ()
+        assert after.best == pytest.approx(before.best * factor, rel=1e-6, abs=1e-6 * factor)
+        assert after.coverage.unmet == pytest.approx(before.coverage.unmet, abs=1e-6)
 
 
 def test_same_seed_gives_the_same_plan() -> None:

@@ -1,4 +1,6 @@
-"""Bundles, consortia, discounts, periods, ramps, core components and objectives: their faults."""
+"""Bundles, consortia, discounts, periods, ramps, vehicles, core components and objectives: their
+faults.
+"""
 
 from __future__ import annotations
 
@@ -331,6 +333,15 @@ TERM_PLANTS = [
         "add its tiers",
     ),
     Plant(
+        "vehicle_without_cost",
+        put("lanes", 2, vehicle_units="500"),
+        "lanes.csv",
+        2,
+        "vehicle_units",
+        "500",
+        "write the cost of a vehicle into fixed_cost",
+    ),
+    Plant(
         "core_without_plant",
         put("components", 3, core="true"),
         "components.csv",
@@ -383,6 +394,7 @@ def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
             {"objective": "local_value", "order": "3", "economies": "VN; MY"},
         ),
         put("bids", 2, incremental="true"),
+        put("lanes", 2, vehicle_units="500", fixed_cost="80"),
         both(put("components", 3, core="true"), put("suppliers", 4, lead_firm="LF1")),
         put("demands", 2, line="housings"),
     ],

@@ -50,6 +50,52 @@ def costs(made: Network, *rows: Award) -> dict[str, float]:
 # --- fixed cost ----------------------------------------------------------------------------------
 
 
+def by_vehicle(**tables: list[Row]) -> Network:
+    """A vehicle from Q takes 40 units and costs 25; tooling is 7."""
+    return network(
+        places=[{"place": "P"}, {"place": "Q"}],
+        suppliers=[{"supplier": "S", "place": "Q"}],
+        bids=[{"bid": "B", "supplier": "S", "tooling_cost": 7.0}],
+        lanes=[
+            {"origin": "Q", "destination": "P", "mode": "road", "days": 0.0, "cost_per_kg": 0.0}
+            | {"fixed_cost": 25.0, "vehicle_units": 40.0}
+        ],
+        **tables,
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "vehicles"),
+    # 80.00004 is above two full vehicles by half a millionth, and so is rounding; 80.001 is not.
+    [(1.0, 1), (40.0, 1), (40.1, 2), (80.0, 2), (80.00004, 2), (80.001, 3), (100.0, 3)],
+)
+def test_an_award_pays_for_each_vehicle_that_it_starts(quantity: float, vehicles: int) -> None:
+    assert costs(by_vehicle(), ("D", "B", quantity))["fixed"] == 7.0 + 25.0 * vehicles
+
+
+def test_vehicles_are_started_by_each_award_and_claimed_with_it() -> None:
+    made = by_vehicle(demands=[{"demand": "D1"}, {"demand": "D2"}])
+    # 30 units of each demand fit into two vehicles if not together into one.
+    assert costs(made, ("D1", "B", 30.0), ("D2", "B", 30.0))["fixed"] == 2 * (7.0 + 25.0)
+    award = {"demand": "D1", "bid": "B", "quantity": 80.0}
+    for fixed, codes in ((57.0, set()), (32.0, {"wrong_fixed_cost"})):
+        plan = plan_from_dict({"awards": [award | {"fixed_cost": fixed}]})
+        assert {finding.code for finding in matcher.check(made, plan).findings} == codes
+
+
+def test_a_budget_counts_all_vehicles_and_other_rules_the_first_of_an_award() -> None:
+    limit = {"kind": "limit", "measure": "cost", "max": 1000.0}
+    made = by_vehicle(
+        rules=[
+            limit | {"rule": "budget", "scope": "network"},
+            limit | {"rule": "of D", "scope": "demand"},
+        ]
+    )
+    rules = reckoned(made, ("D", "B", 80.0)).rules
+    # 80 + 7 + 2 × 25, and 80 + 7 + 25.
+    assert dict(rules.select("rule", "actual").iter_rows()) == {"budget": 137.0, "of D": 112.0}
+
+
 def test_tooling_is_paid_with_the_first_award_of_a_line_by_date_then_key() -> None:
     made = network(
         demands=[
@@ -371,6 +417,21 @@ def test_a_limit_within_rounding_is_kept() -> None:
         assert reckoned(ruled(rule), *rows).rules["missed"].item() == pytest.approx(missed)
 
 
+def test_a_sliver_with_a_large_fixed_cost_widens_no_limit() -> None:
+    # What counts as rounding is what a millionth of the demands comes to: 1 USD of 1,000,000.
+    rule = {"kind": "limit", "scope": "network", "measure": "cost", "max": 1_000_000}
+    made = ruled(
+        rule,
+        components=[{"component": "C"}],
+        demands=[{"demand": "FC"}],
+        bids=[{"bid": "B1", "supplier": "S1", "tooling_cost": 1_000_000.0}],
+        suppliers=[{"supplier": "S1"}, {"supplier": "S2"}],
+        incumbents=[],
+    )
+    assert reckoned(made, ("FC", "B1", 0.5)).rules["missed"].item() == 0.0
+    assert reckoned(made, ("FC", "B1", 2.0)).rules["missed"].item() == 2.0
+
+
 def test_a_target_with_a_price_costs_price_times_amount() -> None:
     count = {"kind": "supplier_count", "scope": "network", "max": 1}
     value = {"kind": "limit", "scope": "network", "measure": "value", "max": 800}
@@ -500,6 +561,29 @@ def test_any_plan_comes_to_what_plain_counting_gives(seed: int) -> None:
         assert judgement.num_missed == sum(
             rule["priority"] is not None and amounts[k] > 0 for rule, amounts in missed
         )
+
+
+def test_a_bid_is_out_of_capacity_in_the_period_of_the_demand_alone() -> None:
+    made = network(
+        periods=[
+            {"period": "H1", "first": "2026-01-01", "last": "2026-06-30"},
+            {"period": "H2", "first": "2026-07-01", "last": "2026-12-31"},
+        ],
+        demands=[
+            {"demand": "D1", "due": "2026-06-01"},
+            {"demand": "D2", "due": "2026-12-01", "share_cap": 0.6},
+        ],
+        bids=[{"bid": "B", "supplier": "S"}],
+        resources=[{"resource": "R", "supplier": "S", "capacity": 80.0}],
+        usages=[{"bid": "B", "resource": "R", "use_per_unit": 1.0}],
+    )
+    plan = matcher.solve(made, gap_limit=0.0)
+    assert plan.unmet is not None
+    first, second = plan.unmet["reason"]
+    # D1 gets the 80 there are in the first half; D2 gets its 60 %, and 20 are left.
+    assert plan.awards["quantity"].to_list() == [80.0, 60.0]
+    assert "1 bid out of capacity" in first
+    assert "out of capacity" not in second
 
 
 # --- parts ---------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from matcher.candidates import Candidates
 from matcher.formulation.aims import Aim, aims
 from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
+from matcher.formulation.concerned import starts_vehicles
 from matcher.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.program import Block, Program
 from matcher.rules import Rule, rules_of
@@ -208,14 +209,17 @@ def _looks_at_days(rules: tuple[Rule, ...], stages: tuple[Stage, ...]) -> bool:
 def _undominated(c: Candidates, split: Bools) -> Index:
     """Candidates that no other of the same demand, bid and tier beats in both costs.
 
-    A bid that may be split keeps all its modes: together they may carry more than one can.
+    A bid that may be split keeps all its modes: together they may carry more than one can. What
+    starts several vehicles is kept and beats nothing, as its fixed cost depends on the quantity.
     """
-    order = np.lexsort((c.mode, c.fixed_cost, c.unit_cost, c.tier, c.bid, c.demand))
+    loaded = starts_vehicles(c)
+    order = np.lexsort((c.mode, c.fixed_cost, c.unit_cost, loaded, c.tier, c.bid, c.demand))
     same = np.zeros(c.size, dtype=np.bool_)
     same[1:] = (
         (c.demand[order][1:] == c.demand[order][:-1])
         & (c.bid[order][1:] == c.bid[order][:-1])
         & (c.tier[order][1:] == c.tier[order][:-1])
+        & ~loaded[order][1:]
     )
     leader = np.maximum.accumulate(np.where(same, 0, np.arange(c.size)))
     beaten = same & (c.fixed_cost[order] >= c.fixed_cost[order][leader]) & ~split[order]

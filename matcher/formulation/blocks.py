@@ -12,7 +12,14 @@ import numpy as np
 from matcher.formulation.builder import Builder, distinct, resource_use, shares_bid
 from matcher.formulation.discounts import discounts
 from matcher.formulation.stated import stated_rules
-from matcher.formulation.terms import bundles, consortia, lines, ramps, switching
+from matcher.formulation.terms import (
+    bundles,
+    consortia,
+    lines,
+    ramps,
+    switching,
+    vehicles,
+)
 from matcher.options import expand
 from matcher.program import Block
 
@@ -265,6 +272,7 @@ RULES: tuple[Callable[[Builder], None], ...] = (
     ramps,
     supplier_use,
     lines,
+    vehicles,
     bundles,
     consortia,
     switching,

@@ -1,4 +1,4 @@
-"""Which candidates the terms of lines, consortia, ramp-up and switching concern."""
+"""Which candidates the terms of lines, vehicles, consortia, ramp-up and switching concern."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from matcher.arrays import Arrays, Bools, Floats, Ints, index_of
 from matcher.candidates import Candidates
+from matcher.landed_cost import OVERLOAD
 
 Index = NDArray[np.int64]
 
@@ -66,6 +67,12 @@ def ramp_share(arrays: Arrays, bid: Ints, period: Ints) -> Floats:
     return np.append(periods.ramp_share, 1.0)[row]
 
 
+def starts_vehicles(c: Candidates) -> Bools:
+    """Which candidates can start a second vehicle that costs something."""
+    started: Bools = (c.vehicle_cost > 0) & (c.upper * (1 - OVERLOAD) > c.vehicle_units)
+    return started
+
+
 def has_terms(arrays: Arrays, c: Candidates) -> Bools:
     """Which candidates have terms that look at whether there is an award, however large."""
     _, moq, coordination = in_consortium(arrays, c)
@@ -73,6 +80,7 @@ def has_terms(arrays: Arrays, c: Candidates) -> Bools:
     concerned: Bools = (
         (c.fixed_cost != 0)
         | (c.price_once != 0)
+        | starts_vehicles(c)
         | (tooled_once(arrays, c) >= 0)
         | (arrays.bids.bundle[c.bid] >= 0)
         | (moq > 0)

@@ -13,8 +13,10 @@ from matcher.formulation.concerned import (
     in_consortium,
     keeps_incumbent,
     ramp_share,
+    starts_vehicles,
     tooled_once,
 )
+from matcher.landed_cost import OVERLOAD
 from matcher.program import Block
 
 # Shares add up to 1 but for rounding.
@@ -64,6 +66,29 @@ def lines(b: Builder) -> None:
         integer=True,
     )
     _needs(b, "line", rows, tooling[member])
+
+
+def vehicles(b: Builder) -> None:
+    """(17) Each started vehicle costs: x_a q_d / V_a ≤ y_a + n_a, n_a = 0, 1, … vehicles more.
+
+    The first is part of the cost of y_a, each of the n_a others costs the lane's fixed cost.
+    """
+    c = b.candidates
+    rows = np.flatnonzero(starts_vehicles(c))
+    loads = b.quantity[c.demand[rows]] / c.vehicle_units[rows]
+    keys = b.keys.candidates(c, rows)
+    most = np.maximum(np.ceil(b.upper[rows] * loads * (1 - OVERLOAD)), 1.0)
+    more = b.add_columns(
+        Block("vehicles", rows.size, keys), cost=c.vehicle_cost[rows], upper=most - 1, integer=True
+    )
+    each = np.arange(rows.size)
+    # Counted in vehicles, so that a solver's rounding is no larger a part of one than `OVERLOAD`.
+    b.add_rows(
+        Block("vehicles", rows.size, keys),
+        [(each, b.x[rows], loads), (each, b.y[rows], -1.0), (each, more, -1.0)],
+        -np.inf,
+        0.0,
+    )
 
 
 def bundles(b: Builder) -> None:

@@ -85,6 +85,7 @@ CODES: dict[str, str] = {
     "unused_cell": "Warning: the kind of the rule, or the objective, does not use the cell.",
     "discount_falls": "Warning: a later step of a discount pays back less.",
     "incremental_without_tiers": "Warning: a bid is incremental and has no tiers.",
+    "vehicle_without_cost": "Warning: a lane states vehicle_units and no fixed cost.",
     "consortium_without_bid": "Warning: no bid names a consortium.",
     "lone_member": "Warning: only one member of a consortium bids for a component.",
     "core_without_plant": "Warning: no own plant bids for a component that stays in house.",

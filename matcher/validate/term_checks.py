@@ -1,6 +1,7 @@
 """What must hold of bundles, discounts, periods, ramps and objectives.
 
-And what is worth a warning once nothing is wrong: consortia, core components, incremental tiers.
+And what is worth a warning once nothing is wrong: consortia, core components, incremental tiers,
+vehicles.
 """
 
 from __future__ import annotations
@@ -260,6 +261,24 @@ def tiers_are_there_to_be_incremental(tables: Tables, findings: Findings) -> Non
     )
 
 
+def vehicles_cost_something(tables: Tables, findings: Findings) -> None:
+    """Warn of a lane that says how many units a vehicle takes, but not what one costs."""
+    findings.each(
+        "vehicle_without_cost",
+        tables.place("lanes"),
+        tables["lanes"]
+        .drop_nulls("vehicle_units")
+        .filter(pl.col("fixed_cost").fill_null(0.0) == 0),
+        lambda hit: (
+            f"changes nothing, as the lane from {hit['origin']} to {hit['destination']} has no "
+            "fixed cost",
+            "write the cost of a vehicle into fixed_cost, or empty vehicle_units",
+        ),
+        column="vehicle_units",
+        severity="warning",
+    )
+
+
 def consortia_have_members(tables: Tables, findings: Findings) -> None:
     """Warn of a consortium under which nobody bids, or only one supplier for a component."""
     bids = tables["bids"].drop_nulls("consortium")
@@ -328,6 +347,7 @@ CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
 )
 ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
     tiers_are_there_to_be_incremental,
+    vehicles_cost_something,
     consortia_have_members,
     own_plants_make_what_is_core,
 )
