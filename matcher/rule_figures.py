@@ -259,6 +259,17 @@ def _working_capital(who: Parties, rule: Rule, _: float) -> pl.DataFrame:
     return _of_suppliers(_in_scope(who, rule), "capital", "credit_line")
 
 
+def _viable(who: Parties, rule: Rule, _: float) -> pl.DataFrame:
+    """The measure of the awards of each supplier that has any in the instance."""
+    return (
+        _in_scope(who, rule)
+        .filter(pl.col("who").is_not_null())
+        .group_by("of", who="supplier")
+        .agg(amount=pl.col(rule.measure).sum(), reach=_reach(rule.measure))
+        .with_columns(base=pl.lit(1.0))
+    )
+
+
 def _of_suppliers(awards: pl.DataFrame, name: str, means: str) -> pl.DataFrame:
     """A measure of the awards in the group by scope and supplier, of the means it states."""
     return (
@@ -328,4 +339,5 @@ KINDS: dict[str, Callable[[Parties, Rule, float], pl.DataFrame]] = {
     "dependence": _dependence,
     "working_capital": _working_capital,
     "consistent": _consistent,
+    "viable": _viable,
 }

@@ -14,6 +14,7 @@ RULE_KINDS = (
     "dependence",
     "working_capital",
     "consistent",
+    "viable",
 )
 SCOPES = ("network", "lead_firm", "component_group", "component", "demand")
 GROUPS = ("supplier", "economy", "park", "size_class", "ownership", "incumbents")
@@ -180,7 +181,8 @@ RULE_TABLES: tuple[Table, ...] = (
                 "choice",
                 "supplier_count, economy_count: how many get an award; share: of what is awarded; "
                 "limit: how much; dependence: of a supplier's turnover, for each lead firm; "
-                "working_capital: of its credit line; consistent: the same split everywhere.",
+                "working_capital: of its credit line; consistent: the same split everywhere; "
+                "viable: who gets any gets at least so much.",
                 required=True,
                 choices=RULE_KINDS,
             ),

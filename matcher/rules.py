@@ -18,6 +18,7 @@ Kind = Literal[
     "dependence",
     "working_capital",
     "consistent",
+    "viable",
 ]
 Scope = Literal["network", "lead_firm", "component_group", "component", "demand"]
 Group = Literal["supplier", "economy", "park", "size_class", "ownership", "incumbents"]
@@ -28,6 +29,8 @@ Measure = Literal["quantity", "value", "cost"]
 MIN_COUNTED_SHARE = 0.01
 
 COUNTS: tuple[Kind, ...] = ("supplier_count", "economy_count")
+# These ask whether there is an award at all, so every candidate concerned has a decision.
+DECIDED: tuple[Kind, ...] = (*COUNTS, "viable")
 
 
 @dataclass(frozen=True, slots=True)

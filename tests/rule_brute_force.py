@@ -365,6 +365,13 @@ class Trial:
             fine &= as_asked.all(axis=0) | (ranked == 0).all(axis=0)
         yield np.where(fine, 0.0, 1.0), None, 0.0
 
+    def _viable(self, instance: Instance) -> Iterator[Figures]:
+        """By supplier; one without an award in the instance has nothing to reach."""
+        for supplier in sorted(set(self.column("supplier")[instance.inside])):
+            own = instance.inside & self._is("supplier", supplier)
+            least = np.where(self._any(own), instance.rule["min"], 0.0)
+            yield self._measure(instance.rule, own), least, None
+
 
 KINDS: dict[str, Callable[[Trial, Instance], Iterator[Figures]]] = {
     "supplier_count": Trial._count,
@@ -374,6 +381,7 @@ KINDS: dict[str, Callable[[Trial, Instance], Iterator[Figures]]] = {
     "dependence": Trial._dependence,
     "working_capital": Trial._working_capital,
     "consistent": Trial._consistent,
+    "viable": Trial._viable,
 }
 
 

@@ -26,6 +26,7 @@ KINDS = (
     "dependence",
     "working_capital",
     "consistent",
+    "viable",
 )
 COUNTS = KINDS[:2]
 PLACES: list[Row] = [
@@ -406,6 +407,10 @@ class _Draw:
 
     def limits_of_working_capital(self) -> Row:
         return {"max": self.one(None, 0.5, 2.0)}
+
+    def limits_of_viable(self) -> Row:
+        measure = self.one("quantity", "value", "cost")
+        return {"measure": measure, "min": self.one(1.0, 2.0) * (1 if measure == "quantity" else 6)}
 
     def limits_of_consistent(self) -> Row:
         return {"split": self.one(None, None, "100", "50/50", "75/25", "25/75")}

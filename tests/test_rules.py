@@ -123,6 +123,15 @@ CASES: dict[str, tuple[Network, float, dict[str, float]]] = {
         380.0,
         {"A1": 40, "A2": 60, "E1": 40, "E2": 60},
     ),
+    # S1 makes 95 at most; who makes the others makes 20 at least: 80 × 1 + 20 × 2.
+    "viable": (
+        ruled(
+            {"kind": "viable", "measure": "quantity", "min": 20},
+            bids=[BIDS[0] | {"max_quantity": 95.0}, *BIDS[1:]],
+        ),
+        120.0,
+        {"B1": 80, "B2": 20},
+    ),
     # 30 units from women cost 60 more; not to have them costs 30 × 1.
     "share_as_cheap_target": (
         ruled(WOMEN | {"min": 0.3, "priority": 1, "price": 1.0}),

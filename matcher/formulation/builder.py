@@ -17,7 +17,7 @@ from matcher.measures import measure
 from matcher.objectives import Stage
 from matcher.options import expand
 from matcher.program import Block, Program
-from matcher.rules import COUNTS, MIN_COUNTED_SHARE, Rule
+from matcher.rules import DECIDED, MIN_COUNTED_SHARE, Rule
 from matcher.tables import MODES
 
 Index = NDArray[np.int64]
@@ -214,7 +214,7 @@ class Builder:
         if any(aim.name == "supplier_count" for stage in self.stages for aim in stage.objectives):
             needed[:] = True
         for rule in self.rules:
-            if rule.kind in COUNTS:
+            if rule.kind in DECIDED:
                 needed |= about(self.arrays, c, rule).instance >= 0
         rows = np.flatnonzero(needed)
         _, cost = measure(self.arrays, c, "cost")

@@ -203,6 +203,20 @@ def _ranked(b: Builder, rule: Rule, sigma: Index, scope: Index, num_scopes: int)
     )
 
 
+def _viable(b: Builder, rule: Rule) -> None:
+    """Σ measure of a supplier's awards in the instance ≥ min·w, with w = 1 if it has any."""
+    assert rule.minimum is not None
+    found = about(b.arrays, b.candidates, rule)
+    supplier, keys = b.candidates.supplier.astype(np.int64), b.keys.supplier
+    column, instance, owner = b.presence(found.instance, supplier, keys)
+    pairs = instance * len(keys) + owner
+    at = np.searchsorted(pairs, found.instance * len(keys) + supplier)
+    entries = _amounts(b, rule.measure, np.where(found.instance >= 0, at, -1))
+    each = np.arange(pairs.size)
+    entries.append((each, column, np.full(pairs.size, -rule.minimum)))
+    _limited(b, rule, pairs.size, entries, 0.0, None)
+
+
 KINDS: dict[str, Callable[[Builder, Rule], None]] = {
     "supplier_count": _count,
     "economy_count": _count,
@@ -211,6 +225,7 @@ KINDS: dict[str, Callable[[Builder, Rule], None]] = {
     "dependence": _dependence,
     "working_capital": _working_capital,
     "consistent": _consistent,
+    "viable": _viable,
 }
 
 

@@ -21,6 +21,7 @@ USED: dict[str, tuple[str, ...]] = {
     "dependence": ("max",),
     "working_capital": ("max",),
     "consistent": ("split",),
+    "viable": ("measure", "min"),
 }
 """By kind, what it uses of measure, min, max and split; all other cells serve every kind."""
 

@@ -92,6 +92,12 @@ EXAMPLES: tuple[Example, ...] = (
         "two suppliers get 70 % and 30 % of every demand of housings, the same of each",
         {"scope": "component", "of": "housing", "split": "70/30"},
     ),
+    Example(
+        "viable",
+        "a small supplier that gets anything is paid at least 2,000",
+        {"scope": "network", "group": "size_class", "who": "small", "measure": "value"}
+        | {"min": 2000},
+    ),
 )
 """Every kind of rule at least once; all of them can be stated of the template's own network."""
 
