@@ -311,7 +311,8 @@ def _verdict(plan: Plan, result: Result) -> str:
         )
         return f"{cause} Change the {ways}." if ways else cause
     if result.best is None or result.coverage is None:
-        return f"No plan was found before the search stopped ({result.stopped})."
+        told = f": {result.detail}" if result.detail else ""
+        return f"No plan was found before the search stopped ({result.stopped}){told}."
     unmet = 0 if plan.unmet is None else plan.unmet.height
     if plan.awards.is_empty():
         still_open = f"{count(unmet, 'demand')} stay{'s' if unmet == 1 else ''} open"

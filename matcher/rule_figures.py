@@ -115,7 +115,6 @@ def rule_figures(
 
     Notes
     -----
-
     ``actual`` is a share where the limits are, null if there is nothing to have a share of.
     ``missed`` is the amount by which a limit is missed: in suppliers, economies, units or network
     currency. ``penalty`` is price × missed of a target. Where a rule without a minimum has many

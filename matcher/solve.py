@@ -91,7 +91,7 @@ def solve(
     steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
     result = result_of(formulation, steps)
     if result.found == "infeasible":
-        steps = (*steps, _second_opinion(solver, formulation, limits, clock))
+        steps = (*steps, _second_opinion(solver, formulation, limits, clock, cancelled))
         result = result_of(formulation, steps[-1:])
     if result.found == "infeasible":
         found = relaxations(arrays, screening, solver, limits, clock)
@@ -136,19 +136,29 @@ def limits_of(
     return Limits(time_s, gap_limit, threads, seed, memory_bytes)
 
 
-def _second_opinion(solver: Engine, formulation: Formulation, limits: Limits, clock: Clock) -> Step:
-    """What another engine says of rules that one calls contradictory: it may find a plan."""
+def _second_opinion(
+    solver: Engine,
+    formulation: Formulation,
+    limits: Limits,
+    clock: Clock,
+    cancelled: Callable[[], bool] | None,
+) -> Step:
+    """What another engine says of rules that one calls contradictory: it may find a plan.
+
+    What it cannot confirm is not called infeasible.
+    """
     other = engine_named("highs" if solver.name == "cpsat" else "cpsat")
     aim = formulation.aims[0]
     outcome = other.solve(
-        formulation.aimed_at(0, ()), replace(limits, time_s=max(clock.left, LEAST_SECOND_OPINION_S))
+        formulation.aimed_at(0, ()),
+        replace(limits, time_s=max(clock.left, LEAST_SECOND_OPINION_S)),
+        cancelled=cancelled,
     )
     said = {
         "infeasible": f"{solver.name} and {outcome.engine} agree",
-        "none": f"{solver.name} says so; {outcome.engine} found out nothing in the time left",
+        "none": f"{solver.name} says that the rules contradict each other, which "
+        f"{outcome.engine} could not confirm in time",
     }.get(outcome.found, f"{solver.name} saw no plan, {outcome.engine} found this one")
-    if outcome.found == "none":
-        outcome = replace(outcome, found="infeasible", stopped="proved")
     return Step(aim, replace(outcome, detail=said))
 
 

@@ -5,9 +5,14 @@ Landed cost is the price: S1 makes a unit of the 100 for 1, S2 for 2, S3 for 3.
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import pytest
 
 import matcher
+from matcher.engines import engine
+from matcher.engines.base import Outcome
 from matcher.plan import Plan
 from tests.networks import Row, network
 
@@ -93,3 +98,46 @@ def test_capacity_is_no_rule_to_relax() -> None:
         rules=[counting("A", max=2), counting("C", min=2)],
     )
     assert ways_out(matcher.solve(made, gap_limit=0.0)) == {("C",): (1.0, pytest.approx(200.0))}
+
+
+class Undecided:
+    """An engine that finds out nothing."""
+
+    name = "undecided"
+
+    def solve(self, *_: Any, **__: Any) -> Outcome:
+        return Outcome("none", "time_limit", None, None, None, 0.0, self.name, "1")
+
+
+def test_what_a_second_engine_cannot_confirm_is_not_called_infeasible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["matcher.solve"],
+        "engine_named",
+        lambda name: Undecided() if name == "cpsat" else engine(name),
+    )
+    plan = matcher.solve(network(bids=BIDS, rules=[counting("B", max=1), counting("C", min=2)]))
+    assert plan.result is not None
+    assert (plan.result.found, plan.result.relaxations) == ("none", ())
+    assert "which undecided could not confirm in time" in plan.verdict
+
+
+def test_a_plan_that_only_the_second_engine_finds_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mistaken(Undecided):
+        name = "mistaken"
+
+        def solve(self, *_: Any, **__: Any) -> Outcome:
+            return Outcome("infeasible", "proved", None, None, None, 0.0, self.name, "1")
+
+    monkeypatch.setattr(
+        sys.modules["matcher.solve"],
+        "engine_named",
+        lambda name: Mistaken() if name == "highs" else engine(name),
+    )
+    made = network(bids=BIDS)
+    plan = matcher.solve(made)
+    assert plan.result is not None
+    assert plan.result.found == "feasible"
+    assert plan.result.detail == "mistaken saw no plan, cpsat found this one"
+    assert matcher.check(made, plan).findings == ()

@@ -110,9 +110,8 @@ def test_transportation_is_sound(kind: str) -> None:
     result = score(instance, time_limit_s=6.0)
     assert result.judged_ok
     assert result.sound
-    assert result.best is not None
-    assert result.bound is not None
-    assert result.bound <= result.best
+    if result.found == "optimal":
+        assert result.best == pytest.approx(instance.best_known, rel=1e-4)
 
 
 @pytest.mark.parametrize("instance", _public("cats", 40, 105)[:8])
