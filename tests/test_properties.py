@@ -140,7 +140,10 @@ def test_scaling_the_currency_scales_rules_and_terms(seed: int, factor: float) -
     # Of a rule the limits are money, or the price of what is missed is money for a unit.
     in_money = pl.col("measure").is_in(["value", "cost"])
     counted = pl.col("kind").str.ends_with("_count") | (pl.col("measure") == "quantity")
-    scaled = {"min": in_money & (pl.col("kind") == "limit"), "price": counted.fill_null(False)}
+    scaled = {
+        "min": in_money & pl.col("kind").is_in(["limit", "viable"]),
+        "price": counted.fill_null(False),
+    }
     tables["rules"] = tables["rules"].with_columns(
         pl.when(where).then(pl.col(name) * factor).otherwise(name).alias(name)
         for name, where in (scaled | {"max": scaled["min"]}).items()
