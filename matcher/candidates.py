@@ -63,9 +63,9 @@ class Candidates:
     vehicle_units, vehicle_cost
         Units that one vehicle takes and cost of each vehicle after the first, network currency;
         infinite and 0 where the lane states no vehicles.
-    price_once
-        What the supplier is paid besides the tier's price × quantity, network currency; 0 without
-        incremental tiers.
+    landed_once, price_once
+        What `matcher.landed_cost.tier_once` adds to ``fixed_cost``, and what the supplier is paid
+        besides the tier's price × quantity, network currency; 0 without incremental tiers.
     ship, arrive, slack
         Days; see `matcher.delivery.Delivery`.
     """
@@ -83,6 +83,7 @@ class Candidates:
     fixed_cost: Floats
     vehicle_units: Floats
     vehicle_cost: Floats
+    landed_once: Floats
     price_once: Floats
     ship: Floats
     arrive: Floats
@@ -155,8 +156,7 @@ def _screen(
         "ramp": ramp_gate(arrays, pairs),
         "lane": lane_gate(pairs, links, usable),
     }
-    once, _ = tier_once(arrays, links, duties, options)
-    at_largest = cost_at_largest(arrays, options, priced.unit_cost, once)
+    at_largest = cost_at_largest(arrays, options, priced.unit_cost, priced.landed_once)
     option_gates = {
         "quantity": quantity_gate(arrays, options),
         "delivery": delivery_gate(priced.slack),
@@ -198,6 +198,7 @@ def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> 
         fixed_cost=fixed_cost(arrays, links, options) + landed_once,
         vehicle_units=vehicle_units,
         vehicle_cost=np.where(np.isfinite(vehicle_units), of_vehicle, 0.0),
+        landed_once=landed_once,
         price_once=price_once,
         ship=days.ship,
         arrive=days.arrive,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -21,6 +21,7 @@ from matcher.tables import MODES
 
 # Landed costs per unit this close are the same: half of the last digit shown.
 SAME_COST = 5e-5
+_AVERAGE = (pl.col("landed_cost_per_unit") * pl.col("quantity")).sum() / pl.col("quantity").sum()
 
 WHY_SCHEMA: dict[str, pl.DataType] = {
     "demand": pl.String(),
@@ -55,8 +56,10 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     """What decided each demand–bid pair.
 
     One row for each pair that was awarded or beaten, and one for each gate that a rejected pair
-    fails. ``outcome`` is ``awarded``, ``beaten`` or ``rejected``; ``cost_difference`` is landed
-    cost per unit above the average of what the demand was awarded, in the network's currency;
+    fails. ``outcome`` is ``awarded``, ``beaten`` or ``rejected``; with incremental tiers
+    ``landed_cost_per_unit`` is the average of the units awarded, or of the largest award.
+    ``cost_difference`` is landed cost per unit above the average of what the demand was awarded, in
+    the network's currency;
     ``reason`` and ``distance`` are the gate's (see `matcher.eligibility.REASONS`) or, for a beaten
     pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper one per
     unit, and lost to award sizes, supplier counts, or once-only costs).
@@ -72,10 +75,8 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     plan = complete(network, plan)
     arrays = to_arrays(network)
     screening = screen(arrays)
-    awarded = plan.awards.group_by("demand").agg(
-        average=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
-        / pl.col("quantity").sum()
-    )
+    plan = replace(plan, awards=_averaged(arrays, screening.candidates, plan.awards))
+    awarded = plan.awards.group_by("demand").agg(average=_AVERAGE)
     is_open = pl.Series([] if plan.unmet is None else plan.unmet["demand"], dtype=pl.String)
     admissible = (
         _admissible(arrays, screening.candidates, plan)
@@ -198,7 +199,8 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
     """Pairs with a candidate: what is awarded of them, or their cheapest candidate."""
     network = arrays.network
     # Candidates are sorted by demand and bid; the cheapest of a pair speaks for it.
-    order = np.lexsort((c.unit_cost, c.bid, c.demand))
+    cost = c.unit_cost + c.landed_once / c.upper
+    order = np.lexsort((cost, c.bid, c.demand))
     first = np.ones(c.size, dtype=np.bool_)
     first[1:] = (c.demand[order][1:] != c.demand[order][:-1]) | (
         c.bid[order][1:] != c.bid[order][:-1]
@@ -210,14 +212,13 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
             "supplier": network.suppliers["supplier"].gather(best.supplier),
             "bid": network.bids["bid"].gather(best.bid),
             "best_mode": pl.Series(MODES).gather(best.mode),
-            "best_cost": best.unit_cost,
+            "best_cost": cost[order[first]],
             "full": is_used_up(arrays, plan.awards)[best.bid, arrays.demands.period[best.demand]],
         }
     )
     made = plan.awards.group_by("demand", "bid").agg(
         mode=pl.col("mode").sort_by("quantity").last(),
-        landed_cost_per_unit=(pl.col("landed_cost_per_unit") * pl.col("quantity")).sum()
-        / pl.col("quantity").sum(),
+        landed_cost_per_unit=_AVERAGE,
         quantity=pl.col("quantity").sum(),
     )
     return (
@@ -230,6 +231,26 @@ def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
             landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
         )
         .drop("best_mode", "best_cost")
+    )
+
+
+def _averaged(arrays: Arrays, c: Candidates, awards: pl.DataFrame) -> pl.DataFrame:
+    """The awards with the average landed cost of their units where tiers are incremental."""
+    c = c.take(np.flatnonzero(c.landed_once))
+    network = arrays.network
+    once = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(c.demand),
+            "bid": network.bids["bid"].gather(c.bid),
+            "mode": pl.Series(MODES).gather(c.mode),
+            "tier": (c.tier - arrays.bids.tier_start[c.bid] + 1).astype(np.int64),
+            "once": c.landed_once,
+        }
+    )
+    option = ["demand", "bid", "mode", "tier"]
+    spread = pl.col("once").fill_null(0.0) / pl.col("quantity")
+    return awards.join(once, on=option, how="left", maintain_order="left").with_columns(
+        pl.col("landed_cost_per_unit") + spread
     )
 
 

@@ -5,7 +5,7 @@ Plans are made with these figures and judged by them. Nothing here knows how the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -100,8 +100,10 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     landed = priced.unit_cost * quantity
     waived = _tooling_paid_before(arrays, options) & runs
     fixed = priced.fixed_cost - np.where(waived, arrays.bids.tooling_cost[options.bid], 0.0)
-    fixed += np.where(runs, further_vehicles(links, options, quantity), 0.0)
+    further = np.where(runs, further_vehicles(links, options, quantity), 0.0)
+    fixed += further
     amounts = {name: _amounts(arrays, priced, name, quantity) for name in COUNTED}
+    amounts["cost"] = replace(amounts["cost"], made=amounts["cost"].made + further)
     value = amounts["value"].made
     costs = {
         "landed": float(landed.sum()),

@@ -81,10 +81,10 @@ def parties(arrays: Arrays, demand: Ints, bid: Ints) -> Parties:
         [demands[demand], suppliers[arrays.bids.supplier[bid]].drop("incumbents")],
         how="horizontal",
     )
-    return Parties(_with_incumbents(awards, network.incumbents), demands, suppliers)
+    return Parties(with_incumbents(awards, network.incumbents), demands, suppliers)
 
 
-def _with_incumbents(awards: pl.DataFrame, incumbents: pl.DataFrame) -> pl.DataFrame:
+def with_incumbents(awards: pl.DataFrame, incumbents: pl.DataFrame) -> pl.DataFrame:
     """The awards with a text in ``incumbents`` where the supplier makes the component today."""
     pair = ["component", "supplier"]
     known = pl.lit("incumbents")

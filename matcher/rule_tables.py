@@ -210,8 +210,8 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "measure",
                 "choice",
-                "What a share or a limit counts: units, price paid, or landed cost with the fixed "
-                "cost of the awards.",
+                "What is counted: units or the price paid; for a limit with a max also landed cost "
+                "with the fixed cost of the awards.",
                 choices=MEASURES,
             ),
             Column(

@@ -48,7 +48,8 @@ class Rule:
         Which suppliers it is about: all, those of the keys ``who`` together or, without keys, of
         each supplier, economy, park, size class or owner on its own.
     measure
-        What a share or a limit counts; see `matcher.measures`.
+        What is counted; see `matcher.measures`. Cost is only limited from above: a least cost could
+        be met by waste.
     minimum, maximum
         Limits, in the unit of the kind; ``None`` if there is none.
     split

@@ -79,7 +79,7 @@ class Trial:
         consortia and resources ask for. Rules are not looked at yet.
     awarded, paid, cost
         Of the same shape: whether there is an award, what the supplier is paid for it, and what it
-        costs without the tooling of lines; network currency.
+        costs as the measure counts it; network currency.
     once
         Shape (plans,): all that a plan costs besides, penalties apart.
     """
@@ -200,10 +200,16 @@ class Trial:
             self.cost[:, i] = row["landed"][self.x[:, i]]
             if row["line"] is None:
                 self.cost[:, i] += row["tooling"] * self.awarded[:, i]
+            loads = self.x[:, i] / (row["vehicle_units"] or np.inf)
+            vehicles = np.maximum(np.ceil(loads - NOISE), self.awarded[:, i])
+            self.cost[:, i] += row["lane_cost"] * vehicles
         self.once = self._once()
 
     def _once(self) -> Floats:
-        """What belongs to no award alone: onboarding, coordination, switching, lines, discounts."""
+        """What no award's cost counts.
+
+        Onboarding, coordination, switching, the tooling of lines, and discounts.
+        """
         network = self.network
         once = np.zeros(len(self.x))
         for supplier, cost in network.suppliers.select("supplier", "onboarding_cost").iter_rows():

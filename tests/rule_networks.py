@@ -78,6 +78,7 @@ class _Draw:
         self.suppliers()
         if any(row["standard"] == SECRECY["standard"] for row in self.rows["certificates"]):
             self.rows["standards"] = [SECRECY]
+        self.lanes()
         self.consortia()
         self.bids()
         self.resources()
@@ -178,6 +179,24 @@ class _Draw:
                 if self.chance(0.3):
                     certificate["valid_to"] = date(2027, 5, 15)
                 self.rows["certificates"].append(certificate)
+
+    def lanes(self) -> None:
+        """Let some connections that there are cost something once, or for each vehicle."""
+        self.rows["lanes"] = []
+        economy = {row["place"]: row["economy"] for row in PLACES}
+        for origin in self.keys("suppliers", "place"):
+            for destination in self.keys("demands", "place"):
+                if self.chance(0.3):
+                    stays = economy[origin] == economy[destination]
+                    self.rows["lanes"].append(
+                        {
+                            "origin": origin,
+                            "destination": destination,
+                            "mode": "road" if stays else self.one("sea", "sea", "air"),
+                            "fixed_cost": self.one(1.0, 3.0),
+                            "vehicle_units": self.one(None, 1.0, 1.5, 2.0),
+                        }
+                    )
 
     def consortia(self) -> None:
         self.rows["consortia"] = []
@@ -315,7 +334,7 @@ class _Draw:
             for k in range(int(self.random.integers(1, 4))):
                 rate = self.one(0.0, rate, min(rate + 0.25, 1.0))
                 start = first + k * (2.0 if measure == "quantity" else 6.0)
-                # An amount from 0 on would be paid back to those who buy nothing.
+                # An amount from 0 on would be paid back to those who buy nothing: it is refused.
                 amount = self.one(0.0, 0.0, 1.5, 4.0) if start else 0.0
                 self.rows["discounts"].append(
                     step | {"from": start, "rate": rate, "amount": amount}
@@ -385,7 +404,7 @@ class _Draw:
         return {"min": self.one(1, 2)} if self.chance(0.4) else {"max": self.one(0, 1, 1)}
 
     def limits_of_share(self) -> Row:
-        share: Row = {"measure": self.one("quantity", "value", "cost")}
+        share: Row = {"measure": self.one("quantity", "value")}
         if self.chance(0.2):
             return share | {"min": 0.25, "max": 0.5}
         return share | self.one(
@@ -396,7 +415,7 @@ class _Draw:
         measure = self.one("quantity", "value", "cost")
         unit = 1.0 if measure == "quantity" else 6.0
         limit: Row = {"measure": measure}
-        if self.chance(0.3):
+        if self.chance(0.3) and measure != "cost":
             limit["min"] = unit * float(self.random.integers(1, 4))
         if self.chance(0.7) or "min" not in limit:
             limit["max"] = unit * float(self.random.integers(3, 9))
@@ -409,7 +428,7 @@ class _Draw:
         return {"max": self.one(None, 0.5, 2.0)}
 
     def limits_of_viable(self) -> Row:
-        measure = self.one("quantity", "value", "cost")
+        measure = self.one("quantity", "value")
         return {"measure": measure, "min": self.one(1.0, 2.0) * (1 if measure == "quantity" else 6)}
 
     def limits_of_consistent(self) -> Row:

@@ -33,7 +33,8 @@ def options_in(network: Network) -> list[Row]:
     Besides the cells of its bid, component and demand and some of its supplier and place, a row
     has ``mode`` and ``tier``; ``sizes``, the quantities that may be awarded; ``paid`` and
     ``landed``, what 0, 1, 2, … units come to in network currency; ``tooling`` in network currency;
-    ``days_tied_up`` from the order to the payment; and the ``period`` of the due date.
+    ``lane_cost`` and ``vehicle_units`` of its lane; ``days_tied_up`` from the order to the payment;
+    and the ``period`` of the due date.
     """
     arrays = to_arrays(network)
     pairs, links = pairs_of(arrays)
@@ -42,6 +43,9 @@ def options_in(network: Network) -> list[Row]:
     tables = {
         name: {row[name[:-1]]: row for row in network.table(name).to_dicts()}
         for name in ("components", "suppliers", "places", "periods")
+    }
+    lanes = {
+        (row["origin"], row["destination"], row["mode"]): row for row in network.lanes.to_dicts()
     }
     demands, bids = network.demands.to_dicts(), network.bids.to_dicts()
     rates = dict(network.rates.select("currency", "value").iter_rows()) | {network.currency: 1.0}
@@ -59,8 +63,12 @@ def options_in(network: Network) -> list[Row]:
         most = _most(demand, bid, starts[tier + 1])
         fullest = np.array([max(most, starts[tier])])
         units = np.arange(int(demand["quantity"]) + 1)
+        mode, origin = MODES[options.mode[i]], tables["suppliers"][bid["supplier"]]["place"]
+        lane = lanes.get((origin, demand["place"], mode), {})
         row = _cells(tables, demand, bid) | {
-            "mode": MODES[options.mode[i]],
+            "mode": mode,
+            "lane_cost": lane.get("fixed_cost", 0.0),
+            "vehicle_units": lane.get("vehicle_units"),
             "tier": tier,
             "sizes": _sizes(demand, bid, starts[tier], most),
             "paid": _sum_over_tiers(bid, units, starts, prices, tier),

@@ -414,6 +414,7 @@ BROKEN_TOGETHER: list[tuple[str, dict[str, list[Row]]]] = [
     ("consortium_moq", {"D2": [to("B3", 41), to("K1", 59)]}),
     ("consortium_moq", {"D2": [to("B3", 41), to("K1", 58), to("K2", 1)]}),
     ("below_counted_share", {"D2": [to("B3", 0.9)]}),
+    ("below_counted_share", {"D4": [to("core", 0.9)]}),  # it would save the switching cost
 ]
 
 

@@ -18,7 +18,7 @@ from matcher.tables import BY_NAME
 from tests.networks import Row, network
 from tests.rule_networks import draw
 
-SHARED = ("network", "places", "standards", "rates", "periods")
+SHARED = ("network", "places", "lanes", "standards", "rates", "periods")
 # Columns whose texts mean something within one of the networks that are joined.
 OWN = (
     "lead_firm", "component", "component_group", "demand", "supplier", "lead", "bid", "resource",
@@ -62,7 +62,7 @@ def ruled(row: Row, mark: str, firms: list[str]) -> Row | None:
 
 
 def joined(seeds: list[int]) -> Network:
-    """One network of several drawn ones, which share places, parks, owners and periods."""
+    """One network of several drawn ones, which share places, lanes, parks, owners and periods."""
     tables: dict[str, list[pl.DataFrame]] = {name: [] for name in BY_NAME}
     for seed in seeds:
         mark = f"n{seed} "

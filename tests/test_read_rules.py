@@ -225,6 +225,23 @@ RULE_PLANTS = [
         None,
         "makes the rule a target",
     ),
+    fault(
+        "unexpected_value",
+        rule("share", group="economy", who="VN", measure="cost", max="0.4"),
+        "measure",
+        "cost",
+        "write value",
+    ),
+    fault(
+        "unexpected_value", rule("viable", measure="cost", min="9"), "measure", "cost", "write value"
+    ),
+    fault(
+        "unexpected_value",
+        rule("limit", measure="cost", min="5", max="9"),
+        "min",
+        "5",
+        "which waste would meet",
+    ),
     # Warnings
     fault("rule_without_limit", rule("supplier_count"), "rule", "r", "state one of them"),
     fault("rule_without_limit", rule("dependence", min="0.2"), "rule", "r", "state it"),
@@ -326,7 +343,7 @@ def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
         rule("economy_count", "component_group", of="plastics", min="2", priority="1"),
         rule("economy_count", "component_group", min="1", priority="2", price="0"),
         rule("share", group="supplier", measure="quantity", max="1"),
-        rule("share", "demand", group="supplier", who="S1;S2", measure="cost", min="0", max="0"),
+        rule("share", "demand", group="supplier", who="S1;S2", measure="value", min="0", max="0"),
         rule("share", group="size_class", who="small;medium", measure="value", min="0.2"),
         rule("share", group="ownership", measure="value", min="0.2", max="0.2"),
         rule("share", "component", group="incumbents", measure="value", min="0.5"),

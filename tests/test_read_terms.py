@@ -209,6 +209,15 @@ TERM_PLANTS = [
         "0",
         "check the amount",
     ),
+    Plant(
+        "out_of_range",
+        step("0", amount="9"),
+        DISCOUNTS,
+        2,
+        "amount",
+        "9",
+        "from the value or quantity that earns it",
+    ),
     # Periods and ramps
     Plant(
         "end_before_start",

@@ -91,6 +91,7 @@ NEVER = pl.lit(value=False)
 WITHOUT: dict[str, Callable[[Network], Network]] = {
     "incremental tiers": _of("bids", NEVER.alias("incremental")),
     "lines": _of("demands", _nothing("line")),
+    "vehicles": _of("lanes", pl.lit(None, dtype=pl.Float64).alias("vehicle_units")),
     "bundles": _of("bids", _nothing("bundle")),
     "consortia": _of("bids", _nothing("consortium")),
     "discounts": _less("discounts", NEVER),

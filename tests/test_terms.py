@@ -406,11 +406,11 @@ CASES: dict[str, tuple[Network, float, dict[str, float]]] = {
         192.0,
         {"B2": 100},
     ),
-    # From 0 on is from no award on: 200 − 10.
+    # A fifth of the 240 comes back from the first unit on.
     "discounts_from_the_first_unit": (
-        rebate({"from": 0.0, "amount": 10.0}, {"from": 100.0, "amount": 5.0}),
-        190.0,
-        {"B1": 100},
+        rebate({"from": 0.0, "rate": 0.2}, {"from": 500.0, "amount": 5.0}),
+        192.0,
+        {"B2": 100},
     ),
     # Two discounts of one supplier add up: 240 − 30 − 20.
     "discounts_add_up": (

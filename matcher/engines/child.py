@@ -361,14 +361,14 @@ class _Memory:
         return total
 
 
-# The child needs the engines, not the package's public face, whose imports take longer than many
-# a solve: so it begins with an empty package of that name, in the place of the real one.
+# The child needs one engine, not the package's public face and all the others, whose imports take
+# longer than many a solve: so it begins with empty packages in the places of the real ones.
 _BARE_PACKAGE = """
 import runpy, sys, types
 folder, module, *sys.argv[1:] = sys.argv[1:]
-package = types.ModuleType("matcher")
-package.__path__ = [folder]
-sys.modules["matcher"] = package
+for name, path in (("matcher", folder), ("matcher.engines", folder + "/engines")):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [path]
 runpy.run_module(f"matcher.engines.{module}", run_name="__main__")
 """
 

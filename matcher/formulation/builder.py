@@ -67,6 +67,8 @@ class Builder:
             upper=np.ones(num_demands),
         )
         self.multiple, self.step = self._multiples()
+        # Column that counts the vehicles of each candidate after its first; -1 where one will do.
+        self.vehicles = np.full(size, -1)
 
     def add_columns(
         self, block: Block, *, cost: Floats, upper: Floats, integer: bool = False

@@ -137,11 +137,9 @@ def _steps(schedule: pl.DataFrame, most: float) -> _Steps:
 def _taken(b: Builder, steps: _Steps) -> Index:
     """Columns t_j, 1 for the step that is taken; the first is taken if no other is."""
     size = steps.start.size - 1
-    first, others = steps.constant[0], steps.constant[1:]
-    b.offset -= float(first)
     return b.add_columns(
         Block("step", size, steps.labels(np.arange(1, size + 1))),
-        cost=first - others,
+        cost=-steps.constant[1:],
         upper=np.ones(size),
         integer=True,
     )

@@ -233,17 +233,21 @@ def _labelled(rule: Rule, size: int, part: str = "") -> Block:
     return Block(f"rule {rule.name}" + (f" {part}" if part else ""), size)
 
 
-def _amounts(b: Builder, name: Counted, instance: Index, factor: Floats | float = 1.0) -> Entries:
-    """(instance, column, amount) of a measure of all candidates with an instance, times factor."""
+def _amounts(b: Builder, name: Counted, instance: Index) -> Entries:
+    """(instance, column, amount) of a measure of all candidates with an instance."""
     per_unit, once = measure(b.arrays, b.candidates, name)
-    per_share = per_unit * b.quantity[b.candidates.demand] * factor
-    once = once * factor
+    per_share = per_unit * b.quantity[b.candidates.demand]
     rows = np.flatnonzero((instance >= 0) & (per_share != 0))
     decided = np.flatnonzero((instance >= 0) & (once != 0))
-    return [
+    entries = [
         (instance[rows], b.x[rows], per_share[rows]),
         (instance[decided], b.y[decided], once[decided]),
     ]
+    if name == "cost":
+        loaded = np.flatnonzero((instance >= 0) & (b.vehicles >= 0))
+        cost = b.candidates.vehicle_cost[loaded]
+        entries.append((instance[loaded], b.vehicles[loaded], cost))
+    return entries
 
 
 def _joined(entries: Entries) -> tuple[Index, Index, Floats]:

@@ -81,6 +81,7 @@ def vehicles(b: Builder) -> None:
     more = b.add_columns(
         Block("vehicles", rows.size, keys), cost=c.vehicle_cost[rows], upper=most - 1, integer=True
     )
+    b.vehicles[rows] = more
     each = np.arange(rows.size)
     # Counted in vehicles, so that a solver's rounding is no larger a part of one than `OVERLOAD`.
     b.add_rows(

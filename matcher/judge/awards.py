@@ -25,7 +25,7 @@ from matcher.judge.tolerance import TOLERANCE, all_off
 from matcher.landed_cost import TERMS, cost_at_largest
 from matcher.options import Pairs
 from matcher.reckoning import Priced, Reckoning
-from matcher.rule_figures import parties
+from matcher.rule_figures import parties, with_incumbents
 from matcher.rules import MIN_COUNTED_SHARE, rules_of
 
 
@@ -95,10 +95,14 @@ def sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
         awards, "order_multiple", (multiple > 0) & (away > near), claimed=quantity, actual=multiple
     )
     counted = arrays.demands.min_suppliers[options.demand] > 1
-    concerned = parties(arrays, options.demand, options.bid).concerned
+    who = parties(arrays, options.demand, options.bid)
     for rule in rules_of(arrays.network.rules):
         if rule.counts_awards:
-            counted |= concerned(rule)
+            counted |= who.concerned(rule)
+    # An award that saves a switching cost would be there for that alone, if it might be tiny.
+    leaving_costs = arrays.network.incumbents.filter(pl.col("switching_cost") > 0)
+    kept = with_incumbents(who.awards.drop("incumbents"), leaving_costs)
+    counted |= kept["incumbents"].is_not_null().to_numpy()
     floor = MIN_COUNTED_SHARE * arrays.demands.quantity[options.demand]
     yield from each(
         awards,

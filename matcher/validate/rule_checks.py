@@ -167,9 +167,30 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         rules.filter(_KIND.is_in(_using("measure")), tables.empty("rules", "measure")),
         lambda hit: (
             f"is required and empty, as the kind is {hit['kind']}",
-            "write quantity, value or cost",
+            "write quantity, value or cost" if hit["kind"] == "limit" else "write quantity or value",
         ),
         column="measure",
+    )
+    costs = pl.col("measure") == "cost"
+    findings.each(
+        "unexpected_value",
+        place,
+        rules.filter(costs, _KIND.is_in(_using("measure")) & (_KIND != "limit")),
+        lambda hit: (
+            f"is not counted by the kind {hit['kind']}",
+            "write value, which is what suppliers are paid, or quantity",
+        ),
+        column="measure",
+    )
+    findings.each(
+        "unexpected_value",
+        place,
+        rules.filter(costs, _KIND == "limit", pl.col("min").is_not_null()),
+        lambda _: (
+            "asks for a least cost, which waste would meet",
+            "empty the cell, or count value, which is what suppliers are paid",
+        ),
+        column="min",
     )
     for column in ("min", "max"):
         limit = pl.col(column)

@@ -103,6 +103,16 @@ def discounts_are_one_schedule(tables: Tables, findings: Findings) -> None:
         ),
         column="incremental",
     )
+    findings.each(
+        "out_of_range",
+        place,
+        steps.filter(pl.col("from") == 0, pl.col("amount") > 0),
+        lambda _: (
+            "is paid back from 0 on, to those who buy nothing",
+            "write in from the value or quantity that earns it, or empty the cell",
+        ),
+        column="amount",
+    )
     groups = steps.drop_nulls("component_group").with_columns(key="component_group")
     check_known(tables, findings, place, "component_group", groups, "components.group")
     in_order = steps.drop_nulls(["discount", "from"]).sort("discount", "from")
