@@ -134,7 +134,7 @@ RULE_PLANTS = [
         rule("share", group="economy", who="VN", max="1"),
         "measure",
         None,
-        "write quantity, value or cost",
+        "write quantity or value",
     ),
     fault("missing_cell", rule("limit", max="1"), "measure", None, "write quantity"),
     fault("wrong_type", rule("supplier_count", max="2.5"), "max", "2.5", "write 2 or 3"),
@@ -233,14 +233,18 @@ RULE_PLANTS = [
         "write value",
     ),
     fault(
-        "unexpected_value", rule("viable", measure="cost", min="9"), "measure", "cost", "write value"
+        "unexpected_value",
+        rule("viable", measure="cost", min="9"),
+        "measure",
+        "cost",
+        "write value",
     ),
     fault(
         "unexpected_value",
         rule("limit", measure="cost", min="5", max="9"),
         "min",
         "5",
-        "which waste would meet",
+        "count value",
     ),
     # Warnings
     fault("rule_without_limit", rule("supplier_count"), "rule", "r", "state one of them"),

@@ -167,7 +167,9 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         rules.filter(_KIND.is_in(_using("measure")), tables.empty("rules", "measure")),
         lambda hit: (
             f"is required and empty, as the kind is {hit['kind']}",
-            "write quantity, value or cost" if hit["kind"] == "limit" else "write quantity or value",
+            "write quantity, value or cost"
+            if hit["kind"] == "limit"
+            else "write quantity or value",
         ),
         column="measure",
     )

@@ -486,6 +486,13 @@ def test_impossible_is_an_answer() -> None:
     assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
 
 
+def test_a_row_that_no_column_can_meet_is_impossible() -> None:
+    # A selection, and beside it a row that asks 1 of a column that has to be 0.
+    lonely = program([1, 0], [[1, 0], [0, 1]], [1, 1], [1, 1], [0, 0], [1, 0], [0, 0])
+    outcome = engine("decomposition").solve(lonely, EXACT)
+    assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
+
+
 def test_auto_says_what_it_chose_and_why() -> None:
     small = engine("auto").solve(generated(150, 0), EXACT)
     assert small.engine == "highs"

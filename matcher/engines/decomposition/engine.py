@@ -15,7 +15,7 @@ import psutil
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.decomposition.pieces import Piece, pieces_of
 from matcher.engines.decomposition.standing import CLOSED, Standing, Work
-from matcher.engines.decomposition.structure import structure_of
+from matcher.engines.decomposition.structure import never_met, structure_of
 from matcher.outcome import gap
 from matcher.program import Floats, Program
 
@@ -96,7 +96,9 @@ class _Run:
         structure = structure_of(program)
         upper = program.upper if structure is None else structure.column_upper
         self._handed_over = "" if structure is None else structure.handed_over
-        pieces, self._rest = pieces_of(program, upper)
+        # A row without a column that may be above 0 is in no piece.
+        self._is_broken = bool(never_met(program, upper, TOLERANCE).any())
+        pieces, self._rest = ([], program.lower) if self._is_broken else pieces_of(program, upper)
         self._pieces = sorted(pieces, key=lambda piece: -piece.columns.size)
         is_whole = len(pieces) > 0 and pieces[0].program is program
         self._fixed = float(self._program.cost @ self._rest)
@@ -266,7 +268,7 @@ class _Run:
         bound: float | None = self.bound
         x = self._solution()
         best = None if x is None else self._program.objective(x)
-        if best is None and bound == np.inf:
+        if best is None and (self._is_broken or bound == np.inf):
             return Outcome(
                 "infeasible", "proved", None, None, None, self._seconds(), name, _version()
             )

@@ -175,6 +175,23 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
 
 def always_met(program: Program, upper: Floats) -> Bools:
     """Rows that no columns within their bounds can break."""
+    least, most = _reach(program, upper)
+    met: Bools = (least >= program.row_lower) & (most <= program.row_upper)
+    return met
+
+
+def never_met(program: Program, upper: Floats, tolerance: float) -> Bools:
+    """Rows that any columns within their bounds break by more than ``tolerance``, relatively."""
+    least, most = _reach(program, upper)
+    low, high = program.row_lower, program.row_upper
+    too_little = low - most > tolerance * np.maximum(np.abs(low), 1.0)
+    too_much = least - high > tolerance * np.maximum(np.abs(high), 1.0)
+    broken: Bools = too_little | too_much
+    return broken
+
+
+def _reach(program: Program, upper: Floats) -> tuple[Floats, Floats]:
+    """The least and the most that each row can come to with columns within their bounds."""
     p, value = program, program.matrix.data
     row = np.repeat(np.arange(p.num_rows), np.diff(p.matrix.indptr))
     column = p.matrix.indices
@@ -182,8 +199,8 @@ def always_met(program: Program, upper: Floats) -> Bools:
     for low, high in ((p.lower, upper), (upper, p.lower)):
         bound = np.where(value > 0, low[column], high[column]) * value
         ends.append(np.bincount(row, weights=bound, minlength=p.num_rows))
-    met: Bools = (ends[0] >= p.row_lower) & (ends[1] <= p.row_upper)
-    return met
+    least, most = (end.astype(np.float64) for end in ends)
+    return least, most
 
 
 class _Rows:
