@@ -31,7 +31,7 @@ CODES: dict[str, str] = {
     "above_max_quantity": "more is awarded than the bid offers for one demand",
     "wrong_tier": "the quantity is outside the tier",
     "order_multiple": "the quantity is not a whole number of order multiples",
-    "below_counted_share": "an award counts for a supplier minimum or an incumbent, and is too small",
+    "below_counted_share": "an award that counts (supplier minimum, incumbent) is too small",
     "over_demand": "more is awarded than is needed",
     "share_cap": "one supplier gets more than the share cap",
     "single_source": "a single-source demand is not wholly with one supplier",
