@@ -106,7 +106,11 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
         )
     else:
         show_network(out, read)
-        out.print("[bold green]The data can be trusted with a plan.[/]")
+        out.print(
+            "[bold red]The data hold together, but no plan keeps every rule.[/]"
+            if foresight.no_plan
+            else "[bold green]The data can be trusted with a plan.[/]"
+        )
         show_foresight(out, foresight)
     if foresight.no_plan:
         raise typer.Exit(NO_PLAN)

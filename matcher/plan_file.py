@@ -96,7 +96,7 @@ def _unread(code: str, path: Path, problem: str, fix: str, *, row: int | None = 
 def _from_workbook(path: Path) -> Plan:
     findings, unread = Findings(), set[str]()
 
-    def named(sheet: str) -> str | None:
+    def named(sheet: str, _: list[str]) -> str | None:
         return AWARDS.name if sheet.strip().casefold() == AWARDS.name else None
 
     raws = read_sheets(path, named, findings, unread)

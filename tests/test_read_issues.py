@@ -15,7 +15,9 @@ import pytest
 import xlsxwriter
 
 from matcher.errors import InputError, Issue
+from matcher.plan import plan_from_dict
 from matcher.read import network_from_tables
+from matcher.report import report
 from matcher.validate.findings import CODES, LISTED_PER_COLUMN
 from matcher.write import template, write
 from matcher.write.example import example_tables
@@ -652,11 +654,22 @@ def text_file(path: Path, content: bytes) -> Path:
     return path
 
 
+def plan_as(path: Path) -> Path:
+    """A plan without awards, as `matcher solve --output` writes it."""
+    if path.suffix == ".json":
+        plan_from_dict({"awards": []}).write(path)
+    else:
+        report(network_from_tables(example_tables()), plan_from_dict({"awards": []}), path)
+    return path
+
+
 PATH_PLANTS: list[tuple[str, Callable[[Path], Path], str]] = [
     ("no_such_path", lambda tmp: tmp / "nowhere", "check the path"),
     ("no_tables", lambda tmp: tmp, "matcher template"),
     ("no_tables", lambda tmp: text_file(tmp / "a.xlsx", b"") and tmp, "path of a.xlsx itself"),
     ("no_tables", lambda tmp: text_file(tmp / "n.json", b"{}"), "write {"),
+    ("plan_given", lambda tmp: plan_as(tmp / "plan.json"), "matcher check NETWORK PLAN"),
+    ("plan_given", lambda tmp: plan_as(tmp / "plan.xlsx"), "matcher check NETWORK PLAN"),
     ("unknown_format", lambda tmp: text_file(tmp / "n.xls", b""), "save it as .xlsx"),
     ("unknown_format", lambda tmp: text_file(tmp / "n.csv", b""), "give the folder"),
     ("bad_xlsx", lambda tmp: text_file(tmp / "n.xlsx", b"name,currency"), "save it as .xlsx"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from matcher.read.names import table_name
+from matcher.read.names import PLAN_FORMAT, plan_given, table_name
 from matcher.validate import Findings, Raw
 from matcher.validate.findings import plain
 from matcher.validate.raw import row_numbers
@@ -42,6 +42,9 @@ def read_json(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
             "keep one of the two",
             value=name,
         )
+    if str(content.get("format")).startswith(PLAN_FORMAT):
+        plan_given(path.name, findings)
+        return []
     raws = []
     for member, rows in content.items():
         name = table_name(member, f"/{member}", findings)

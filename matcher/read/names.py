@@ -8,6 +8,12 @@ from matcher.validate.findings import Findings, Nearest
 READ_ME = "Read me"
 """The sheet of the template that explains the others; it is no table."""
 
+PLAN_SHEET = "Awards"
+"""The sheet of a plan's workbook that holds its awards."""
+
+PLAN_FORMAT = "matcher plan"
+"""How the member ``format`` of a plan in JSON begins."""
+
 _NEAR = 0.8
 """Similarity from which a name counts as a misspelt table: 'usage' for 'usages' is 0.92."""
 
@@ -41,3 +47,13 @@ def table_name(written: str, place: str, findings: Findings) -> str | None:
             severity="warning",
         )
     return None
+
+
+def plan_given(place: str, findings: Findings) -> None:
+    """Say that what was given for a network is a plan."""
+    findings.add(
+        "plan_given",
+        place,
+        "is a plan, not a network",
+        "give the network that it was made for; `matcher check NETWORK PLAN` judges a plan",
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from matcher.read.names import READ_ME, table_name
+from matcher.read.names import PLAN_SHEET, READ_ME, plan_given, table_name
 from matcher.validate import Findings, Raw
 from matcher.validate.findings import plain
 from matcher.validate.raw import row_numbers
@@ -52,13 +52,19 @@ _CHUNK = 1 << 20
 def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     """Every sheet that is a table; the sheet ``Read me`` and empty sheets are passed over."""
 
-    def named(sheet: str) -> str | None:
-        return None if sheet == READ_ME else table_name(sheet, sheet, findings)
+    is_plan = False
+
+    def named(sheet: str, sheets: list[str]) -> str | None:
+        nonlocal is_plan
+        is_plan = PLAN_SHEET in sheets and "demands" not in map(str.casefold, sheets)
+        return None if is_plan or sheet == READ_ME else table_name(sheet, sheet, findings)
 
     raws = read_sheets(path, named, findings, unread)
     if raws is None:
         return []
-    if not raws and not unread:
+    if is_plan:
+        plan_given(path.name, findings)
+    elif not raws and not unread:
         findings.add(
             "no_tables",
             path.name,
@@ -69,14 +75,15 @@ def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
 
 
 def read_sheets(
-    path: Path, named: Callable[[str], str | None], findings: Findings, unread: set[str]
+    path: Path, named: Callable[[str, list[str]], str | None], findings: Findings, unread: set[str]
 ) -> list[Raw] | None:
     """The sheets of a workbook that are tables; ``None``, with an issue, if it cannot be read.
 
     Parameters
     ----------
     named
-        The name of the table that a sheet of this title is; ``None`` if it is none.
+        The name of the table that a sheet is, by its title among all titles; ``None`` if it is
+        none.
     unread
         Takes the names of tables that are there but cannot be read.
     """
@@ -92,7 +99,7 @@ def read_sheets(
                 sheet = book.get_sheet_by_name(meta.name)
                 if sheet.end is None:
                     continue
-                name = named(meta.name)
+                name = named(meta.name, book.sheet_names)
                 if name is None:
                     continue
                 _report_errors(meta.name, errors.get(meta.name, []), findings)

@@ -22,6 +22,7 @@ CODES: dict[str, str] = {
     "unwritable": "The file or folder cannot be written.",
     "unknown_format": "The suffix of the file is none of those that can be read.",
     "no_tables": "The folder or workbook holds none of the tables.",
+    "plan_given": "The file holds a plan, where a network is asked for.",
     "wrong_encoding": "The text is not UTF-8.",
     "wrong_separator": "The columns of the CSV are not separated by commas.",
     "bad_csv": "A quote of the CSV is not closed, or stands where none may stand.",
