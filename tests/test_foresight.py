@@ -190,7 +190,7 @@ def test_no_plan_of_random_networks_covers_what_is_foreseen(whole: bool) -> None
 
 
 # Drawn networks with rules of each code of which something is foreseen.
-@pytest.mark.parametrize("seed", [0, 23, 34, 40, 50, 64, 68, 122, 154])
+@pytest.mark.parametrize("seed", [9, 26, 40, 46, 52, 54, 68, 152, 192])
 def test_no_plan_keeps_rules_that_are_foreseen_to_be_broken(seed: int) -> None:
     made = draw(seed)
     foresight = foresee(made)

@@ -131,6 +131,7 @@ def test_scaling_the_currency_scales_rules_and_terms(seed: int, factor: float) -
         "consortia": ["coordination_cost"],
         "incumbents": ["switching_cost"],
         "discounts": ["amount"],
+        "lanes": ["fixed_cost"],
     }
     for name, columns in money.items():
         tables[name] = tables[name].with_columns(pl.col(columns) * factor)

@@ -76,12 +76,13 @@ class Formulation:
         number
             Which aim.
         reached
-            Values of the first aims, in order; each may be missed by its tolerance.
+            Values of the first aims, in order; each may be missed by its tolerance and rounding.
         """
         program, aim = self.program, self.aims[number]
         program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
         for kept, value in zip(self.aims, reached, strict=False):
-            program = self.keeping(program, kept, value + kept.tolerance * abs(value))
+            allowed = kept.tolerance * abs(value) + kept.rounding
+            program = self.keeping(program, kept, value + allowed)
         return program
 
     def keeping(self, program: Program, aim: Aim, most: float) -> Program:

@@ -16,13 +16,17 @@ from matcher.program import Block
 
 Terms = list[tuple[Index, Floats]]
 
+# An amount that misses a target by so little of its largest coefficient is rounding, as it is to
+# the judge: no fixed cost is to be paid for it.
+ROUNDING = 1e-7
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
     """What one step of the search minimises: ``cost @ x + offset``.
 
     What is to be large has negative cost, and is a gain if that is all there is. Later steps may
-    give up ``tolerance`` × |value| of it.
+    give up ``tolerance`` × |value| + ``rounding`` of it.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Aim:
     offset: float = 0.0
     tolerance: float = 0.0
     is_gain: bool = False
+    rounding: float = 0.0
 
 
 def aims(b: Builder, stages: tuple[Stage, ...]) -> tuple[Aim, ...]:
@@ -56,7 +61,7 @@ def _levels(b: Builder) -> list[Aim]:
     for priority, columns in sorted(b.levels.items()):
         cost = np.zeros(b.num_columns)
         cost[np.concatenate(columns)] = 1.0
-        found.append(Aim(f"targets of priority {priority}", cost))
+        found.append(Aim(f"targets of priority {priority}", cost, rounding=ROUNDING))
     return found
 
 
