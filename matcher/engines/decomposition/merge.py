@@ -32,7 +32,7 @@ _ITEMS = 1_500
 
 def around(
     structure: Structure,
-    x: Floats,
+    x: Floats | None,
     mean: Floats,
     rises: Floats | None,
     width: float,
@@ -40,8 +40,12 @@ def around(
 ) -> Bools:
     """Columns to solve anew: those thought of, of a cluster of selections, with their hubs.
 
+    Columns that are neither of an item nor a hub are always among them.
+
     Parameters
     ----------
+    x
+        The best plan; without one, all selections are solved, and may be left to what is free.
     rises
         What each item costs more if it is taken, shape (items,); needed for widths above 1.
     width
@@ -49,15 +53,20 @@ def around(
     """
     s = structure
     chosen = np.ones(s.num_selections, dtype=np.bool_)
-    if not is_whole(s, x, mean):
-        chosen = _cluster(s, x, rng)
+    if x is None:
+        items = (mean[s.x] > _SEEN) | s.is_free
+    else:
+        if not is_whole(s, x, mean):
+            chosen = _cluster(s, x, rng)
+        items = chosen[s.selection] & _thought_of(s, x, mean)
     inside = chosen[s.selection]
-    items = inside & _thought_of(s, x, mean)
     more = int((width - 1.0) * items.sum())
     if more > 0 and rises is not None:
         near = np.flatnonzero(inside & ~items & np.isfinite(rises))
         items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
-    free = np.zeros(s.program.num_columns, dtype=np.bool_)
+    free = s.column_upper > 0
+    for columns in (s.x, s.y, s.hub):
+        free[columns[columns >= 0]] = False
     free[s.x[items]] = True
     for columns in (s.y[items], s.hub[items]):
         free[columns[columns >= 0]] = True
@@ -103,7 +112,7 @@ def restricted(program: Program, x: Floats, free: Bools) -> Piece:
 
 def solve_anew(
     structure: Structure,
-    x: Floats,
+    x: Floats | None,
     free: Bools,
     improver: Engine,
     limits: Limits,
@@ -113,16 +122,13 @@ def solve_anew(
 
     Values are ``None`` if none are better than ``x``.
     """
-    part = restricted(structure.program, x, free)
-    outcome = improver.solve(
-        part.program,
-        limits,
-        start=x[part.columns],
-        cancelled=stop,
-    )
+    program = structure.program
+    part = restricted(program, program.lower if x is None else x, free)
+    start = None if x is None else x[part.columns]
+    outcome = improver.solve(part.program, limits, start=start, cancelled=stop)
     settled = outcome.stopped in ("proved", "gap_limit")
-    if outcome.x is None or outcome.best is None:
-        return None, settled
+    if x is None or outcome.x is None or outcome.best is None:
+        return outcome.x, settled
     if outcome.best >= part.program.objective(x[part.columns]) - 1e-9 * abs(outcome.best):
         return None, settled
     return outcome.x, settled

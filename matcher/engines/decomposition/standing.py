@@ -97,7 +97,7 @@ class Standing:
         self._seed = seed
         self._stop = stop
         self._known: Structure | None = None
-        self._is_begun = self._is_assigning = False
+        self._is_begun = self._is_searchable = self._is_assigning = False
         self._prices = np.zeros(program.num_rows)
         self._closed = np.zeros(program.num_columns, dtype=np.bool_)
         self._has_prices = False
@@ -138,13 +138,16 @@ class Standing:
             return ("exact",)
         if not self._has_prices:
             return ("prices",)
-        works: list[Work] = ["search"]
+        works: list[Work] = ["search"] if self._is_searchable else []
         if self._may_rise:
             works.append("bound")
-        if self._ascent is not None and self.x is not None and self._vain < 4:
+        has_begun = self.x is not None or not self._is_searchable
+        if self._ascent is not None and has_begun and self._vain < 4:
             works.append("merge")
             if self._merges and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
+        elif self._ascent is not None and not self._is_searchable:
+            works.append("exact")
         return tuple(works)
 
     def weight(self, work: Work) -> float:
@@ -166,22 +169,24 @@ class Standing:
     def begin(self) -> None:
         """Find a first plan, and the bound of each selection by itself."""
         known = structure_of(self._program)
-        if known is None or not known.is_searchable:
+        self._known = known
+        self._is_searchable = known is not None and known.is_searchable
+        if self._is_searchable:
+            self._is_assigning = is_assigning(self._structure)
+            search = self._new_search(self._seed)
+            search.construct()
+            if isinstance(search, Assigning):
+                search.anneal(_GLANCE_S, stop=self._stop)
+            self._offer(search)
+            if self._start is not None:
+                search.begin(self._start)
+                self._offer(search)
+        elif self._start is not None and self._program.violation(self._start) <= _FEASIBLE:
+            self.x, self.best = self._start, self._program.objective(self._start)
+        if known is None:
             # Only the exact engine knows what to do with it.
-            if self._start is not None and self._program.violation(self._start) <= _FEASIBLE:
-                self.x, self.best = self._start, self._program.objective(self._start)
             self._is_begun = True
             return
-        self._known = known
-        self._is_assigning = is_assigning(known)
-        search = self._new_search(self._seed)
-        search.construct()
-        if isinstance(search, Assigning):
-            search.anneal(_GLANCE_S, stop=self._stop)
-        self._offer(search)
-        if self._start is not None:
-            search.begin(self._start)
-            self._offer(search)
         relaxation = PricedCoupling(self._structure, with_blocks=False)
         self._rise(relaxation.at(relaxation.zero()).value)
         self._is_begun = True
@@ -196,9 +201,10 @@ class Standing:
         program = self._structure.program
         reduced = program.cost + program.matrix.T @ self._prices
         self._closed = reduced > 1e-6 * np.abs(program.cost).max(initial=0.0)
-        search = self._new_search(self._seed)
-        search.construct(self._closed)
-        self._offer(search)
+        if self._is_searchable:
+            search = self._new_search(self._seed)
+            search.construct(self._closed)
+            self._offer(search)
         self._has_prices = True
 
     def raise_bound(self, seconds: float) -> None:
@@ -293,13 +299,12 @@ class Standing:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
         began = time.perf_counter()
         assert self._ascent is not None
-        assert self.x is not None
         s, x = self._structure, self.x
         mean = self._ascent.mean
         if self._tree is not None and self._merges % 2:
             mean = self._idea()
         self._merges += 1
-        whole = is_whole(s, x, mean)
+        whole = x is None or is_whole(s, x, mean)
         more = self._rises if whole else None
         free = around(s, x, mean, more, self._width, self._rng)
         limits = Limits(
@@ -314,19 +319,21 @@ class Standing:
         if better is not None:
             with self._lock:
                 # The best plan may be another by now.
-                changed = self.x.copy()
-                changed[free] = better
-                value = s.program.objective(changed)
-                if value >= self.best or s.program.violation(changed) > _FEASIBLE:
-                    changed = x.copy()
+                for beside in (self.x, x if x is not None else s.program.lower):
+                    if beside is None:
+                        continue
+                    changed = beside.copy()
                     changed[free] = better
                     value = s.program.objective(changed)
-                if value < self.best and s.program.violation(changed) <= _FEASIBLE:
-                    self.x, self.best = changed, value
-                    self._vain = 0
+                    if value < self.best and s.program.violation(changed) <= _FEASIBLE:
+                        self.x, self.best = changed, value
+                        self._vain = 0
+                        break
         elif settled:
             if whole:
                 self._widen()
+            # Without a plan even then, there may be none.
+            self._vain += x is None
         else:
             self._width = max(self._width / _WIDER, 1.0)
             self._vain += 1
