@@ -6,8 +6,10 @@ import time
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
+import polars as pl
 import psutil
 import pytest
 from programs import program
@@ -30,6 +32,7 @@ from matcher.engines.decomposition.structure import structure_of
 from matcher.formulation import formulate
 from matcher.program import Program
 from matcher.recipe import recipe_for
+from matcher.tables import BY_NAME
 
 QUICK = Pace(first=1.0, last=0.01, deflection=0.3, steps=300)
 EXACT = Limits(time_s=20, gap=0.0)
@@ -195,11 +198,69 @@ def test_rows_that_are_not_known_are_foreign() -> None:
     structure = structure_of(tied)
     assert structure is not None
     assert structure.foreign.tolist() == [2]
-    assert not structure.is_searchable
-    # … it can be priced all the same, and is solved by the exact engine.
+    # … it can be priced, and weighed as a least amount.
     assert PricedCoupling(structure, with_blocks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
+    assert structure.weighed is not None
+    assert structure.weighed.matrix.toarray().tolist() == [[-1, 0, -1, 0]]
+    assert (structure.weighed.room.tolist(), structure.weighed.sign.tolist()) == ([-0.5], [-1.0])
     outcome = engine("decomposition").solve(tied, EXACT)
     assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.0))
+
+
+def test_rows_with_other_whole_columns_are_not_weighed() -> None:
+    # Two selections in multiples of a quarter, k of them.
+    rows = [[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [1, 0, 1, 0, -0.25]]
+    counted = program(
+        [1, 2, 1, 2, 0.1], rows, [1, 1, 0], [1, 1, 0], [0] * 5, [1, 1, 1, 1, 8], [0, 0, 0, 0, 1]
+    )
+    structure = structure_of(counted)
+    assert structure is not None
+    assert not structure.is_searchable
+    outcome = engine("decomposition").solve(counted, EXACT)
+    assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.8))
+
+
+# Rules of a generated network, of which the search weighs the rows.
+SMES = {"group": "size_class", "who": "micro;small", "measure": "value"}
+WEIGHED: dict[str, dict[str, Any]] = {
+    "share": {"kind": "share", **SMES, "min": 0.6},
+    "two-sided share": {"kind": "share", **SMES, "min": 0.5, "max": 0.52},
+    "shares of each": {"kind": "share", "group": "economy", "measure": "quantity", "max": 0.25},
+    "target share": {"kind": "share", **SMES, "min": 0.9, "priority": 1, "price": 0.3},
+    "least amount": {"kind": "limit", **SMES, "min": 600_000.0},
+    "budget": {"kind": "limit", "measure": "cost", "max": 1_050_000.0},
+}
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_rules_over_what_is_selected_are_weighed(name: str) -> None:
+    made = matcher.generate(recipe_for(400), seed=1)
+    columns = BY_NAME["rules"].schema
+    rule = dict.fromkeys(columns) | {"rule": "stated", "scope": "network"} | WEIGHED[name]
+    tables = {table: made.table(table) for table in BY_NAME}
+    tables["rules"] = pl.DataFrame([rule], schema=made.table("rules").schema)
+    arrays = to_arrays(matcher.network_from_tables(tables))
+    formulation = formulate(arrays, screen(arrays).candidates)
+    whole = formulation.cost_program(0.0)
+    structure = structure_of(whole)
+    assert structure is not None
+    assert structure.foreign.size
+    assert structure.weighed is not None
+    search = Search(structure, np.zeros(whole.num_rows), seed=1)
+    search.construct()
+    search.anneal(1.0)
+    x = search.solution()
+    assert x is not None
+    assert whole.violation(x) <= 1e-7
+    assert whole.objective(x) == pytest.approx(search.best)
+    outcome = engine("decomposition").solve(whole, Limits(time_s=4, gap=1e-3))
+    exact = engine("highs").solve(whole, Limits(time_s=4, gap=1e-3))
+    assert outcome.best is not None
+    assert outcome.bound is not None
+    assert exact.best is not None
+    assert exact.bound is not None
+    assert outcome.bound <= exact.best * (1 + 1e-6)
+    assert exact.bound * (1 - 1e-6) <= outcome.best <= exact.best * 1.01
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -52,9 +52,11 @@ _TURN, _EVERY, _LEAST, _MOST = 1.05, 500, 0.01, 100.0
 
 
 def is_assigning(structure: Structure) -> bool:
-    """Whether each selection takes exactly one item, whole."""
+    """Whether each selection takes exactly one item, whole, and no row is weighed."""
     s = structure
-    return bool((s.most == 1).all() and (s.y >= 0).all() and (s.upper >= 1.0).all())
+    return s.foreign.size == 0 and bool(
+        (s.most == 1).all() and (s.y >= 0).all() and (s.upper >= 1.0).all()
+    )
 
 
 class Assigning:

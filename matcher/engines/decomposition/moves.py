@@ -29,6 +29,8 @@ class Items(NamedTuple):
     ``ranked`` lists the items of each selection by what they cost at the prices, least first.
     ``has_twins`` tells selections of which several items load one row.
     ``member`` lists items by ``group``: by what they compete for.
+    Rows from ``num_packing`` on are weighed: what a unit above their room costs is their ``rate``,
+    and hubs load them by ``hub_load``.
     """
 
     start: Index
@@ -53,6 +55,11 @@ class Items(NamedTuple):
     member: Index
     has_twins: Bools
     penalty: float
+    num_packing: int
+    rate: Floats
+    hub_row_start: Index
+    hub_row: Index
+    hub_load: Floats
 
 
 class State(NamedTuple):
@@ -76,6 +83,25 @@ def lacking(state: State) -> Floats:
 
 
 @compiled_plain
+def _weigh(row: int, more: float, items: Items, state: State) -> float:
+    """Load a weighed row; gives what breaking it costs more."""
+    room = items.room[row]
+    before = max(state.load[row] - room, 0.0)
+    state.load[row] += more
+    more_owed: float = items.rate[row] * (max(state.load[row] - room, 0.0) - before)
+    return more_owed
+
+
+@compiled_plain
+def _owed(items: Items) -> float:
+    """What the weighed rows cost while nothing is selected."""
+    owed = 0.0
+    for row in range(items.num_packing, items.room.size):
+        owed += items.rate[row] * max(-items.room[row], 0.0)
+    return owed
+
+
+@compiled_plain
 def _change(d: int, sign: int, items: Items, state: State) -> float:
     """Count a selection in (sign 1) or out (-1); gives what it costs."""
     value, lacking = 0.0, 1.0
@@ -85,13 +111,19 @@ def _change(d: int, sign: int, items: Items, state: State) -> float:
         lacking -= part
         for k in range(items.row_start[i], items.row_start[i + 1]):
             load = items.by_share[k] * part + items.by_taking[k]
-            state.load[items.row[k]] += sign * load
+            if items.row[k] < items.num_packing:
+                state.load[items.row[k]] += sign * load
+            else:
+                value += sign * _weigh(items.row[k], sign * load, items, state)
         hub = items.hub[i]
         if hub >= 0:
             before = state.users[hub]
             state.users[hub] += sign
             if before == 0 or state.users[hub] == 0:
                 value += items.hub_cost[hub]
+                for k in range(items.hub_row_start[hub], items.hub_row_start[hub + 1]):
+                    load = sign * items.hub_load[k]
+                    value += sign * _weigh(items.hub_row[k], load, items, state)
     if lacking > COVERED:
         value += items.penalty * lacking
     return value
@@ -102,7 +134,7 @@ def recount(items: Items, state: State) -> float:
     """Count load, hubs and cost of a plan from nothing; gives the cost."""
     state.load[:] = 0.0
     state.users[:] = 0
-    value = 0.0
+    value = _owed(items)
     for d in range(state.num.size):
         value += _change(d, 1, items, state)
     return value
@@ -143,8 +175,14 @@ def _put_in(
         hub = items.hub[i]
         if hub >= 0 and hub == shut:
             continue
-        high = items.upper[i]
+        high, owed, owed_once = items.upper[i], 0.0, 0.0
         for k in range(items.row_start[i], items.row_start[i + 1]):
+            row = items.row[k]
+            if row >= items.num_packing:
+                if state.load[row] > items.room[row]:
+                    owed += items.rate[row] * items.by_share[k]
+                    owed_once += items.rate[row] * items.by_taking[k]
+                continue
             rest = items.room[items.row[k]] - state.load[items.row[k]] - items.by_taking[k]
             if rest < -COVERED:
                 high = -1.0
@@ -155,10 +193,10 @@ def _put_in(
             high = items.lower[i]
         if high <= COVERED or high < items.lower[i]:
             continue
-        fixed = items.fixed[i]
+        fixed = items.fixed[i] + owed_once
         if hub >= 0 and state.users[hub] == 0:
             fixed += hub_part * items.hub_cost[hub]
-        numbers[0, m] = items.cost[i] + charge * items.worth[i]
+        numbers[0, m] = items.cost[i] + charge * items.worth[i] + owed
         numbers[1, m] = fixed
         numbers[2, m] = items.lower[i]
         numbers[3, m] = high
@@ -196,6 +234,8 @@ def _put_in(
         for j in range(size):
             i = state.item[d, j]
             for k in range(items.row_start[i], items.row_start[i + 1]):
+                if items.row[k] >= items.num_packing:
+                    break
                 room = items.room[items.row[k]]
                 if state.load[items.row[k]] > room + 1e-9 * max(1.0, abs(room)):
                     worst = places[2, j]
@@ -223,9 +263,11 @@ def construct(order: Index, shut: Bools, items: Items, state: State) -> float:
     for i in range(items.hub.size):
         if items.hub[i] >= 0 and shut[items.hub[i]]:
             for k in range(items.row_start[i], items.row_start[i + 1]):
+                if items.row[k] >= items.num_packing:
+                    break
                 blocked[items.row[k]] = 2.0 * abs(items.room[items.row[k]]) + 1.0
     state.load[:] = blocked
-    value = 0.0
+    value = _owed(items)
     for d in order:
         value += _put_in(d, 1.0, -1, 0.0 if shut.any() else 1.0, items, state, bench)
     state.load[:] -= blocked

@@ -6,7 +6,7 @@ moves empty a hub, some try a closed one. What a selection takes of scarce room 
 random part of its price, so that room is left to those who need it most. Worse plans are accepted
 with a probability that falls over time (simulated annealing; ruin and recreate: Schrimpf et al.,
 Journal of Computational Physics 159, 2000). A share that nobody takes costs a penalty above
-everything else, so that the search may start from any plan.
+everything else, so that the search may start from any plan; so does what breaks a weighed row.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from matcher.engines.decomposition.moves import (
     COVERED,
@@ -28,12 +28,17 @@ from matcher.engines.decomposition.moves import (
 )
 from matcher.engines.decomposition.selection import Bools, Index
 from matcher.engines.decomposition.structure import Structure
+from matcher.engines.decomposition.weighing import Weighed
 from matcher.program import Floats
 
 _HOT, _COLD = 0.04, 0.0003
 """Temperatures at the start and the end, as shares of what a selection costs on average."""
 
 _HUB_MOVES = 0.1
+# A weighed row that may not be broken costs so many times its price a unit at first, and so much
+# more after each beat in which it is.
+_AT_FIRST, _DEARER, _DEAREST = 2.0, 1.5, 1e4
+_ROUNDING = 1e-9
 _BEAT_S = 0.2
 
 
@@ -54,7 +59,10 @@ class Search:
         s = structure
         self.structure = s
         self.best = np.inf
+        assert s.weighed is not None
         self._items, self._hubs = items_of(s, prices)
+        self._first_rate = self._items.rate.copy()
+        self._must = np.append(np.zeros(s.packing.size, dtype=np.bool_), np.isinf(s.weighed.rate))
         decided = s.y >= 0
         free = np.bincount(s.selection, weights=~decided, minlength=s.num_selections)
         some = np.minimum(s.most, np.diff(s.start) - free)
@@ -64,7 +72,7 @@ class Search:
             np.zeros((num, width), dtype=np.int64),
             np.zeros((num, width)),
             np.zeros(num, dtype=np.int64),
-            np.zeros(s.packing.size),
+            np.zeros(self._items.room.size),
             np.zeros(self._hubs.size, dtype=np.int64),
         )
         self._kept: State | None = None
@@ -130,6 +138,7 @@ class Search:
                 self._items,
                 self._state,
             )
+            self._insist()
             beat = time.perf_counter() - began - passed
             passed += beat
             moves = int(np.clip(moves * _BEAT_S / max(beat, 1e-3), 100, 1_000_000))
@@ -149,7 +158,25 @@ class Search:
         y, hub = s.y[taken], s.hub[taken]
         x[y[y >= 0]] = 1.0
         x[hub[hub >= 0]] = 1.0
+        assert s.weighed is not None
+        s.weighed.fill(s.program, x)
         return x
+
+    def _broken(self) -> Bools:
+        """Which weighed rows are broken that may not be."""
+        room = self._items.room
+        above = self._state.load > room + _ROUNDING * np.maximum(1.0, np.abs(room))
+        broken: Bools = above & self._must
+        return broken
+
+    def _insist(self) -> None:
+        """Let what is broken cost more, and what is not so much less."""
+        if self._must.any():
+            rate, broken = self._items.rate, self._broken()
+            dearer = np.minimum(rate * _DEARER, _DEAREST * self._first_rate)
+            cheaper = np.maximum(rate / _DEARER, self._first_rate)
+            rate[self._must] = np.where(broken, dearer, cheaper)[self._must]
+            self._value = recount(self._items, self._state)
 
     def _keep(self) -> bool:
         """Keep the plan if it is the best, or if there is none; says whether it is whole."""
@@ -157,7 +184,7 @@ class Search:
             return False
         # The value has added up many changes: count it anew.
         self._value = recount(self._items, self._state)
-        whole = bool((lacking(self._state) <= COVERED).all())
+        whole = bool((lacking(self._state) <= COVERED).all()) and not self._broken().any()
         if self._kept is not None and not whole:
             return False
         kept = self._state
@@ -189,29 +216,38 @@ def items_of(s: Structure, prices: Floats) -> tuple[Items, Index]:
     item_of[s.x], is_x[s.x] = np.arange(s.num_items), True
     item_of[s.y[decided]] = decided
 
-    rows = csr_array(p.matrix[s.packing])
-    row = np.repeat(np.arange(s.packing.size), np.diff(rows.indptr))
+    assert s.weighed is not None
+    rows = csr_array(vstack([p.matrix[s.packing], s.weighed.matrix]))
+    num_packing, num_all = s.packing.size, rows.shape[0]
+    row = np.repeat(np.arange(num_all), np.diff(rows.indptr))
     column, value = rows.indices, rows.data
-    room = p.row_upper[s.packing].copy()
-    grants = s.packing_hub[row] == column
+    room = np.append(p.row_upper[s.packing], s.weighed.room)
+    grants = np.append(s.packing_hub, np.full(num_all - num_packing, -1))[row] == column
     np.add.at(room, row[grants], -value[grants])
-    used = (item_of[column] >= 0) & (value > 0) & (s.column_upper[column] > 0)
+    by_hub = np.flatnonzero((item_of[column] < 0) & (row >= num_packing))
+    by_hub = by_hub[np.lexsort((row[by_hub], column[by_hub]))]
+    loading = np.searchsorted(hubs, column[by_hub])
+    hub_row, hub_load = row[by_hub], value[by_hub]
+    used = (item_of[column] >= 0) & (s.column_upper[column] > 0)
+    used &= (value > 0) | (row >= num_packing)
     row, column, value = row[used], column[used], value[used]
     # One entry a pair of item and row: what the share takes, and what being taken takes.
-    num_rows = max(s.packing.size, 1)
+    num_rows = max(num_all, 1)
     pair, entry = np.unique(item_of[column] * num_rows + row, return_inverse=True)
     of, row = pair // num_rows, pair % num_rows
     by_share = np.bincount(entry, value * is_x[column], pair.size).astype(np.float64)
     by_taking = np.bincount(entry, value * ~is_x[column], pair.size).astype(np.float64)
     row_start = np.searchsorted(of, np.arange(s.num_items + 1))
-    price = np.maximum(prices[s.packing], 0.0)
+    price = np.maximum(np.append(prices[s.packing], s.weighed.sign * prices[s.weighed.row]), 0.0)
 
-    loaded = s.selection[of] * num_rows + row
+    packs = row < num_packing
+    loaded = (s.selection[of] * num_rows + row)[packs]
     _, at, times = np.unique(loaded, return_index=True, return_counts=True)
     has_twins = np.zeros(s.num_selections, dtype=np.bool_)
-    has_twins[s.selection[of[at[times > 1]]]] = True
+    has_twins[s.selection[of[packs][at[times > 1]]]] = True
     first = np.full(s.num_items, -1)
     loads = np.flatnonzero(np.diff(row_start) > 0)
+    loads = loads[row[row_start[loads]] < num_packing]
     first[loads] = row[row_start[loads]]
     group = np.where(hub >= 0, hub, np.where(first >= 0, hubs.size + first, -1))
     member = np.argsort(group, kind="stable")
@@ -243,4 +279,23 @@ def items_of(s: Structure, prices: Floats) -> tuple[Items, Index]:
         member=member,
         has_twins=has_twins,
         penalty=10.0 * (1.0 + dearest + float(hub_cost.max(initial=0.0))),
+        num_packing=num_packing,
+        rate=np.append(np.zeros(num_packing), _rates(s.weighed, price[num_packing:], cost)),
+        hub_row_start=np.searchsorted(loading, np.arange(hubs.size + 1)),
+        hub_row=hub_row,
+        hub_load=hub_load,
     ), hubs
+
+
+def _rates(weighed: Weighed, price: Floats, cost: Floats) -> Floats:
+    """What a unit above each weighed row costs at first.
+
+    Rows that may not be broken cost a multiple of their price, and no less than what an item costs
+    on average for what it loads on average.
+    """
+    load = abs(weighed.matrix).sum(axis=1) / np.maximum(np.diff(weighed.matrix.indptr), 1)
+    usual = np.abs(cost).mean() / np.where(load > 0, load, 1.0)
+    rates: Floats = np.where(
+        np.isinf(weighed.rate), np.maximum(_AT_FIRST * price, usual), weighed.rate
+    )
+    return rates

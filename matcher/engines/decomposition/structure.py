@@ -6,8 +6,9 @@ Recognised by shape alone, so that it holds for any program that looks like this
   with lower·y ≤ x ≤ upper·y, and a row may limit how many decisions of a selection are taken;
 - a *hub* is a binary column that must be 1 where an item that is linked to it is taken (y ≤ z);
 - a *packing* row Σ a x + Σ b y ≤ room, with a, b ≥ 0, may grant its room only with a hub;
-- every other row is *foreign*: it can be priced, and so a bound holds under it, but the search for
-  plans does not know it.
+- every other row is *foreign*: it can be priced, and so a bound holds under it. The search for
+  plans weighs it if it is a sum over items (see `matcher.engines.decomposition.weighing`), and
+  does not know it otherwise.
 
 A row within one selection that no selection can break says nothing and is left out.
 """
@@ -21,6 +22,7 @@ from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.compiled import compiled
 from matcher.engines.decomposition.selection import Bools, Index, select
+from matcher.engines.decomposition.weighing import Weighed, weighed_rows
 from matcher.program import Floats, Program
 
 _SLACK = 1e-9
@@ -50,6 +52,8 @@ class Structure:
         Packing rows; ``packing_hub`` is the column that grants each its room, or -1.
     foreign
         Rows that are none of these.
+    weighed
+        The foreign rows as the search weighs them; ``None`` if there is one that it cannot.
     """
 
     program: Program
@@ -65,6 +69,7 @@ class Structure:
     packing: Index
     packing_hub: Index
     foreign: Index
+    weighed: Weighed | None
 
     @property
     def num_selections(self) -> int:
@@ -100,11 +105,13 @@ class Structure:
     @property
     def is_searchable(self) -> bool:
         """Whether the search for plans knows every row."""
-        return self.foreign.size == 0
+        return self.weighed is not None
 
     @property
     def handed_over(self) -> str:
         """The names of the rows that are priced but not searched under; empty without any."""
+        if self.is_searchable:
+            return ""
         blocks = self.program.row_blocks
         ends = np.cumsum([block.size for block in blocks])
         found = np.unique(np.searchsorted(ends, self.foreign, side="right"))
@@ -169,8 +176,14 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
         packing,
         packing_hub,
         np.empty(0, dtype=np.int64),
+        None,
     )
-    return replace(found, foreign=unknown[~_implied(found, rows, unknown, selection_of)])
+    foreign = unknown[~_implied(found, rows, unknown, selection_of)]
+    is_known = np.zeros(program.num_columns, dtype=np.bool_)
+    for columns in (x, y, hub):
+        is_known[columns[columns >= 0]] = True
+    weighed = weighed_rows(program, foreign, is_known, column_upper)
+    return replace(found, foreign=foreign, weighed=weighed)
 
 
 def always_met(program: Program, upper: Floats) -> Bools:
