@@ -45,15 +45,14 @@ def relaxations(
         What is left when it runs out is not found.
     """
     candidates, rules = screening.candidates, rules_of(arrays.network.rules)
-    relaxable = tuple(rule for rule in rules if not rule.is_target and rule.kind != "consistent")
-    fixed = tuple(rule for rule in rules if rule.kind == "consistent")
+    relaxable = tuple(rule for rule in rules if not rule.is_target)
     found = []
-    for chosen in _sets(arrays, candidates, relaxable, fixed, solver, limits, clock):
+    for chosen in _sets(arrays, candidates, relaxable, solver, limits, clock):
         relaxed = tuple(
             replace(rule, priority=1, price=None) if i in chosen else rule
             for i, rule in enumerate(relaxable)
         )
-        formulation = formulate(arrays, candidates, (*relaxed, *fixed), (COVERAGE, COST))
+        formulation = formulate(arrays, candidates, relaxed, (COVERAGE, COST))
         coverage, missed, cost = formulation.aims
         formulation = replace(formulation, aims=(missed, coverage, cost))
         steps = pursue(solver, formulation, limits, clock)
@@ -68,7 +67,6 @@ def _sets(
     arrays: Arrays,
     candidates: Candidates,
     relaxable: tuple[Rule, ...],
-    fixed: tuple[Rule, ...],
     solver: Engine,
     limits: Limits,
     clock: Clock,
@@ -77,7 +75,7 @@ def _sets(
     levels = tuple(
         replace(rule, priority=number, price=None) for number, rule in enumerate(relaxable, start=1)
     )
-    formulation = formulate(arrays, candidates, (*levels, *fixed), (COVERAGE, COST))
+    formulation = formulate(arrays, candidates, levels, (COVERAGE, COST))
     program = _choosing(formulation.program, [aim.cost for aim in formulation.aims[1:-1]])
     first = formulation.program.num_columns
     for _ in range(ALTERNATIVES):
@@ -147,14 +145,16 @@ def _relaxation(
 
 
 def _relaxed(row: dict[str, Any]) -> Relaxed:
-    limit: Literal["min", "max"] = (
-        "min" if row["min"] is not None and row["actual"] < row["min"] else "max"
-    )
+    limit: Literal["min", "max", "difference"] = "difference"
+    if row["min"] is not None and row["actual"] < row["min"]:
+        limit = "min"
+    elif row["max"] is not None:
+        limit = "max"
     return Relaxed(
         rule=row["rule"],
         of=row["of"],
         who=row["who"],
         limit=limit,
-        stated=row[limit],
+        stated=0.0 if limit == "difference" else row[limit],
         needed=row["actual"],
     )

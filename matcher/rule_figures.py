@@ -6,11 +6,14 @@ group (``who``). Both are texts here: a key, the keys of a rule joined by ";", o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from matcher.arrays import Arrays, Bools, Floats, Ints
 from matcher.measures import Counted
@@ -317,17 +320,33 @@ def _off(shares: pl.DataFrame, split: tuple[float, ...]) -> float:
     """How far the suppliers of one scope are from the shares that they should get.
 
     Each should get the same of every demand: with a split the share of its rank, without one what
-    it gets most of; those outside of the group nothing.
+    it gets most of; those outside of the group nothing. Ranks are given so that the largest
+    difference is the least; or none are, and everybody should get nothing.
     """
-    outside = shares.filter(~pl.col("inside"))["most"].max()
-    group = shares.filter("inside").sort("most", "least", descending=True)
+    outside = shares.filter(~pl.col("inside"))["most"].to_numpy()
+    group = shares.filter("inside")
     most, least = group["most"].to_numpy(), group["least"].to_numpy()
-    size = max(most.size, len(split))
-    most, least = (np.pad(each, (0, size - each.size)) for each in (most, least))
-    ranked = np.pad(sorted(split, reverse=True), (0, size - len(split)))
-    asked = ranked if split else most
-    off = np.maximum(np.abs(most - asked), np.abs(least - asked))
-    return max(float(off.max(initial=0.0)), 0.0 if outside is None else float(outside))  # type: ignore[arg-type]
+    if not split:
+        off = float((most - least).max(initial=0.0))
+    else:
+        # Rows: suppliers, and nobody for each rank. Columns: ranks, and none for each supplier.
+        nobody, none = np.zeros(len(split)), np.zeros(most.size)
+        asked = np.append(split, none)[None, :]
+        most, least = np.append(most, nobody)[:, None], np.append(least, nobody)[:, None]
+        away = np.maximum(np.abs(most - asked), np.abs(least - asked))
+        off = min(_least_worst(away), float(most.max(initial=0.0)))
+    return max(off, float(outside.max(initial=0.0)))
+
+
+def _least_worst(away: Floats) -> float:
+    """The largest entry that has to be taken where every row takes a column of its own."""
+    values = np.unique(away)
+
+    def is_enough(at: int) -> bool:
+        pairs = maximum_bipartite_matching(csr_array(away <= values[at]), perm_type="column")
+        return bool((pairs >= 0).all())
+
+    return float(values[bisect_left(range(values.size), True, key=is_enough)])
 
 
 KINDS: dict[str, Callable[[Parties, Rule, float], pl.DataFrame]] = {

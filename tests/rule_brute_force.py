@@ -349,27 +349,44 @@ class Trial:
             yield self.paid[:, own] @ years[own], None, most * row["credit_line"]
 
     def _consistent(self, instance: Instance) -> Iterator[Figures]:
-        """Missed by 1 where it does not hold: it is never a target."""
-        fine = ~self._any(instance.scope & ~instance.group)
-        shares = []
-        for supplier in sorted(set(self.column("supplier")[instance.inside])):
-            own = instance.group & self._is("supplier", supplier)
-            by_demand = [
-                self.x[:, own & self._is("demand", row["demand"])].sum(axis=1) / row["quantity"]
-                for row in self.demands
-                if row["demand"] in instance.demands
-            ]
-            fine &= np.ptp(by_demand, axis=0) <= NOISE
-            shares.append(by_demand[0])
-        if instance.rule["split"]:
-            split = [float(part) for part in instance.rule["split"].split("/")]
-            nobody = np.zeros(len(self.x))
-            ranked = np.sort([*shares, *(nobody for _ in split)], axis=0)[::-1]
-            asked = np.zeros(len(ranked))
-            asked[: len(split)] = sorted(split, reverse=True)
-            as_asked = np.abs(ranked - asked[:, None] / asked.sum()) <= NOISE
-            fine &= as_asked.all(axis=0) | (ranked == 0).all(axis=0)
-        yield np.where(fine, 0.0, 1.0), None, 0.0
+        """By how much shares differ from those of the ranks given best, or from each other."""
+        off = np.zeros(len(self.x))
+        for by_demand in self._shares(instance, instance.scope & ~instance.group):
+            off = np.maximum(off, by_demand.max(axis=0))
+        inside = self._shares(instance, instance.group)
+        if not instance.rule["split"]:
+            for by_demand in inside:
+                off = np.maximum(off, np.ptp(by_demand, axis=0))
+            yield off, None, 0.0
+            return
+        split = [float(part) for part in instance.rule["split"].split("/")]
+        ranks = [part / sum(split) for part in split]
+        least = np.max([by_demand.max(axis=0) for by_demand in inside], axis=0, initial=0.0)
+        for held in product([None, *range(len(ranks))], repeat=len(inside)):
+            given = [rank for rank in held if rank is not None]
+            if len(set(given)) < len(given):
+                continue
+            nobody = [ranks[k] for k in range(len(ranks)) if k not in given]
+            away = np.full(len(self.x), max(nobody, default=0.0))
+            for by_demand, rank in zip(inside, held, strict=True):
+                asked = 0.0 if rank is None else ranks[rank]
+                away = np.maximum(away, np.abs(by_demand - asked).max(axis=0))
+            least = np.minimum(least, away)
+        yield np.maximum(off, least), None, 0.0
+
+    def _shares(self, instance: Instance, of: Bools) -> list[Floats]:
+        """For each supplier of some options the shares of the demands, shape (demands, plans)."""
+        return [
+            np.array(
+                [
+                    self.x[:, own & self._is("demand", row["demand"])].sum(axis=1) / row["quantity"]
+                    for row in self.demands
+                    if row["demand"] in instance.demands
+                ]
+            )
+            for supplier in sorted(set(self.column("supplier")[of & instance.scope]))
+            if (own := of & self._is("supplier", supplier)).any()
+        ]
 
     def _viable(self, instance: Instance) -> Iterator[Figures]:
         """By supplier; one without an award in the instance has nothing to reach."""

@@ -342,7 +342,7 @@ class _Draw:
 
     def rule(self, number: int) -> Row:
         kind = self.one(*KINDS)
-        is_target = kind != "consistent" and self.chance(0.45)
+        is_target = number % 2 == 1 if kind == "consistent" else self.chance(0.45)
         if is_target and self.before_cost:
             kind = self.one(*KINDS[:4])
         scope, group = self.scope(), self.group(kind)

@@ -185,20 +185,6 @@ RULE_PLANTS = [
     # Targets
     fault(
         "unexpected_value",
-        rule("consistent", "component", priority="1"),
-        "priority",
-        "1",
-        "empty the cell",
-    ),
-    fault(
-        "unexpected_value",
-        rule("consistent", "component", price="2"),
-        "price",
-        "2",
-        "empty the cell",
-    ),
-    fault(
-        "unexpected_value",
         rule("consistent", "component", measure="value"),
         "measure",
         "value",
@@ -363,6 +349,7 @@ def test_a_planted_fault_is_named(plant: Plant, tmp_path: Path) -> None:
         rule("consistent", "component", split="100"),
         rule("consistent", "demand", group="economy", who="VN;MY", split="1"),
         rule("consistent", "component", group="incumbents"),
+        rule("consistent", "component", split="60/40", priority="1", price="1000"),
     ],
 )
 def test_what_is_right_is_taken(stated: Callable[[Rows], object], tmp_path: Path) -> None:

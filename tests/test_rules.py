@@ -123,6 +123,18 @@ CASES: dict[str, tuple[Network, float, dict[str, float]]] = {
         380.0,
         {"A1": 40, "A2": 60, "E1": 40, "E2": 60},
     ),
+    # With S1's shares a and e it is 100 (3 − a + 3 e) + 50 (a − e), so a = 1 and e = 0: 200 + 50.
+    "consistent_as_target": (
+        ruled({"kind": "consistent", "priority": 1, "price": 50.0}, **TWO_PARTS),
+        250.0,
+        {"A1": 100, "E2": 100},
+    ),
+    # S2 first, missed by δ: a = 0.4 + δ, e = 0.4 − δ, so 380 − 400 δ + 200 δ until e = 0: 220 + 80.
+    "consistent_split_as_target": (
+        ruled({"kind": "consistent", "split": "60/40", "priority": 1, "price": 200.0}, **TWO_PARTS),
+        300.0,
+        {"A1": 80, "A2": 20, "E2": 100},
+    ),
     # S1 makes 95 at most; who makes the others makes 20 at least: 80 × 1 + 20 × 2.
     "viable": (
         ruled(

@@ -17,8 +17,9 @@ from matcher.program import Block
 Terms = list[tuple[Index, Floats]]
 
 # An amount that misses a target by so little of its largest coefficient is rounding, as it is to
-# the judge: no fixed cost is to be paid for it.
-ROUNDING = 1e-7
+# the judge: no fixed cost is to be paid for it. Less than what counts as an award, so that nothing
+# is bought of what is allowed.
+ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, slots=True)

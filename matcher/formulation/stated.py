@@ -7,6 +7,7 @@ have a column for the amount, which costs the rule's price, or waits for its lev
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -130,13 +131,25 @@ def _of_suppliers(b: Builder, rule: Rule, within: Index, name: Counted, means: F
 def _consistent(b: Builder, rule: Rule) -> None:
     """Σ_{a∈A(d,s)} x_a = σ_s for each demand of a scope; with a split σ_s = Σ_k share_k·r_sk.
 
-    r_sk = 1 gives supplier s the rank k: Σ_s r_sk = v for each rank, Σ_k r_sk ≤ 1.
+    r_sk = 1 gives supplier s the rank k: Σ_s r_sk = v for each rank, Σ_k r_sk ≤ 1. Those outside
+    of the group get nothing. A target may be missed by the share δ of its scope: with a split
+    shares lie within σ_s ± δ, without one between σ_s − δ and σ_s.
     """
     found = about(b.arrays, b.candidates, rule)
-    c, num_suppliers = b.candidates, b.z.size
+    c, num_suppliers, num_scopes = b.candidates, b.z.size, found.num_scopes
+    missed = None
+    if rule.is_target:
+        each = np.ones(num_scopes)
+        missed = b.add_missed(_labelled(rule, num_scopes, "missed"), rule, each, each)
     outside = np.flatnonzero((found.scope >= 0) & (found.group < 0))
-    entry: Entries = [(np.arange(outside.size), b.x[outside], np.ones(outside.size))]
-    b.add_rows(_labelled(rule, outside.size, "outside"), entry, 0.0, 0.0)
+    pairs, first, member = np.unique(
+        c.demand[outside].astype(np.int64) * num_suppliers + c.supplier[outside],
+        return_index=True,
+        return_inverse=True,
+    )
+    entry: Entries = [(member, b.x[outside], np.ones(outside.size))]
+    scope = found.scope[outside[first]]
+    _same(b, _labelled(rule, pairs.size, "outside"), entry, missed, scope, below=False)
 
     rows = np.flatnonzero(found.instance >= 0)
     shares, member = np.unique(
@@ -152,19 +165,42 @@ def _consistent(b: Builder, rule: Rule) -> None:
     demand, share = np.nonzero(found.of_demand[:, None] == scope[None, :])
     code = demand.astype(np.int64) * max(shares.size, 1) + share
     at = np.searchsorted(code, c.demand[rows].astype(np.int64) * max(shares.size, 1) + member)
-    each = np.arange(code.size)
-    b.add_rows(
-        _labelled(rule, code.size, "same"),
-        [(at, b.x[rows], np.ones(rows.size)), (each, sigma[share], -np.ones(code.size))],
-        0.0,
-        0.0,
-    )
+    every = np.arange(code.size)
+    entry = [(at, b.x[rows], np.ones(rows.size)), (every, sigma[share], -np.ones(code.size))]
+    above = bool(rule.split)
+    _same(b, _labelled(rule, code.size, "same"), entry, missed, scope[share], above=above)
     if rule.split:
-        _ranked(b, rule, sigma, scope, found.num_scopes)
+        _ranked(b, rule, sigma, scope, missed, num_scopes)
 
 
-def _ranked(b: Builder, rule: Rule, sigma: Index, scope: Index, num_scopes: int) -> None:
-    """σ_s is the share of the rank that s has: Σ_k r_sk ≤ 1, Σ_s r_sk = v of its scope."""
+def _same(
+    b: Builder,
+    block: Block,
+    entries: Entries,
+    missed: Index | None,
+    scope: Index,
+    *,
+    below: bool = True,
+    above: bool = True,
+) -> None:
+    """Rows entries = 0, or −δ ≤ entries ≤ δ of their scopes; 0 on a side that may not be missed."""
+    if missed is None:
+        b.add_rows(block, entries, 0.0, 0.0)
+        return
+    each = np.arange(block.size)
+    for name, sign, may in (("above", -1.0, above), ("below", 1.0, below)):
+        room: Entries = [(each, missed[scope], np.full(each.size, sign))] if may else []
+        limits = (-np.inf, 0.0) if name == "above" else (0.0, np.inf)
+        b.add_rows(replace(block, name=f"{block.name} {name}"), [*entries, *room], *limits)
+
+
+def _ranked(
+    b: Builder, rule: Rule, sigma: Index, scope: Index, missed: Index | None, num_scopes: int
+) -> None:
+    """σ_s is the share of the rank that s has: Σ_k r_sk ≤ 1, Σ_s r_sk = v of its scope.
+
+    A rank of a target may be nobody's, if its share is missed: Σ_s r_sk + h_k = v, share_k h_k ≤ δ.
+    """
     ranks, size = len(rule.split), sigma.size
     rank = b.add_columns(
         _labelled(rule, size * ranks, "rank"),
@@ -192,15 +228,28 @@ def _ranked(b: Builder, rule: Rule, sigma: Index, scope: Index, num_scopes: int)
     )
     held = np.repeat(scope, ranks) * ranks + np.tile(np.arange(ranks), size)
     given = np.arange(num_scopes * ranks)
-    b.add_rows(
-        _labelled(rule, given.size, "rank held"),
-        [
-            (held, flat, np.ones(flat.size)),
-            (given, all_of_it[given // ranks], -np.ones(given.size)),
-        ],
-        0.0,
-        0.0,
-    )
+    entries: Entries = [
+        (held, flat, np.ones(flat.size)),
+        (given, all_of_it[given // ranks], -np.ones(given.size)),
+    ]
+    if missed is not None:
+        nobody = b.add_columns(
+            _labelled(rule, given.size, "of nobody"),
+            cost=np.zeros(given.size),
+            upper=np.ones(given.size),
+            integer=True,
+        )
+        entries.append((given, nobody, np.ones(given.size)))
+        b.add_rows(
+            _labelled(rule, given.size, "of nobody"),
+            [
+                (given, nobody, np.asarray(rule.split)[given % ranks]),
+                (given, missed[given // ranks], -np.ones(given.size)),
+            ],
+            -np.inf,
+            0.0,
+        )
+    b.add_rows(_labelled(rule, given.size, "rank held"), entries, 0.0, 0.0)
 
 
 def _viable(b: Builder, rule: Rule) -> None:

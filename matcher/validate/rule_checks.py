@@ -248,8 +248,8 @@ def _split_fault(split: str) -> str | None:
     return None
 
 
-def targets_are_of_kinds_that_may_be_missed(tables: Tables, findings: Findings) -> None:
-    """Consistent awards are mandatory, and a price asks for a priority."""
+def targets_have_a_priority(tables: Tables, findings: Findings) -> None:
+    """A price asks for a priority, and consistent awards have no limits."""
     rules, place = tables["rules"], tables.place("rules")
     for column in ("measure", "min", "max"):
         findings.each(
@@ -257,29 +257,15 @@ def targets_are_of_kinds_that_may_be_missed(tables: Tables, findings: Findings) 
             place,
             rules.filter(_KIND == "consistent", pl.col(column).is_not_null()),
             lambda _: (
-                "stands beside the kind consistent, which takes a split at most and is always "
-                "mandatory",
+                "stands beside the kind consistent, which takes a split at most",
                 "empty the cell, or choose another kind",
-            ),
-            column=column,
-        )
-    for column in ("priority", "price"):
-        findings.each(
-            "unexpected_value",
-            place,
-            rules.filter(_KIND == "consistent", pl.col(column).is_not_null()),
-            lambda _: (
-                "would make a target of the kind consistent, which is always mandatory",
-                "empty the cell",
             ),
             column=column,
         )
     findings.each(
         "missing_cell",
         place,
-        rules.filter(
-            _KIND != "consistent", tables.empty("rules", "priority"), pl.col("price").is_not_null()
-        ),
+        rules.filter(tables.empty("rules", "priority"), pl.col("price").is_not_null()),
         lambda hit: (
             f"is required and empty, as missing the rule has the price {plain(hit['price'])}",
             "write 1, which makes the rule a target, or empty price",
@@ -410,7 +396,7 @@ CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
     rules_name_their_suppliers,
     rules_count_something,
     splits_add_up,
-    targets_are_of_kinds_that_may_be_missed,
+    targets_have_a_priority,
     cells_are_used,
 )
 ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
