@@ -242,6 +242,9 @@ def explain(
     time_limit: Annotated[
         float, typer.Option(min=0.1, help="With --rules: seconds for all rules together.")
     ] = 60.0,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="With --rules: by LP prices alone, which is fast.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say why, and why not: for a demand, for a supplier, or what each rule costs."""
@@ -261,7 +264,7 @@ def explain(
         )
     read, made = matcher.read(network), matcher.read_plan(plan)
     if rules:
-        _explain_rules(read, made, time_limit, as_json=as_json)
+        _explain_rules(read, made, time_limit, estimate=estimate, as_json=as_json)
         return
     answer = (
         matcher.explain_demand(read, made, demand)
@@ -442,9 +445,13 @@ def serve(
     importlib.import_module("api.serve").serve(host, port)
 
 
-def _explain_rules(network: Network, plan: Plan, time_limit: float, *, as_json: bool) -> None:
+def _explain_rules(
+    network: Network, plan: Plan, time_limit: float, *, estimate: bool, as_json: bool
+) -> None:
     with ProgressLine(Console(quiet=True) if as_json else err) as progress:
-        found = matcher.explain_rules(network, plan, time_limit_s=time_limit, on_progress=progress)
+        found = matcher.explain_rules(
+            network, plan, time_limit_s=time_limit, estimate=estimate, on_progress=progress
+        )
     if as_json:
         _print_json(
             {

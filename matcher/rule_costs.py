@@ -13,6 +13,7 @@ import polars as pl
 from matcher.arrays import Arrays, to_arrays
 from matcher.awarded import understand
 from matcher.complete import complete
+from matcher.engines import engine as engine_named
 from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
 from matcher.figures import quantity
@@ -20,6 +21,7 @@ from matcher.network import Network
 from matcher.objectives import COST
 from matcher.plan import Plan, Result
 from matcher.reckoning import Reckoning, reckon
+from matcher.rule_estimates import estimates
 from matcher.rules import rules_of
 from matcher.search import Clock
 from matcher.solve import limits_of, solve
@@ -31,6 +33,8 @@ SAME_COVERAGE = 1e-6
 SAME_MONEY = 0.005
 # A saving is exact if it is proven to this share of it.
 SHARP = 0.01
+# What stands for a proof where the linear relaxation gave the figure.
+ESTIMATE = "LP estimate"
 # The gap of a plan that does not say which it was made with.
 GAP_LIMIT = 1e-4
 
@@ -72,7 +76,8 @@ class RuleCosts:
     - ``at_least``, ``at_most``: what is proven of the saving, null if nothing
     - ``covered_more``: by how much less the coverage loss is without the rule
     - ``proof``: ``exact`` if the proven saving lies within half a cent or 1 % of the saving,
-      ``interval`` if both costs have a bound, else ``not proven``
+      ``interval`` if both costs have a bound, else ``not proven``; ``LP estimate`` where nothing
+      was solved again
     - ``text``: all that in a sentence
 
     ``instances`` are the figures of each instance, as in `matcher.plan.RULE_SCHEMA`, and whether
@@ -104,6 +109,7 @@ def explain_rules(
     engine: str = "highs",
     threads: int = 2,
     seed: int = 0,
+    estimate: bool = False,
     on_progress: Callable[[str, Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> RuleCosts:
@@ -121,6 +127,9 @@ def explain_rules(
         counts only if it was made for this very network.
     time_limit_s
         Seconds for all rules together.
+    estimate
+        Price the rules by the linear relaxation alone, which is fast and proves nothing; see
+        `matcher.rule_estimates`.
     engine, threads, seed, on_progress, cancelled
         As in `matcher.solve`; once cancelled, the other rules are not tried.
 
@@ -139,11 +148,16 @@ def explain_rules(
     """
     began = time.monotonic()
     gap_limit = GAP_LIMIT if plan.run is None else plan.run.gap_limit
-    clock = Clock(began, limits_of(time_limit_s, gap_limit, threads, seed).time_s)
+    limits = limits_of(time_limit_s, gap_limit, threads, seed)
+    clock = Clock(began, limits.time_s)
     reckoning, kept, is_claimed = _held(network, plan)
     instances = _binding(reckoning.rules)
     facts = _facts(network, instances)
     settled = is_claimed and _is_settled_by_cost(network)
+    if estimate:
+        known = estimates(to_arrays(network), engine_named(engine), limits, clock)
+        priced = [_estimated(fact, known, kept.cost, network.currency) for fact in facts.to_dicts()]
+        return _told(priced, instances, network.currency)
     rows = []
     for number, fact in enumerate(facts.iter_rows(named=True)):
         name, without = fact["rule"], None
@@ -161,10 +175,14 @@ def explain_rules(
             )
             without = _best_known(kept, _of_result(made), fact["penalty"], settled)
         rows.append(_row(fact, kept, without, network.currency, settled))
+    return _told(rows, instances, network.currency)
+
+
+def _told(rows: list[dict[str, Any]], instances: pl.DataFrame, currency: str) -> RuleCosts:
     frame = pl.DataFrame(rows, schema=COST_SCHEMA).sort(
         pl.col("saving").fill_null(-np.inf), "binds", "rule", descending=[True, True, False]
     )
-    return RuleCosts(_headline(frame, network.currency), frame, instances)
+    return RuleCosts(_headline(frame, currency), frame, instances)
 
 
 def _without(
@@ -311,6 +329,16 @@ def _row(
     return row | {"text": _sentence(row, kept.cost, currency)}
 
 
+def _estimated(
+    fact: dict[str, Any], known: dict[str, tuple[float, float]], cost: float, currency: str
+) -> dict[str, Any]:
+    """A row of `COST_SCHEMA` by linear prices."""
+    saving, covered_more = known.get(fact["rule"], (None, None))
+    row: dict[str, Any] = {**dict.fromkeys(COST_SCHEMA), **fact, "proof": ESTIMATE}
+    row |= {"saving": saving, "covered_more": covered_more}
+    return row | {"text": _sentence(row, cost, currency)}
+
+
 # ------------------------------------------------------------------ words
 
 
@@ -321,7 +349,20 @@ def _sentence(row: dict[str, Any], cost: float, currency: str) -> str:
     subject = f"rule '{row['rule']}' {state}"
     if row["saving"] is None:
         return f"{subject}; no time was left to plan without it"
+    if row["proof"] == ESTIMATE:
+        return f"{subject}; by LP prices, an estimate, it costs {_priced(row, cost, currency)}"
     return f"{subject}; {_difference(row, cost, currency)}{_proof(row, currency)}"
+
+
+def _priced(row: dict[str, Any], cost: float, currency: str) -> str:
+    if abs(row["saving"]) <= SAME_MONEY:
+        said = "nothing"
+    else:
+        said = f"about {row['saving']:,.2f} {currency}"
+        said += f" ({row['saving'] / cost:.1%})" if cost else ""
+    if row["covered_more"] > SAME_COVERAGE:
+        said += f" and leaves {quantity(row['covered_more'])} more of the demand unmet"
+    return said
 
 
 def _difference(row: dict[str, Any], cost: float, currency: str) -> str:
@@ -358,6 +399,8 @@ def _headline(rows: pl.DataFrame, currency: str) -> str:
     if rows.is_empty():
         return "The network states no rules."
     dear = rows.filter(pl.col("saving") > SAME_MONEY)
+    if dear.is_empty() and rows["proof"][0] == ESTIMATE:
+        return "By LP prices, an estimate, no rule costs money."
     if dear.is_empty():
         if untried := rows["saving"].null_count():
             return f"No cost was found of any rule; {untried} of {rows.height} were not tried."

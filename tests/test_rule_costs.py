@@ -56,6 +56,40 @@ def test_a_rule_costs_what_is_saved_without_it(case: str, saving: float) -> None
     assert row["proof"] == "exact"
 
 
+@pytest.mark.parametrize(
+    ("case", "saving"),
+    # Where nothing has to be whole, the linear relaxation has the optimum.
+    [
+        ("share_of_quantity", 60.0),
+        ("share_of_value", 25.0),
+        ("limit_of_quantity", 60.0),
+        ("dependence", 70.0),
+        ("working_capital", 50.0),
+        ("consistent", 100.0),
+        ("share_as_dear_target", 60.0),
+    ],
+)
+def test_a_linear_price_is_told_as_an_estimate(case: str, saving: float) -> None:
+    made = CASES[case][0]
+    found = explain_rules(made, solved(made), estimate=True)
+    row = the_row(found)
+    assert row["saving"] == pytest.approx(saving, abs=1e-3)
+    assert (row["at_least"], row["at_most"], row["cost_without"]) == (None, None, None)
+    assert row["proof"] == "LP estimate"
+    assert f"by LP prices, an estimate, it costs about {saving:,.2f} USD" in row["text"]
+    assert "an estimate" in found.headline
+
+
+def test_a_linear_price_of_coverage_and_of_nothing() -> None:
+    made = CASES["limit_of_cost"][0]
+    row = the_row(explain_rules(made, solved(made), estimate=True))
+    assert row["covered_more"] == pytest.approx(0.2, abs=1e-6)
+    assert "leaves 0.2 more of the demand unmet" in row["text"]
+    loose = ruled({"kind": "supplier_count", "max": 3})
+    found = explain_rules(loose, solved(loose), estimate=True)
+    assert found.headline == "By LP prices, an estimate, no rule costs money."
+
+
 def test_sentence_figures_and_headline() -> None:
     found = costs(CASES["share_of_quantity"][0])
     row = the_row(found)
