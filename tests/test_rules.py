@@ -8,6 +8,7 @@ economy, Malaysia, and is owned by women.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ import pytest
 import matcher
 from matcher.formulation.stated import KINDS
 from matcher.network import Network
+from matcher.plan import plan_from_dict
 from matcher.rule_tables import RULE_KINDS
 from tests.networks import DEFAULTS, Row, network
 
@@ -181,6 +183,20 @@ def test_rule_decides(name: str, engine: str) -> None:
     assert plan.result.best == pytest.approx(cost, rel=1e-6)
     awarded = dict(plan.awards.group_by("bid").agg(pl.col("quantity").sum()).iter_rows())
     assert awarded == pytest.approx(quantities, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_check_catches_what_breaks_it(name: str) -> None:
+    """Every rule changes the optimum, so the best plan without any breaks a mandatory one."""
+    made = CASES[name][0]
+    free = matcher.solve(replace(made, rules=made.rules.clear()), gap_limit=0.0)
+    judgement = matcher.check(made, plan_from_dict({"awards": free.awards.to_dicts()}))
+    if made.rules["priority"].null_count():
+        assert {finding.code for finding in judgement.findings} == {"rule"}
+    else:
+        assert judgement.findings == ()
+        missed = judgement.costs.penalties > 0
+        assert missed or made.rules["price"].null_count()
 
 
 @pytest.mark.parametrize("name", CASES)
