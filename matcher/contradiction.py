@@ -145,16 +145,14 @@ def _relaxation(
 
 
 def _relaxed(row: dict[str, Any]) -> Relaxed:
-    limit: Literal["min", "max", "difference"] = "difference"
-    if row["min"] is not None and row["actual"] < row["min"]:
-        limit = "min"
-    elif row["max"] is not None:
-        limit = "max"
+    limit: Literal["min", "max"] = (
+        "min" if row["min"] is not None and row["actual"] < row["min"] else "max"
+    )
     return Relaxed(
         rule=row["rule"],
         of=row["of"],
         who=row["who"],
         limit=limit,
-        stated=0.0 if limit == "difference" else row[limit],
+        stated=row[limit],
         needed=row["actual"],
     )

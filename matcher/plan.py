@@ -95,15 +95,12 @@ class Reached(_Claim):
 
 
 class Relaxed(_Claim):
-    """A limit of a rule that has to be another one: ``of`` and ``who`` name the instance.
-
-    ``difference`` is that of shares under consistent awards, which is to be 0.
-    """
+    """A limit of a rule that has to be another one: ``of`` and ``who`` name the instance."""
 
     rule: str
     of: str | None = None
     who: str | None = None
-    limit: Literal["min", "max", "difference"]
+    limit: Literal["min", "max"]
     stated: float
     needed: float
 

@@ -53,6 +53,29 @@ def test_each_rule_of_a_contradiction_is_a_way_out(name: str) -> None:
     )
 
 
+def test_consistent_awards_give_way_by_a_difference_of_shares() -> None:
+    # S1 is to make all of D1 and nothing of D2, and the same share of both. Different shares: 100
+    # for D1 and 200 for D2 by S2. S1 with both: 200. Nobody gets any of D1: D2 by S2 for 200 too.
+    limit = {"kind": "limit", "scope": "demand", "group": "supplier", "who": "S1"}
+    limit |= {"measure": "quantity"}
+    made = network(
+        demands=[{"demand": "D1"}, {"demand": "D2"}],
+        bids=BIDS[:2],
+        rules=[
+            {"rule": "same", "kind": "consistent", "scope": "network"},
+            limit | {"rule": "all", "of": "D1", "min": 100.0},
+            limit | {"rule": "none", "of": "D2", "max": 0.0},
+        ],
+    )
+    plan = matcher.solve(made, gap_limit=0.0)
+    assert ways_out(plan) == {
+        ("same",): (pytest.approx(1.0), pytest.approx(300)),
+        ("none",): (pytest.approx(100.0), pytest.approx(200)),
+        ("all",): (pytest.approx(0.0), pytest.approx(400)),
+    }
+    assert "max of 'same' from 0 to 1" in plan.verdict
+
+
 def test_three_ways_out_and_none_holds_another() -> None:
     # C asks for two suppliers, B allows one, and E keeps S2 and S3 out. C alone is enough: one
     # supplier, 100. Else both others give way: B allows two, and the group E one of them: 99 + 2.
