@@ -140,7 +140,8 @@ def test_scaling_the_currency_scales_rules_and_terms(seed: int, factor: float) -
     )
     # Of a rule the limits are money, or the price of what is missed is money for a unit.
     in_money = pl.col("measure").is_in(["value", "cost"])
-    counted = pl.col("kind").str.ends_with("_count") | (pl.col("measure") == "quantity")
+    counted = pl.col("kind").str.ends_with("_count") | (pl.col("kind") == "consistent")
+    counted |= pl.col("measure") == "quantity"
     scaled = {
         "min": in_money & pl.col("kind").is_in(["limit", "viable"]),
         "price": counted.fill_null(False),
