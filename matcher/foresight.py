@@ -236,7 +236,7 @@ def _rules(p: Possible) -> Iterator[Row]:
         if rule.kind in COUNTS and rule.minimum:
             yield from _counts(p, rule)
         elif rule.kind == "limit":
-            if rule.minimum and not _is_budget(rule):
+            if rule.minimum:
                 yield from _out_ofreach_of(p, rule)
             if rule.maximum is not None and rule.group is None and not rule.is_target:
                 yield from _below_cover(p, rule)

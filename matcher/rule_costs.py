@@ -155,7 +155,8 @@ def explain_rules(
     facts = _facts(network, instances)
     settled = is_claimed and _is_settled_by_cost(network)
     if estimate:
-        known = estimates(to_arrays(network), engine_named(engine), limits, clock)
+        solver = engine_named(engine)
+        known = estimates(to_arrays(network), solver, limits, clock, on_progress, cancelled)
         priced = [_estimated(fact, known, kept.cost, network.currency) for fact in facts.to_dicts()]
         return _told(priced, instances, network.currency)
     rows = []

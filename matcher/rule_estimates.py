@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from matcher.arrays import Arrays
-from matcher.candidates import Candidates, screen
+from matcher.candidates import screen
 from matcher.engines.base import Engine, Limits
-from matcher.formulation import formulate
+from matcher.formulation import Formulation, formulate
 from matcher.objectives import COST
 from matcher.program import Program
 from matcher.rules import Rule, rules_of
-from matcher.search import Clock, pursue
+from matcher.search import Clock, Step, Tell, pursue
 
 
 def estimates(
-    arrays: Arrays, solver: Engine, limits: Limits, clock: Clock
+    arrays: Arrays,
+    solver: Engine,
+    limits: Limits,
+    clock: Clock,
+    on_progress: Tell | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """By rule, how much less the linear relaxation costs without it, and how much less is unmet.
 
@@ -27,27 +32,23 @@ def estimates(
     coverage loss. Rules for which no time is left are not in it.
     """
     candidates, rules = screen(arrays).candidates, rules_of(arrays.network.rules)
-    kept = _relaxed(arrays, candidates, rules, solver, limits, clock)
+
+    def relaxed(under: Sequence[Rule]) -> tuple[float, float] | None:
+        formulation = formulate(arrays, candidates, tuple(under))
+        steps = pursue(solver, formulation, limits, clock, on_progress, cancelled, _in_parts)
+        return _come_to(formulation, steps)
+
+    kept = relaxed(rules)
     found = {}
     for rule in rules:
-        others = [other for other in rules if other is not rule]
-        without = _relaxed(arrays, candidates, others, solver, limits, clock)
+        without = relaxed([other for other in rules if other is not rule])
         if kept is not None and without is not None:
             found[rule.name] = (kept[0] - without[0], kept[1] - without[1])
     return found
 
 
-def _relaxed(
-    arrays: Arrays,
-    candidates: Candidates,
-    rules: Sequence[Rule],
-    solver: Engine,
-    limits: Limits,
-    clock: Clock,
-) -> tuple[float, float] | None:
-    """Cost and coverage loss of the linear relaxation under some rules, if there was time."""
-    formulation = formulate(arrays, candidates, tuple(rules))
-    steps = pursue(solver, formulation, limits, clock, narrow=_in_parts)
+def _come_to(formulation: Formulation, steps: tuple[Step, ...]) -> tuple[float, float] | None:
+    """Cost and coverage loss of what was found; ``None`` if that is not the optimum."""
     costs = [step.outcome for step in steps if step.aim.name == COST.name]
     if len(steps) < len(formulation.aims) or not costs or costs[-1].found != "optimal":
         return None

@@ -30,22 +30,21 @@ def the_row(found: RuleCosts, rule: str = "R0") -> Row:
     return next(row for row in found.rows.iter_rows(named=True) if row["rule"] == rule)
 
 
-# Without any rule all 100 units come from S1 for 100, and both parts of TWO_PARTS for 200.
-@pytest.mark.parametrize(
-    ("case", "saving"),
-    [
-        ("supplier_count", 1.0),
-        ("economy_count", 2.0),
-        ("share_of_quantity", 60.0),
-        ("share_of_value", 25.0),
-        ("limit_of_quantity", 60.0),
-        ("dependence", 70.0),
-        ("working_capital", 50.0),
-        ("consistent", 100.0),
-        ("consistent_split", 180.0),
-        ("share_as_dear_target", 60.0),
-    ],
-)
+# Without any rule all 100 units come from S1 for 100, and both parts of TWO_PARTS for 200. In these
+# cases nothing has to be whole, so that the linear relaxation has the optimum.
+IN_PARTS = [
+    ("share_of_quantity", 60.0),
+    ("share_of_value", 25.0),
+    ("limit_of_quantity", 60.0),
+    ("dependence", 70.0),
+    ("working_capital", 50.0),
+    ("consistent", 100.0),
+    ("share_as_dear_target", 60.0),
+]
+WHOLE = [("supplier_count", 1.0), ("economy_count", 2.0), ("consistent_split", 180.0)]
+
+
+@pytest.mark.parametrize(("case", "saving"), [*IN_PARTS, *WHOLE])
 def test_a_rule_costs_what_is_saved_without_it(case: str, saving: float) -> None:
     row = the_row(costs(CASES[case][0]))
     assert row["binds"]
@@ -56,19 +55,7 @@ def test_a_rule_costs_what_is_saved_without_it(case: str, saving: float) -> None
     assert row["proof"] == "exact"
 
 
-@pytest.mark.parametrize(
-    ("case", "saving"),
-    # Where nothing has to be whole, the linear relaxation has the optimum.
-    [
-        ("share_of_quantity", 60.0),
-        ("share_of_value", 25.0),
-        ("limit_of_quantity", 60.0),
-        ("dependence", 70.0),
-        ("working_capital", 50.0),
-        ("consistent", 100.0),
-        ("share_as_dear_target", 60.0),
-    ],
-)
+@pytest.mark.parametrize(("case", "saving"), IN_PARTS)
 def test_a_linear_price_is_told_as_an_estimate(case: str, saving: float) -> None:
     made = CASES[case][0]
     found = explain_rules(made, solved(made), estimate=True)

@@ -56,13 +56,11 @@ def _limit(b: Builder, rule: Rule) -> None:
 
 
 def _budget(b: Builder, rule: Rule, costs: tuple[Index, Floats]) -> None:
-    """min ≤ all that the plan costs ≤ max, but for the penalties of targets."""
+    """All that the plan costs ≤ max, but for the penalties of targets."""
+    assert rule.maximum is not None
     columns, cost = costs
     entries: Entries = [(np.zeros(columns.size, dtype=np.int64), columns, cost)]
-    lower, upper = (
-        None if limit is None else limit - b.offset for limit in (rule.minimum, rule.maximum)
-    )
-    _limited(b, rule, 1, entries, lower, upper)
+    _limited(b, rule, 1, entries, None, rule.maximum - b.offset)
 
 
 def _share(b: Builder, rule: Rule) -> None:

@@ -319,10 +319,8 @@ class Standing:
         if better is not None:
             with self._lock:
                 # The best plan may be another by now.
-                for beside in (self.x, x if x is not None else s.program.lower):
-                    if beside is None:
-                        continue
-                    changed = beside.copy()
+                for beside in (self.x, x):
+                    changed = (s.program.lower if beside is None else beside).copy()
                     changed[free] = better
                     value = s.program.objective(changed)
                     if value < self.best and s.program.violation(changed) <= _FEASIBLE:
