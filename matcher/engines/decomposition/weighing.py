@@ -93,14 +93,12 @@ def weighed_rows(
     if np.unique(column).size < column.size:
         return None
 
-    # What each sum is: the rest of its row, divided by its coefficient.
     known = csr_array(entries @ diags_array(is_known.astype(np.float64)))
     known.eliminate_zeros()
+    # What each sum is: the rest of its row, divided by its coefficient.
     sums = csr_array(diags_array(-1.0 / coefficient) @ known[solve])
     given = high[solve] / coefficient
-    reach = np.stack([sums.minimum(0.0) @ upper, sums.maximum(0.0) @ upper]) + given
-    slack = _SLACK * np.maximum(1.0, np.abs(reach).max(axis=0, initial=0.0))
-    if (reach[0] < p.lower[column] - slack).any() or (reach[1] > p.upper[column] + slack).any():
+    if not _lie_within(sums, given, upper, p.lower[column], p.upper[column]):
         return None
     kept = np.flatnonzero(~solves)
     by_sum = csr_array(entries[kept][:, column])
@@ -120,30 +118,30 @@ def weighed_rows(
         return None
     position = np.full(foreign.size, -1)
     position[kept] = np.arange(kept.size)
-    parts, rooms, rates, rows, signs = [], [], [], [], []
+    helped = position[of]
+    sides: list[tuple[csr_array, Floats, Floats, Index, Floats]] = []
     missed_of = np.full(missed.size, -1)
-    begin = 0
     for sign, limit in ((1.0, high[kept]), (-1.0, -low[kept])):
         sided = np.flatnonzero(np.isfinite(limit))
-        rate = np.full(kept.size, np.inf)
         helps = np.flatnonzero(sign * value < 0)
-        rate[position[of[helps]]] = p.cost[missed[helps]] / np.abs(value[helps])
+        rate = np.full(kept.size, np.inf)
+        rate[helped[helps]] = p.cost[missed[helps]] / np.abs(value[helps])
+        begin = sum(row.size for _, _, _, row, _ in sides)
         at_side = np.full(kept.size, -1)
         at_side[sided] = begin + np.arange(sided.size)
-        missed_of[helps] = at_side[position[of[helps]]]
-        parts.append(sign * matrix[sided])
-        rooms.append(limit[sided] - sign * constant[sided])
-        rates.append(rate[sided])
-        rows.append(foreign[kept[sided]])
-        signs.append(np.full(sided.size, sign))
-        begin += sided.size
+        missed_of[helps] = at_side[helped[helps]]
+        room = limit[sided] - sign * constant[sided]
+        signs = np.full(sided.size, sign)
+        sides.append((sign * matrix[sided], room, rate[sided], foreign[kept[sided]], signs))
+    parts, *others = zip(*sides, strict=True)
+    rooms, rates, rows, signs = (np.concatenate(each) for each in others)
     there = missed_of >= 0
     return Weighed(
         matrix=csr_array(vstack(parts)),
-        room=np.concatenate(rooms),
-        rate=np.concatenate(rates),
-        row=np.concatenate(rows),
-        sign=np.concatenate(signs),
+        room=rooms,
+        rate=rates,
+        row=rows,
+        sign=signs,
         column=column,
         solve_row=foreign[solve],
         solve_value=coefficient,
@@ -151,6 +149,13 @@ def weighed_rows(
         missed_of=missed_of[there],
         missed_share=1.0 / np.abs(value[there]),
     )
+
+
+def _lie_within(sums: csr_array, given: Floats, upper: Floats, low: Floats, high: Floats) -> bool:
+    """Whether sums of columns from 0 to ``upper`` lie within limits whatever is selected."""
+    least, most = sums.minimum(0.0) @ upper + given, sums.maximum(0.0) @ upper + given
+    slack = _SLACK * np.maximum(1.0, np.maximum(np.abs(least), np.abs(most)))
+    return bool((least >= low - slack).all() and (most <= high + slack).all())
 
 
 def _only_harms(
