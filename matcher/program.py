@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +137,55 @@ class Program:
                 worst = max(worst, float(np.max(excess / scale, initial=0.0)))
         fraction = np.abs(x - np.round(x))[self.integer]
         return max(worst, float(np.max(fraction, initial=0.0)))
+
+
+def always_met(program: Program, upper: Floats) -> Bools:
+    """Rows that no columns within their bounds can break."""
+    least, most = _reach(program, upper)
+    met: Bools = (least >= program.row_lower) & (most <= program.row_upper)
+    return met
+
+
+def never_met(program: Program, upper: Floats, tolerance: float) -> Bools:
+    """Rows that any columns within their bounds break by more than ``tolerance``, relatively."""
+    least, most = _reach(program, upper)
+    low, high = program.row_lower, program.row_upper
+    too_little = low - most > tolerance * np.maximum(np.abs(low), 1.0)
+    too_much = least - high > tolerance * np.maximum(np.abs(high), 1.0)
+    broken: Bools = too_little | too_much
+    return broken
+
+
+def _reach(program: Program, upper: Floats) -> tuple[Floats, Floats]:
+    """The least and the most that each row can come to with columns within their bounds."""
+    p, value = program, program.matrix.data
+    row = np.repeat(np.arange(p.num_rows), np.diff(p.matrix.indptr))
+    column = p.matrix.indices
+    ends = []
+    for low, high in ((p.lower, upper), (upper, p.lower)):
+        bound = np.where(value > 0, low[column], high[column]) * value
+        ends.append(np.bincount(row, weights=bound, minlength=p.num_rows))
+    least, most = (end.astype(np.float64) for end in ends)
+    return least, most
+
+
+def parts(program: Program, upper: Floats) -> tuple[Index, Index]:
+    """Which rows and which columns hang together: numbers of their parts, from 0.
+
+    Parameters
+    ----------
+    upper
+        Upper bounds of the columns; those at 0 hold nothing together, nor do rows that cannot be
+        broken within these bounds. Such rows and columns are in no part, and have -1.
+    """
+    entries = coo_array(program.matrix)
+    there = (upper > 0)[entries.col] & ~always_met(program, upper)[entries.row]
+    m, n = program.num_rows, program.num_columns
+    row, column = entries.row[there], m + entries.col[there]
+    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), (m + n, m + n))
+    num, label = connected_components(graph, directed=False)
+    held, is_part = np.zeros(m + n, dtype=np.bool_), np.zeros(num, dtype=np.bool_)
+    held[row] = held[column] = True
+    is_part[label[held]] = True
+    number = np.where(held, np.cumsum(is_part)[label] - 1, -1)
+    return number[:m], number[m:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from matcher.arrays import Floats
@@ -74,7 +74,7 @@ def pursue(
         if is_coverage:
             share = min(share, COVERAGE_SHARE_OF_TIME)
         outcome = solver.solve(
-            narrow(formulation.aimed_at(number, reached)),
+            narrow(formulation.aimed_at(number, reached, _covering(formulation, steps))),
             replace(limits, time_s=clock.left * share, gap=0.0 if is_coverage else limits.gap),
             start=start,
             on_progress=_told(on_progress, aim),
@@ -88,6 +88,16 @@ def pursue(
         if outcome.stopped in ("cancelled", "memory_limit"):
             break
     return tuple(steps)
+
+
+def _covering(formulation: Formulation, steps: Sequence[Step]) -> Floats | None:
+    """The solution of the first step, if it is proven to cover most."""
+    if not steps or steps[0].aim.name != COVERAGE.name:
+        return None
+    first = steps[0].outcome
+    if first.best is None or first.bound is None:
+        return None
+    return first.x if formulation.is_proven(first.best, first.bound) else None
 
 
 def solution(steps: tuple[Step, ...]) -> Floats | None:

@@ -20,6 +20,7 @@ from matcher.engines.base import Limits
 from matcher.formulation import RULES, formulate
 from matcher.network import Network
 from matcher.plan import Plan
+from matcher.program import parts
 from tests.networks import Row, network
 
 CHEAP: Row = {"bid": "B1", "supplier": "S1", "price": 1.0}
@@ -81,6 +82,41 @@ def test_coverage_comes_before_cost_and_goes_by_priority() -> None:
     assert plan.result is not None
     assert plan.result.coverage is not None
     assert plan.result.coverage.unmet == pytest.approx(2.0)
+
+
+def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
+    # D1 and D2 share a machine of 150 units for 200: half of D2 is unmet. D3 is on its own, and
+    # nobody makes D4.
+    names = ("C1", "C2", "C3", "C4")
+    made = network(
+        components=[{"component": name} for name in names],
+        demands=[{"demand": f"D{name[1]}", "component": name} for name in names],
+        bids=[
+            {"bid": "B1", "supplier": "S", "component": "C1", "price": 1.0},
+            {"bid": "B2", "supplier": "S", "component": "C2", "price": 2.0},
+            {"bid": "B3", "supplier": "S3", "component": "C3", "price": 3.0},
+        ],
+        resources=[{"resource": "R", "supplier": "S", "capacity": 150.0}],
+        usages=[
+            {"bid": "B1", "resource": "R", "use_per_unit": 1.0},
+            {"bid": "B2", "resource": "R", "use_per_unit": 1.0},
+        ],
+    )
+    solved(made, 100.0 + 50 * 2.0 + 300.0, B1=100, B2=50, B3=100)
+    arrays = to_arrays(made)
+    formulation = formulate(arrays, screen(arrays).candidates)
+    covered = engine("highs").solve(formulation.coverage_program(), Limits(gap=0.0))
+    assert covered.best == pytest.approx(1.5)
+    program = formulation.aimed_at(1, [1.5], covered.x)
+    _, part = parts(program, program.upper)
+    unmet = part[formulation.u : formulation.u + 4]
+    assert unmet[0] == unmet[1]
+    assert np.unique(unmet[[0, 2, 3]]).size == 3
+    limited = program.row_upper[program.num_rows - 2 :]
+    assert sorted(limited) == pytest.approx([0.5, 1.0])
+    assert program.upper[formulation.u + 2] == 0.0
+    # Of plans that are not proven to cover most, only the sum is kept.
+    assert formulation.aimed_at(1, [1.5]).num_rows == formulation.program.num_rows + 1
 
 
 def test_what_cannot_be_covered_does_not_stop_the_search_for_the_cheapest() -> None:

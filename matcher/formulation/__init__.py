@@ -19,7 +19,7 @@ from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
 from matcher.formulation.concerned import starts_vehicles
 from matcher.objectives import COST, COVERAGE, Stage, stages_of
-from matcher.program import Block, Program
+from matcher.program import Block, Program, parts
 from matcher.rules import Rule, rules_of
 
 __all__ = ["RULES", "Aim", "Formulation", "formulate"]
@@ -68,7 +68,9 @@ class Formulation:
         """The program that minimises landed cost with coverage loss of at most ``unmet``."""
         return self.keeping(replace(self.program, name=COST.name), self.aims[0], unmet)
 
-    def aimed_at(self, number: int, reached: Sequence[float]) -> Program:
+    def aimed_at(
+        self, number: int, reached: Sequence[float], covering: Floats | None = None
+    ) -> Program:
         """The program that minimises an aim while the first aims keep what was reached of them.
 
         Parameters
@@ -77,35 +79,53 @@ class Formulation:
             Which aim.
         reached
             Values of the first aims, in order; each may be missed by its tolerance and rounding.
+        covering
+            A solution that is proven to cover most, if that is the first aim: then each part of
+            the program covers no less than it does there, and the parts stay apart.
         """
         program, aim = self.program, self.aims[number]
         program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
         for kept, value in zip(self.aims, reached, strict=False):
             allowed = kept.tolerance * abs(value) + kept.rounding
-            program = self.keeping(program, kept, value + allowed)
+            if covering is not None and kept.name == COVERAGE.name and allowed == 0:
+                program = self._covering(program, kept, covering)
+            else:
+                program = self.keeping(program, kept, value + allowed)
         return program
+
+    def _covering(self, program: Program, aim: Aim, x: Floats) -> Program:
+        """The program with the coverage loss of each of its parts limited to that of ``x``.
+
+        If the sum of the parts' losses is the least possible, so is each of them.
+        """
+        u = np.arange(self.u, self.u + self.num_demands)
+        _, part = parts(self.program, self.program.upper)
+        part = part[u] + 1  # 0 is no part: what may not be left unmet at all
+        loss = np.bincount(part, aim.cost[u] * np.maximum(x[u], 0.0)).astype(np.float64)
+        is_lost = loss > self._none_lost()
+        upper = program.upper.copy()
+        upper[u[~is_lost[part]]] = 0.0
+        mine = np.flatnonzero(is_lost[part])
+        entries = (aim.cost[u[mine]], (np.cumsum(is_lost)[part[mine]] - 1, u[mine]))
+        rows = csr_array(entries, shape=(int(is_lost.sum()), program.num_columns))
+        return _limited(
+            replace(program, upper=upper), rows, loss[is_lost], self._lightest(), aim.name
+        )
 
     def keeping(self, program: Program, aim: Aim, most: float) -> Program:
         """The program with the value of an aim limited to ``most``.
 
         A solver's rounding is left to it, or the plan that reached the value might not count.
         """
-        if aim.name == COVERAGE.name and most <= 1e-9 * self._lightest():
+        if aim.name == COVERAGE.name and most <= self._none_lost():
             upper = program.upper.copy()
             upper[self.u : self.u + self.num_demands] = 0.0
             return replace(program, upper=upper)
         scale = self._lightest() if aim.name == COVERAGE.name else float(np.abs(aim.cost).max())
         if scale == 0:
             return program
-        limit = (most - aim.offset) / scale
-        row = csr_array(aim.cost.reshape(1, -1) / scale)
-        return replace(
-            program,
-            matrix=csr_array(vstack([program.matrix, row])),
-            row_lower=np.append(program.row_lower, -np.inf),
-            row_upper=np.append(program.row_upper, limit + 1e-9 * abs(limit)),
-            row_blocks=(*program.row_blocks, Block(aim.name, 1)),
-        )
+        row = csr_array(aim.cost.reshape(1, -1))
+        return _limited(program, row, np.array([most - aim.offset]), scale, aim.name)
 
     def weighted_program(self) -> Program:
         """Both objectives in one: landed cost + weight × coverage loss.
@@ -124,6 +144,14 @@ class Formulation:
         return replace(
             self.program, cost=cost + weight * self._coverage(), name="landed cost and coverage"
         )
+
+    def is_proven(self, loss: float, bound: float) -> bool:
+        """Whether a coverage loss is the least there can be, but for a solver's rounding."""
+        return loss - bound <= self._none_lost()
+
+    def _none_lost(self) -> float:
+        """A coverage loss up to which all counts as covered: a solver's rounding."""
+        return 1e-9 * self._lightest()
 
     def _lightest(self) -> float:
         """The smallest priority: what the least demand weighs in coverage."""
@@ -197,6 +225,18 @@ def formulate(
         u=int(builder.u[0]),
         multiple=builder.multiple,
         step=builder.step,
+    )
+
+
+def _limited(program: Program, rows: csr_array, most: Floats, scale: float, name: str) -> Program:
+    """The program with further rows, each of at most so much; all are divided by ``scale``."""
+    limit = most / scale
+    return replace(
+        program,
+        matrix=csr_array(vstack([program.matrix, rows / scale])),
+        row_lower=np.append(program.row_lower, np.full(limit.size, -np.inf)),
+        row_upper=np.append(program.row_upper, limit + 1e-9 * np.abs(limit)),
+        row_blocks=(*program.row_blocks, Block(name, limit.size)),
     )
 
 

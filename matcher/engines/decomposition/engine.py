@@ -15,9 +15,9 @@ import psutil
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.decomposition.pieces import Piece, pieces_of
 from matcher.engines.decomposition.standing import CLOSED, Standing, Work
-from matcher.engines.decomposition.structure import never_met, structure_of
+from matcher.engines.decomposition.structure import structure_of
 from matcher.outcome import gap
-from matcher.program import Floats, Program
+from matcher.program import Floats, Program, never_met
 
 # A plan that breaks the program by more than this is not taken.
 TOLERANCE = 1e-5

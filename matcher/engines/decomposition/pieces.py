@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.selection import Index
-from matcher.engines.decomposition.structure import always_met
-from matcher.program import Block, Floats, Program
+from matcher.program import Block, Floats, Program, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +34,25 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
         ``rest`` has shape (columns,): the value of every column that is in no row, 0 elsewhere.
     """
     p = program
-    entries = coo_array(p.matrix)
-    there = (upper > 0)[entries.col] & ~always_met(p, upper)[entries.row]
-    m, n = p.num_rows, p.num_columns
-    row, column = entries.row[there], entries.col[there]
-    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, m + column)), (m + n, m + n))
-    _, label = connected_components(graph, directed=False)
-    used = np.zeros(n, dtype=np.bool_)
-    used[column] = True
-    found, of = np.unique(label[m:][used], return_inverse=True)
+    of_row, of = parts(p, upper)
     rest = np.where(p.cost < 0, upper, p.lower)
-    rest[used] = 0.0
-    if found.size == 1 and used.all():
-        return [Piece(p, np.arange(n))], np.zeros(n)
-    used_columns = np.flatnonzero(used)
-    columns = used_columns[np.argsort(of, kind="stable")]
-    column_ends = np.searchsorted(np.sort(of), np.arange(found.size + 1))
-    of_row = np.searchsorted(found, label[:m])
-    of_row[~np.isin(label[:m], found)] = found.size
-    rows = np.argsort(of_row, kind="stable")
-    row_ends = np.searchsorted(of_row[rows], np.arange(found.size + 1))
+    rest[of >= 0] = 0.0
+    num = int(of.max(initial=-1)) + 1
+    if num == 1 and (of >= 0).all():
+        return [Piece(p, np.arange(p.num_columns))], rest
+    columns, rows = np.argsort(of, kind="stable"), np.argsort(of_row, kind="stable")
+    column_ends = np.searchsorted(of[columns], np.arange(num + 1))
+    row_ends = np.searchsorted(of_row[rows], np.arange(num + 1))
     matrix = csr_array(p.matrix)
     pieces = []
-    for k in range(found.size):
+    for k in range(num):
         c = columns[column_ends[k] : column_ends[k + 1]]
         r = rows[row_ends[k] : row_ends[k + 1]]
         pieces.append(
             Piece(
                 replace(
                     p,
-                    name=f"{p.name} ({k + 1} of {found.size})",
+                    name=f"{p.name} ({k + 1} of {num})",
                     cost=p.cost[c],
                     matrix=csr_array(matrix[r][:, c]),
                     row_lower=p.row_lower[r],

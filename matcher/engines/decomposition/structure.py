@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from matcher.engines.decomposition.compiled import compiled
 from matcher.engines.decomposition.selection import Bools, Index, select
 from matcher.engines.decomposition.weighing import Weighed, weighed_rows
-from matcher.program import Floats, Program
+from matcher.program import Floats, Program, always_met
 
 _SLACK = 1e-9
 
@@ -184,36 +184,6 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
         is_known[columns[columns >= 0]] = True
     weighed = weighed_rows(program, foreign, is_known, column_upper)
     return replace(found, foreign=foreign, weighed=weighed)
-
-
-def always_met(program: Program, upper: Floats) -> Bools:
-    """Rows that no columns within their bounds can break."""
-    least, most = _reach(program, upper)
-    met: Bools = (least >= program.row_lower) & (most <= program.row_upper)
-    return met
-
-
-def never_met(program: Program, upper: Floats, tolerance: float) -> Bools:
-    """Rows that any columns within their bounds break by more than ``tolerance``, relatively."""
-    least, most = _reach(program, upper)
-    low, high = program.row_lower, program.row_upper
-    too_little = low - most > tolerance * np.maximum(np.abs(low), 1.0)
-    too_much = least - high > tolerance * np.maximum(np.abs(high), 1.0)
-    broken: Bools = too_little | too_much
-    return broken
-
-
-def _reach(program: Program, upper: Floats) -> tuple[Floats, Floats]:
-    """The least and the most that each row can come to with columns within their bounds."""
-    p, value = program, program.matrix.data
-    row = np.repeat(np.arange(p.num_rows), np.diff(p.matrix.indptr))
-    column = p.matrix.indices
-    ends = []
-    for low, high in ((p.lower, upper), (upper, p.lower)):
-        bound = np.where(value > 0, low[column], high[column]) * value
-        ends.append(np.bincount(row, weights=bound, minlength=p.num_rows))
-    least, most = (end.astype(np.float64) for end in ends)
-    return least, most
 
 
 class _Rows:
