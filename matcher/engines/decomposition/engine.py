@@ -28,6 +28,8 @@ _POLL_S = 0.02
 # A round takes this part of what a piece may still have: later there may be a better use for it.
 _ROUND = 0.8
 _SHORTEST_S = 0.5
+# An exact engine needs so long to be of use.
+_SHORTEST_MERGE_S = 2.0
 
 
 def largest_piece(program: Program) -> int | str:
@@ -212,7 +214,7 @@ class _Run:
                     elif kind == "exact":
                         standing.prove(self._round_s(standing, threads, whole=True))
                     else:
-                        standing.merge(self._round_s(standing, threads))
+                        standing.merge(self._round_s(standing, threads, least=_SHORTEST_MERGE_S))
                 finally:
                     with self._lock:
                         self._busy.discard(round_)
@@ -255,13 +257,20 @@ class _Run:
             stop=self._stop.is_set,
         )
 
-    def _round_s(self, standing: Standing, threads: int, *, whole: bool = False) -> float:
+    def _round_s(
+        self,
+        standing: Standing,
+        threads: int,
+        *,
+        whole: bool = False,
+        least: float = _SHORTEST_S,
+    ) -> float:
         """Seconds for a round on a piece: a part of its share of what is left, or all of it."""
         left = self._limits.time_s - self._seconds()
         total = sum(each.gap_value for each in self._standings if not each.is_done)
         share = standing.gap_value / total if total > 0 else 1.0
         part = (1.0 if whole else _ROUND * 0.5) * threads * left * share
-        return float(np.clip(part, min(_SHORTEST_S, left), max(left, 0.05)))
+        return float(np.clip(part, min(least, left), max(left, 0.05)))
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""

@@ -30,8 +30,10 @@ Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
 
 # Fewest steps in which prices on blocks settle.
 _FEWEST = 200
-# A search cools within this time: 1 s, and so much an item, the more the more items there are.
+# A search cools within this time: 1 s, and so much an item, the more the more items there are. The
+# first takes a part of it, each one after that twice as long as the one before.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
+_FIRST_SEARCH = 0.25
 # A search near the bound uses the hubs of which its mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
@@ -51,6 +53,9 @@ _FEASIBLE = 1e-5
 _WIDER = 1.4
 # A bound counts as within the gap a little before it is, so that rounding leaves it there.
 _WITHIN = 0.99
+# A tree grows for so long at first, and then each time as long as all that went before: what is
+# thought of and fixed there helps the other kinds of work.
+_FIRST_GROWTH_S = 2.0
 # A tree is worth its nodes where a node takes no longer than this.
 _NODE_S = 1.5
 
@@ -103,6 +108,7 @@ class Standing:
         self._has_prices = False
         self._may_rise = True
         self._merges = self._vain = 0
+        self._is_merged = False
         self._width = 1.0
         self._rises: Floats | None = None
         self._is_settled = False
@@ -144,7 +150,7 @@ class Standing:
         has_begun = self.x is not None or not self._is_searchable
         if self._ascent is not None and has_begun and self._vain < 4:
             works.append("merge")
-            if self._merges and self._num_left <= min(_SMALL, self._num_exact // 2):
+            if self._is_merged and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
@@ -198,9 +204,7 @@ class Standing:
             relaxation, relaxation.zero(), target=self.best, pace=relaxation.pace, stop=self._rise
         )
         self._prices[relaxation.rows] = ascent.prices
-        program = self._structure.program
-        reduced = program.cost + program.matrix.T @ self._prices
-        self._closed = reduced > 1e-6 * np.abs(program.cost).max(initial=0.0)
+        self._closed = ascent.mean < _THOUGHT_OF
         if self._is_searchable:
             search = self._new_search(self._seed)
             search.construct(self._closed)
@@ -233,6 +237,7 @@ class Standing:
             self._may_rise = step_s * self._relaxation.node_pace.steps <= _NODE_S
         else:
             assert self._tree is not None
+            seconds = min(seconds, max(self.seconds["bound"], _FIRST_GROWTH_S))
             self._tree.grow(began + seconds, self._rise)
             self._may_rise = not self._tree.is_finished
         self._num_left = self._tree.num_left
@@ -258,7 +263,7 @@ class Standing:
             seconds /= 2
         elif near_bound:
             search = self._new_search(seed)
-            search.construct(self._idea() < 0.5)
+            search.construct(self._idea() < _THOUGHT_OF)
         else:
             search = self._new_search(seed)
             if self.x is not None and self._searches > 1:
@@ -293,7 +298,8 @@ class Standing:
         if self._is_assigning:
             # Later ones go over the same ground, slower.
             return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER ** (self._searches - 1)
-        return _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
+        whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
+        return whole * min(_FIRST_SEARCH * 2.0 ** (self._searches - 1), 1.0)
 
     def merge(self, seconds: float) -> None:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
@@ -316,6 +322,7 @@ class Standing:
         better, settled = solve_anew(
             s, x, free, self._improver, limits, lambda: self._stop() or self.is_done
         )
+        self._is_merged |= whole and settled
         if better is not None:
             with self._lock:
                 # The best plan may be another by now.
