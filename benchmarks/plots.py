@@ -126,6 +126,9 @@ def gap_over_time(attempts: Sequence[Attempt]) -> Figure:
         for column, size in enumerate(sizes):
             axes = panels[row][column]
             of = [each for each in attempts if (each.kind, each.size) == (kind, size)]
+            if not of:  # not every kind was tried at every size
+                axes.set_visible(False)
+                continue
             _over_time(axes, of)
             _gap_axis(axes, attempts)
             axes.set_ylim(top=_HIGHEST * 1.3)
