@@ -277,6 +277,14 @@ def test_report_has_every_engine_and_keeps_the_notes(climbed: Path, tmp_path: Pa
         assert (tmp_path / "images" / f"{file}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_report_may_lack_a_kind_at_a_size(climbed: Path, tmp_path: Path) -> None:
+    elsewhere = [each | {"size": 600, "kind": "separable"} for each in _records(climbed, "ladder")]
+    (tmp_path / "more.jsonl").write_text("\n".join(map(json.dumps, elsewhere)))
+    text = write_report([climbed, tmp_path / "more.jsonl"], tmp_path).read_text(encoding="utf-8")
+    assert "### Connected networks" in text
+    assert "### Separable networks" in text
+
+
 def test_report_of_other_files_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
