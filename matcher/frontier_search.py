@@ -148,7 +148,7 @@ class FrontierSearch:
         number: int,
         share: float,
         formulation: Formulation,
-        narrow: Callable[[Program], Program] = lambda program: program,
+        narrow: Callable[[Program], Program] | None = None,
         taken: tuple[Step, ...] = (),
         start: Floats | None = None,
     ) -> tuple[Step, ...]:

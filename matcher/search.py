@@ -46,7 +46,7 @@ def pursue(
     clock: Clock,
     on_progress: Tell | None = None,
     cancelled: Callable[[], bool] | None = None,
-    narrow: Callable[[Program], Program] = lambda program: program,
+    narrow: Callable[[Program], Program] | None = None,
     taken: tuple[Step, ...] = (),
     start: Floats | None = None,
 ) -> tuple[Step, ...]:
@@ -68,13 +68,16 @@ def pursue(
     reached = [step.outcome.best for step in taken if step.outcome.best is not None]
     start = formulation.empty() if start is None else start
     aims = formulation.aims
+    # Further limits may hold together what would otherwise cover most each for itself.
+    is_apart = narrow is None or bool(taken)
     for number, aim in list(enumerate(aims))[len(steps) :]:
         is_coverage = aim.name == COVERAGE.name
         share = 1.0 / (len(aims) - number)
         if is_coverage:
             share = min(share, COVERAGE_SHARE_OF_TIME)
+        program = formulation.aimed_at(number, reached, _covering(formulation, steps, is_apart))
         outcome = solver.solve(
-            narrow(formulation.aimed_at(number, reached, _covering(formulation, steps))),
+            program if narrow is None else narrow(program),
             replace(limits, time_s=clock.left * share, gap=0.0 if is_coverage else limits.gap),
             start=start,
             on_progress=_told(on_progress, aim),
@@ -90,9 +93,9 @@ def pursue(
     return tuple(steps)
 
 
-def _covering(formulation: Formulation, steps: Sequence[Step]) -> Floats | None:
-    """The solution of the first step, if it is proven to cover most."""
-    if not steps or steps[0].aim.name != COVERAGE.name:
+def _covering(formulation: Formulation, steps: Sequence[Step], is_apart: bool) -> Floats | None:
+    """The solution of the first step, if it is proven to cover most of each part."""
+    if not is_apart or not steps or steps[0].aim.name != COVERAGE.name:
         return None
     first = steps[0].outcome
     if first.best is None or first.bound is None:

@@ -45,6 +45,14 @@ def demand(**columns: object) -> list[Row]:
     return [{"demand": "D", **columns}]
 
 
+def shared_machine(capacity: float) -> dict[str, list[Row]]:
+    """One machine of S for B1 and B2, each unit of which takes one of its units."""
+    return {
+        "resources": [{"resource": "R", "supplier": "S", "capacity": capacity}],
+        "usages": [{"bid": bid, "resource": "R", "use_per_unit": 1.0} for bid in ("B1", "B2")],
+    }
+
+
 def test_demand_balance() -> None:
     # All of it, no more, from the cheapest: 100 × 1.
     solved(network(bids=[CHEAP, DEAR]), 100.0, B1=100)
@@ -72,11 +80,7 @@ def test_coverage_comes_before_cost_and_goes_by_priority() -> None:
             {"bid": "B1", "supplier": "S", "component": "C1", "price": 50.0},
             {"bid": "B2", "supplier": "S", "component": "C2", "price": 1.0},
         ],
-        resources=[{"resource": "R", "supplier": "S", "capacity": 100.0}],
-        usages=[
-            {"bid": "B1", "resource": "R", "use_per_unit": 1.0},
-            {"bid": "B2", "resource": "R", "use_per_unit": 1.0},
-        ],
+        **shared_machine(100.0),
     )
     plan = solved(made, 5000.0, B1=100)
     assert plan.result is not None
@@ -96,11 +100,7 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
             {"bid": "B2", "supplier": "S", "component": "C2", "price": 2.0},
             {"bid": "B3", "supplier": "S3", "component": "C3", "price": 3.0},
         ],
-        resources=[{"resource": "R", "supplier": "S", "capacity": 150.0}],
-        usages=[
-            {"bid": "B1", "resource": "R", "use_per_unit": 1.0},
-            {"bid": "B2", "resource": "R", "use_per_unit": 1.0},
-        ],
+        **shared_machine(150.0),
     )
     solved(made, 100.0 + 50 * 2.0 + 300.0, B1=100, B2=50, B3=100)
     arrays = to_arrays(made)

@@ -87,7 +87,8 @@ class Formulation:
         program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
         for kept, value in zip(self.aims, reached, strict=False):
             allowed = kept.tolerance * abs(value) + kept.rounding
-            if covering is not None and kept.name == COVERAGE.name and allowed == 0:
+            is_lost = kept.name == COVERAGE.name and value > self._none_lost()
+            if is_lost and covering is not None and allowed == 0:
                 program = self._covering(program, kept, covering)
             else:
                 program = self.keeping(program, kept, value + allowed)

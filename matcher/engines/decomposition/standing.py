@@ -34,7 +34,7 @@ _FEWEST = 200
 # first takes a part of it, each one after that twice as long as the one before.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 _FIRST_SEARCH = 0.25
-# A search near the bound uses the hubs of which its mean has this much.
+# A search begins from the hubs of which the prices' mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
 # an item, the next one slower by a factor.
@@ -148,9 +148,13 @@ class Standing:
         if self._may_rise:
             works.append("bound")
         has_begun = self.x is not None or not self._is_searchable
-        if self._ascent is not None and has_begun and self._vain < 4:
-            works.append("merge")
-            if self._is_merged and self._num_left <= min(_SMALL, self._num_exact // 2):
+        may_merge = self._vain < 4
+        if self._ascent is not None and has_begun and (may_merge or self._is_searchable):
+            if may_merge:
+                works.append("merge")
+            if (self._is_merged or not may_merge) and self._num_left <= min(
+                _SMALL, self._num_exact // 2
+            ):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
