@@ -106,14 +106,33 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
     terms = [Term(column) for column in columns]
     indptr, indices = program.matrix.indptr.tolist(), program.matrix.indices.tolist()
     data = program.matrix.data.tolist()
-    limits = zip(program.row_lower.tolist(), program.row_upper.tolist(), strict=True)
-    for row, (lower, upper) in enumerate(limits):
+    lower, upper = (_whole(program, side) for side in (program.row_lower, program.row_upper))
+    limits = zip(lower.tolist(), upper.tolist(), strict=True)
+    for row, (least, most) in enumerate(limits):
         entries = range(indptr[row], indptr[row + 1])
         expression = Expr({terms[indices[k]]: data[k] for k in entries})
-        low, high = (None if lower == -np.inf else lower), (None if upper == np.inf else upper)
+        low, high = (None if least == -np.inf else least), (None if most == np.inf else most)
         if low is not None or high is not None:
             model.addCons(ExprCons(expression, low, high))
     return model, columns
+
+
+def _whole(program: Program, side: Floats) -> Floats:
+    """Sides of rows, as whole multiples of 1 or of a row's smallest coefficient if they are near.
+
+    Near is what SCIP's tolerance cannot tell apart. Its presolve takes 1 + 1e-8 for more than 1
+    here and for 1 there, and such a row may then be broken by 1.
+    """
+    row = np.repeat(np.arange(side.size), np.diff(program.matrix.indptr))
+    smallest = np.full(side.size, np.inf)
+    np.minimum.at(smallest, row, np.abs(program.matrix.data))
+    side = side.copy()
+    for unit in (np.ones(side.size), smallest):
+        rows = np.flatnonzero(np.isfinite(side) & np.isfinite(unit) & (unit > 0))
+        whole = np.round(side[rows] / unit[rows]) * unit[rows]
+        near = (whole != 0) & (np.abs(side[rows] - whole) <= 2 * _FEASIBILITY * np.abs(whole))
+        side[rows[near]] = whole[near]
+    return side
 
 
 def _values(solution: Any, columns: list[Any]) -> Floats:

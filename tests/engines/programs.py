@@ -92,6 +92,40 @@ def sourcing(seed: int, max_awards: int = 6) -> Program:
     )
 
 
+def two_in_lots(slack: float) -> Program:
+    """Two demands, of which one may be left unmet, each offered twice in whole lots.
+
+    Columns: a share for each offer, a binary award for each, use of the one supplier, the unmet
+    share of each demand, the lots of each offer (half a demand, or a quarter). At most 1 +
+    ``slack`` demands are unmet. The cheapest is the second offer to the first demand, 10 + 3.
+    """
+    one, none = np.eye(4), np.zeros((4, 4))
+    rest = np.zeros((4, 3))
+    meets, lots = [[1, 1, 0, 0], [0, 0, 1, 1]], np.array([0.5, 0.5, 0.25, 0.25])
+    demand = np.block([[np.array(meets), np.zeros((2, 5)), np.eye(2), np.zeros((2, 4))]])
+    rows = np.vstack(
+        [
+            demand,
+            np.hstack([one, -one, rest, none]),
+            np.hstack([one, -np.diag([0.5, 1, 1, 1]), rest, none]),
+            np.hstack([one, none, rest, -np.diag(lots)]),
+            [0.5, 0.5, 1, 1] + [0] * 4 + [-1] + [0] * 6,
+            np.hstack([none, one, [[-1, 0, 0]] * 4, none]),
+            [0] * 9 + [1, 1] + [0] * 4,
+        ]
+    )
+    ends = [np.inf] * 4
+    return program(
+        [12, 10, 24, 20] + [0] * 4 + [3] + [0] * 6,
+        rows,
+        [1, 1] + [-np.inf] * 4 + [0] * 8 + [-np.inf] * 6,
+        [1, 1] + [0] * 4 + ends + [0] * 9 + [1 + slack],
+        np.zeros(15),
+        [1] * 11 + [2, 2, 4, 4],
+        [0] * 4 + [1] * 5 + [0] * 2 + [1] * 4,
+    )
+
+
 def market_split(rows: int = 5, columns: int = 40, seed: int = 0) -> Program:
     """Split customers so that every product's sales halve (Cornuéjols and Dawande 1998).
 
