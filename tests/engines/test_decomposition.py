@@ -55,12 +55,13 @@ def _loss(coverage: Program) -> float:
 @cache
 def enclosed(candidates: int, seed: int, **changes: object) -> tuple[float, float]:
     """What the exact engine proves in a while: the optimum lies between these."""
-    outcome = engine("highs").solve(
-        generated(candidates, seed, **changes), Limits(time_s=2, gap=1e-5, threads=1)
-    )
-    assert outcome.best is not None
-    assert outcome.bound is not None
-    return outcome.bound, outcome.best
+    for seconds in (2, 30):  # a busy machine takes longer to the first plan
+        outcome = engine("highs").solve(
+            generated(candidates, seed, **changes), Limits(time_s=seconds, gap=1e-5, threads=1)
+        )
+        if outcome.best is not None and outcome.bound is not None:
+            return outcome.bound, outcome.best
+    raise AssertionError(f"no plan by HiGHS: {outcome}")
 
 
 @pytest.fixture(scope="module", autouse=True)
