@@ -18,6 +18,7 @@ import numpy as np
 
 from matcher.engines.decomposition.compiled import compiled_plain
 from matcher.engines.decomposition.moves import Items
+from matcher.engines.decomposition.prices import Rises
 from matcher.engines.decomposition.search import items_of
 from matcher.engines.decomposition.selection import Bools, Index
 from matcher.engines.decomposition.shifting import (
@@ -33,8 +34,10 @@ from matcher.engines.decomposition.shifting import (
     recount,
     shift,
     some_item,
+    turn,
     undo,
 )
+from matcher.engines.decomposition.siting import Bench, Outlook, site
 from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
 
@@ -47,8 +50,12 @@ them is not there yet."""
 _BEAT_S = 0.1
 GUIDES = (0.8, 0.5, 0.95, 0.0)
 """Shares of its price that room is worth to one search after the other, whoever has it."""
-# Penalties change by this factor at most so many moves, between these shares of a selection's cost.
-_TURN, _EVERY, _LEAST, _MOST = 1.05, 500, 0.01, 100.0
+# The penalty changes once in so many moves.
+_EVERY = 500
+# A search within a set of hubs: moves a selection, temperatures as shares of a selection's cost.
+_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 100, 0.05, 0.003
+# Temperatures at which sets of hubs are accepted, as shares of what a hub costs on average.
+_SITE_HOT, _SITE_COLD = 0.1, 0.01
 
 
 def is_assigning(structure: Structure) -> bool:
@@ -206,13 +213,95 @@ class Assigning:
                 none_shut,
                 kept,
             )
-            if best < self.best:
-                self._kept, self.best = kept.copy(), best
-                if on_better is not None:
-                    on_better()
+            self._take(best, kept, on_better)
             beat = time.perf_counter() - began - passed
             passed += beat
             moves = int(np.clip(moves * _BEAT_S / max(beat, 1e-3), 100, 5_000_000))
+
+    def site(
+        self,
+        seconds: float,
+        bound: float,
+        rises: Rises,
+        *,
+        on_better: Callable[[], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Search for a better set of hubs for some time; see `siting`.
+
+        Begins from the best plan, or from where the search is if there is none that fits.
+
+        Parameters
+        ----------
+        bound, rises
+            A lower bound, and what it costs more to hold a column.
+        """
+        began, items = time.perf_counter(), self._items
+        if self._kept is not None:
+            clear(self._state)
+            put_all(self._kept, items, self._state)
+        n, level = self.structure.num_selections, self._level
+        room, need = self._rooms()
+        never = 1e9 * level
+        with_hub, without = (
+            np.minimum(rise[self._hubs], never) for rise in (rises.at_one, rises.at_zero)
+        )
+        outlook = Outlook(bound, with_hub, without, room, need)
+        bench = Bench(
+            np.zeros(self._hubs.size, dtype=np.bool_),
+            np.empty(n + 2, np.int64),
+            np.empty(n + 2, np.int64),
+            np.empty(n, np.int64),
+        )
+        kept, warmth = np.full(n, -1), max(float(items.hub_cost.mean()), level)
+        tries, passed = 1, 0.0
+        while passed < seconds and not stop():
+            self._rounds += 1
+            best = site(
+                tries,
+                _SETTLE * n,
+                warmth * _SITE_HOT * (_SITE_COLD / _SITE_HOT) ** (passed / seconds),
+                _SETTLE_HOT * level,
+                _SETTLE_COLD * level,
+                self._seed * 1_000_003 + self._rounds,
+                self.best,
+                level,
+                self._penalty,
+                outlook,
+                self._unit,
+                self._guide,
+                self._ranked,
+                self._span,
+                items,
+                self._state,
+                bench,
+                kept,
+            )
+            self._take(best, kept, on_better)
+            beat = time.perf_counter() - began - passed
+            passed += beat
+            tries = int(np.clip(tries * _BEAT_S / max(beat, 1e-3), 1, 10_000))
+
+    def _take(self, best: float, kept: Index, on_better: Callable[[], None] | None) -> None:
+        """Take a plan if it is better."""
+        if best < self.best:
+            self._kept, self.best = kept.copy(), best
+            if on_better is not None:
+                on_better()
+
+    def _rooms(self) -> tuple[Floats, float]:
+        """How much each hub holds, and how much selections need at least, in units of overload."""
+        s, items = self.structure, self._items
+        load = (items.by_share + items.by_taking) * self._unit[items.row]
+        of = np.repeat(np.arange(s.num_items), np.diff(items.row_start))
+        need = np.minimum.reduceat(np.bincount(of, load, s.num_items), s.start[:-1])
+        room = np.zeros(self._hubs.size)
+        granted = s.packing_hub >= 0
+        at = np.searchsorted(self._hubs, s.packing_hub[granted])
+        np.add.at(room, at, (items.room * self._unit)[granted])
+        if not granted.all():  # some room needs no hub
+            room[:] = np.inf
+        return room, float(need.sum()) * (1 - FULL)
 
     def solution(self) -> Floats | None:
         """The best plan as a solution of the program; ``None`` if none fits."""
@@ -264,8 +353,7 @@ def _anneal(
     cost, over = recount(unit, items, state)
     for move in range(moves):
         if move % _EVERY == _EVERY - 1:
-            change = _TURN if over > 1e-7 else 1.0 / _TURN
-            penalty[0] = min(max(penalty[0] * change, _LEAST * level), _MOST * level)
+            turn(penalty, over, level)
         price = penalty[0]
         warmth = heat
         if np.random.random() < hub_moves:

@@ -14,6 +14,8 @@ from matcher.program import Floats
 FULL = 1e-9
 """Loads may sum to this share more than the room, by rounding."""
 
+# Penalties change by this factor at a time, between these shares of a selection's cost.
+_TURN, _LEAST, _MOST = 1.05, 0.01, 100.0
 # Shares of shifts that push out another selection, and of these that swap.
 _PUSHES, _SWAPS = 0.6, 0.6
 
@@ -345,6 +347,21 @@ def fits(items: Items, state: State) -> bool:
         if state.load[row] > items.room[row] + FULL * abs(items.room[row]):
             return False
     return True
+
+
+@compiled_inline
+def turn(penalty: Floats, over: float, level: float) -> None:
+    """Raise the penalty of one unit of overload if there is one, lower it if there is none.
+
+    Parameters
+    ----------
+    penalty
+        The penalty, shape (1,).
+    level
+        What a selection costs on average.
+    """
+    change = _TURN if over > 1e-7 else 1.0 / _TURN
+    penalty[0] = min(max(penalty[0] * change, _LEAST * level), _MOST * level)
 
 
 @compiled_inline

@@ -15,7 +15,14 @@ from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.assigning import GUIDES, Assigning, is_assigning
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.merge import SELECTIONS, around, is_whole, solve_anew
-from matcher.engines.decomposition.prices import Ascent, Relaxation, aim, ascend, seconds_a_step
+from matcher.engines.decomposition.prices import (
+    Ascent,
+    Relaxation,
+    Rises,
+    aim,
+    ascend,
+    seconds_a_step,
+)
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import Index
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
@@ -39,6 +46,11 @@ _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
 # an item, the next one slower by a factor.
 _GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
+# Where hubs of whole assignments are in question, sets of hubs are searched more than all else as
+# long as the relative gap is wider than this; a narrower one is for proofs to close. No merge comes
+# before so many searches, each of them so many times as long as one of assignments alone.
+_WIDE, _RIPE, _SITES = 0.01, 4, 3.0
+_WEIGHTS: dict[Work, float] = {"search": 4.0, "merge": 0.5}
 # So many nodes of the tree are looked at before a search is taken further.
 _LOOKS = 4
 # A small piece is merged as a whole in this time.
@@ -102,7 +114,7 @@ class Standing:
         self._seed = seed
         self._stop = stop
         self._known: Structure | None = None
-        self._is_begun = self._is_searchable = self._is_assigning = False
+        self._is_begun = self._is_searchable = self._is_assigning = self._has_sites = False
         self._prices = np.zeros(program.num_rows)
         self._closed = np.zeros(program.num_columns, dtype=np.bool_)
         self._has_prices = False
@@ -110,7 +122,8 @@ class Standing:
         self._merges = self._vain = 0
         self._is_merged = False
         self._width = 1.0
-        self._rises: Floats | None = None
+        self._rises: Rises | None = None
+        self._is_wider = False
         self._is_settled = False
         self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
         self._exact = exact
@@ -120,7 +133,7 @@ class Standing:
         self._relaxation: Relaxation | None = None
         self._ascent: Ascent | None = None
         self._tree: Tree | None = None
-        self._searches = 0
+        self._searches = self._sites = 0
 
     @property
     def is_done(self) -> bool:
@@ -147,7 +160,7 @@ class Standing:
         works: list[Work] = ["search"] if self._is_searchable else []
         if self._may_rise:
             works.append("bound")
-        has_begun = self.x is not None or not self._is_searchable
+        has_begun = self._is_ripe if self._is_searchable else True
         may_merge = self._vain < 4
         if self._ascent is not None and has_begun and (may_merge or self._is_searchable):
             if may_merge:
@@ -160,10 +173,22 @@ class Standing:
             works.append("exact")
         return tuple(works)
 
+    @property
+    def _is_ripe(self) -> bool:
+        """Whether there is a plan worth to be improved by merges."""
+        return self.x is not None and (self._sites >= _RIPE or not self._is_wide)
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether the set of hubs is in question, and not only the proof."""
+        return self._has_sites and self.gap_value > _WIDE * abs(self.best)
+
     def weight(self, work: Work) -> float:
         """How much of the time a kind of work deserves."""
         if work == "exact":
             return 4.0
+        if self._is_wide and work in _WEIGHTS:
+            return _WEIGHTS[work]
         num = self._structure.num_selections
         if work == "merge":
             return float(np.clip(SELECTIONS / num, 0.1, 1.0))
@@ -183,6 +208,7 @@ class Standing:
         self._is_searchable = known is not None and known.is_searchable
         if self._is_searchable:
             self._is_assigning = is_assigning(self._structure)
+            self._has_sites = self._is_assigning and bool((self._structure.hub >= 0).any())
             search = self._new_search(self._seed)
             search.construct()
             if isinstance(search, Assigning):
@@ -274,12 +300,23 @@ class Standing:
                 search.begin(self.x)
             else:
                 search.construct(self._closed)
-        search.anneal(
-            seconds,
-            heat=1.0 if self._searches == 1 or near_bound else 0.5,
-            on_better=lambda: self._offer(search),
-            stop=lambda: self._stop() or self.is_done,
-        )
+        may_site = self._has_sites and not near_bound and self.x is not None
+        if isinstance(search, Assigning) and may_site and self._ascent is not None:
+            self._sites += 1
+            search.site(
+                _SITES * seconds,
+                self._ascent.bound,
+                self._rises_at_root,
+                on_better=lambda: self._offer(search),
+                stop=lambda: self._stop() or self.is_done,
+            )
+        else:
+            search.anneal(
+                seconds,
+                heat=1.0 if self._searches == 1 or near_bound else 0.5,
+                on_better=lambda: self._offer(search),
+                stop=lambda: self._stop() or self.is_done,
+            )
         self._offer(search)
         self.seconds["search"] += time.perf_counter() - began
 
@@ -315,7 +352,9 @@ class Standing:
             mean = self._idea()
         self._merges += 1
         whole = x is None or is_whole(s, x, mean)
-        more = self._rises if whole else None
+        more = None
+        if whole and self._is_wider:
+            more = self._rises_at_root.at_one[s.decider]
         free = around(s, x, mean, more, self._width, self._rng)
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
@@ -350,12 +389,17 @@ class Standing:
 
     def _widen(self) -> None:
         """Let the next merge see more items: those that cost least more if they are taken."""
+        self._width *= _WIDER
+        self._is_wider = True
+
+    @property
+    def _rises_at_root(self) -> Rises:
+        """What it costs more to hold a column, at the prices found without branching."""
         assert self._relaxation is not None
         assert self._ascent is not None
-        self._width *= _WIDER
         if self._rises is None:
-            rises = self._relaxation.rises(self._ascent.prices)
-            self._rises = rises.at_one[self._structure.decider]
+            self._rises = self._relaxation.rises(self._ascent.prices)
+        return self._rises
 
     def prove(self, seconds: float) -> None:
         """Let the exact engine solve all of it, from the best plan."""
