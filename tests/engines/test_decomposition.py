@@ -24,7 +24,7 @@ from matcher.engines.decomposition.assigning import Assigning, is_assigning
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.knapsack import earn, earn_if_in
 from matcher.engines.decomposition.pieces import pieces_of
-from matcher.engines.decomposition.prices import Pace, ascend
+from matcher.engines.decomposition.prices import Pace, Rises, ascend
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
@@ -459,6 +459,44 @@ def test_searches_of_whole_assignments_keep_to_every_row() -> None:
         again = Assigning(structure, np.zeros(whole.num_rows), seed=2)
         again.begin(x)
         assert again.best == pytest.approx(search.best)
+
+
+def test_searches_of_sets_of_hubs_find_the_best() -> None:
+    whole = assigned(0, demands=60, suppliers=8)
+    structure = structure_of(whole)
+    assert structure is not None
+    hubs, rng = np.unique(structure.hub), np.random.default_rng(0)
+    cost = whole.cost.copy()
+    cost[hubs] = rng.integers(2_000, 4_000, hubs.size)
+    whole = replace(whole, cost=cost)
+    structure = structure_of(whole)
+    assert structure is not None
+    cheapest = np.zeros(whole.num_columns, dtype=np.bool_)
+    cheapest[hubs[np.argsort(cost[hubs])[:2]]] = True
+    dear = Assigning(structure, np.zeros(whole.num_rows), seed=1, shut=cheapest)
+    dear.construct(cheapest)
+    dear.anneal(0.5)
+    first = dear.solution()
+    assert first is not None
+    assert not first[cheapest].any()
+    search = Assigning(structure, np.zeros(whole.num_rows), seed=1)
+    search.begin(first)
+
+    # Where the bound says that no other set is better than the best plan, none is tried.
+    nothing = np.zeros(whole.num_columns)
+    search.site(0.2, search.best, Rises(at_zero=nothing, at_one=nothing))
+    x = search.solution()
+    assert x is not None
+    assert (x[hubs] <= first[hubs]).all()
+
+    search.site(2.0, -np.inf, Rises(at_zero=nothing, at_one=nothing))
+    x = search.solution()
+    assert x is not None
+    assert whole.violation(x) <= 1e-9
+    assert whole.objective(x) == pytest.approx(search.best)
+    exact = engine("highs").solve(whole, Limits(time_s=30, gap=1e-3))
+    assert exact.bound is not None
+    assert exact.bound * (1 - 1e-9) <= search.best <= exact.bound * 1.002
 
 
 @pytest.mark.parametrize("seed", range(4))
