@@ -46,10 +46,10 @@ _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
 # an item, the next one slower by a factor.
 _GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
-# Where hubs of whole assignments are in question, sets of hubs are searched more than all else as
-# long as the relative gap is wider than this; a narrower one is for proofs to close. No merge comes
-# before so many searches, each of them so many times as long as one of assignments alone.
-_WIDE, _RIPE, _SITES = 0.01, 4, 3.0
+# Sets of hubs are searched more than all else where selections are assigned whole, HiGHS does not
+# get to the end of a merge, or there are more items than this, and the relative gap is above this:
+# a narrower one is for proofs to close. Such a search takes so many times as long as others.
+_MANY, _WIDE, _SITES = 5_000, 0.01, 3.0
 _WEIGHTS: dict[Work, float] = {"search": 4.0, "merge": 0.5}
 # So many nodes of the tree are looked at before a search is taken further.
 _LOOKS = 4
@@ -120,7 +120,7 @@ class Standing:
         self._has_prices = False
         self._may_rise = True
         self._merges = self._vain = 0
-        self._is_merged = False
+        self._is_merged = self._is_stuck = False
         self._width = 1.0
         self._rises: Rises | None = None
         self._is_wider = False
@@ -133,7 +133,7 @@ class Standing:
         self._relaxation: Relaxation | None = None
         self._ascent: Ascent | None = None
         self._tree: Tree | None = None
-        self._searches = self._sites = 0
+        self._searches = 0
 
     @property
     def is_done(self) -> bool:
@@ -160,7 +160,7 @@ class Standing:
         works: list[Work] = ["search"] if self._is_searchable else []
         if self._may_rise:
             works.append("bound")
-        has_begun = self._is_ripe if self._is_searchable else True
+        has_begun = self.x is not None or not self._is_searchable
         may_merge = self._vain < 4
         if self._ascent is not None and has_begun and (may_merge or self._is_searchable):
             if may_merge:
@@ -174,14 +174,10 @@ class Standing:
         return tuple(works)
 
     @property
-    def _is_ripe(self) -> bool:
-        """Whether there is a plan worth to be improved by merges."""
-        return self.x is not None and (self._sites >= _RIPE or not self._is_wide)
-
-    @property
     def _is_wide(self) -> bool:
-        """Whether the set of hubs is in question, and not only the proof."""
-        return self._has_sites and self.gap_value > _WIDE * abs(self.best)
+        """Whether it is the set of hubs that is in question, and not only the proof."""
+        is_hard = self._is_stuck or self._num_left > _MANY
+        return self._has_sites and is_hard and self.gap_value > _WIDE * abs(self.best)
 
     def weight(self, work: Work) -> float:
         """How much of the time a kind of work deserves."""
@@ -302,7 +298,6 @@ class Standing:
                 search.construct(self._closed)
         may_site = self._has_sites and not near_bound and self.x is not None
         if isinstance(search, Assigning) and may_site and self._ascent is not None:
-            self._sites += 1
             search.site(
                 _SITES * seconds,
                 self._ascent.bound,
@@ -366,6 +361,7 @@ class Standing:
             s, x, free, self._improver, limits, lambda: self._stop() or self.is_done
         )
         self._is_merged |= whole and settled
+        self._is_stuck |= whole and not settled
         if better is not None:
             with self._lock:
                 # The best plan may be another by now.
