@@ -165,9 +165,8 @@ class Standing:
         if self._ascent is not None and has_begun and (may_merge or self._is_searchable):
             if may_merge:
                 works.append("merge")
-            if (self._is_merged or not may_merge) and self._num_left <= min(
-                _SMALL, self._num_exact // 2
-            ):
+            is_ripe = self._is_merged or self._is_stuck or not may_merge
+            if is_ripe and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
