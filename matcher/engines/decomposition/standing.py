@@ -48,8 +48,9 @@ _THOUGHT_OF = 0.02
 _GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
 # Sets of hubs are searched more than all else where selections are assigned whole, HiGHS does not
 # get to the end of a merge, or there are more items than this, and the relative gap is above this:
-# a narrower one is for proofs to close. Such a search takes so many times as long as others.
-_MANY, _WIDE, _SITES = 5_000, 0.01, 3.0
+# a narrower one is for proofs to close. Such a search takes so many times as long as others; with
+# more selections than this, one hub more or less is too little to search anew for.
+_MANY, _WIDE, _SITES, _SITED = 5_000, 0.01, 3.0, 2_000
 _WEIGHTS: dict[Work, float] = {"search": 4.0, "merge": 0.5}
 # So many nodes of the tree are looked at before a search is taken further.
 _LOOKS = 4
@@ -202,8 +203,10 @@ class Standing:
         self._known = known
         self._is_searchable = known is not None and known.is_searchable
         if self._is_searchable:
-            self._is_assigning = is_assigning(self._structure)
-            self._has_sites = self._is_assigning and bool((self._structure.hub >= 0).any())
+            s = self._structure
+            self._is_assigning = is_assigning(s)
+            has_hubs = bool((s.hub >= 0).any())
+            self._has_sites = self._is_assigning and has_hubs and s.num_selections <= _SITED
             search = self._new_search(self._seed)
             search.construct()
             if isinstance(search, Assigning):
