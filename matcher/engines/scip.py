@@ -106,7 +106,7 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
     terms = [Term(column) for column in columns]
     indptr, indices = program.matrix.indptr.tolist(), program.matrix.indices.tolist()
     data = program.matrix.data.tolist()
-    lower, upper = (_whole(program, side) for side in (program.row_lower, program.row_upper))
+    lower, upper = _whole(program)
     limits = zip(lower.tolist(), upper.tolist(), strict=True)
     for row, (least, most) in enumerate(limits):
         entries = range(indptr[row], indptr[row + 1])
@@ -117,22 +117,24 @@ def _model(program: Program) -> tuple[Any, list[Any]]:
     return model, columns
 
 
-def _whole(program: Program, side: Floats) -> Floats:
+def _whole(program: Program) -> Floats:
     """Sides of rows, as whole multiples of 1 or of a row's smallest coefficient if they are near.
 
     Near is what SCIP's tolerance cannot tell apart. Its presolve takes 1 + 1e-8 for more than 1
-    here and for 1 there, and such a row may then be broken by 1.
+    here and for 1 there, and such a row may then be broken by 1. Shape (2, rows): lower, upper.
     """
-    row = np.repeat(np.arange(side.size), np.diff(program.matrix.indptr))
-    smallest = np.full(side.size, np.inf)
+    row = np.repeat(np.arange(program.num_rows), np.diff(program.matrix.indptr))
+    smallest = np.full(program.num_rows, np.inf)
     np.minimum.at(smallest, row, np.abs(program.matrix.data))
-    side = side.copy()
-    for unit in (np.ones(side.size), smallest):
-        rows = np.flatnonzero(np.isfinite(side) & np.isfinite(unit) & (unit > 0))
-        whole = np.round(side[rows] / unit[rows]) * unit[rows]
-        near = (whole != 0) & (np.abs(side[rows] - whole) <= 2 * _FEASIBILITY * np.abs(whole))
-        side[rows[near]] = whole[near]
-    return side
+    sides = np.array([program.row_lower, program.row_upper])
+    for unit in (np.ones(program.num_rows), smallest):
+        known = np.isfinite(sides) & np.isfinite(unit) & (unit > 0)
+        units = np.broadcast_to(unit, sides.shape)[known]
+        side = sides[known]
+        whole = np.round(side / units) * units
+        near = (whole != 0) & (np.abs(side - whole) <= 2 * _FEASIBILITY * np.abs(whole))
+        sides[known] = np.where(near, whole, side)
+    return sides
 
 
 def _values(solution: Any, columns: list[Any]) -> Floats:

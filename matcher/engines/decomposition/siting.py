@@ -87,6 +87,8 @@ def site(
 ) -> float:
     """Try so many sets of hubs; the best plan that fits goes to ``kept``, its value is returned.
 
+    Where no change of the set is worth a try, assignments are searched within the present one.
+
     Parameters
     ----------
     moves
