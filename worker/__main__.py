@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 
 from matcher.errors import MatcherError
 from worker.loop import Loop
@@ -34,11 +33,14 @@ def main() -> None:
         f"{socket.gethostname()}/{os.getpid()}",
         concurrency=settings.concurrency,
     )
-    over = threading.Event()
+    # A signal may reach any thread, and one that waits for a lock is not told; a socket tells it.
+    told, teller = socket.socketpair()
+    teller.setblocking(False)
+    signal.set_wakeup_fd(teller.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, lambda *_: None)
     loop.start()
-    over.wait()
+    told.recv(1)
     loop.stop()
     database.close()
 
