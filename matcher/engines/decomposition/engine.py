@@ -89,7 +89,6 @@ class _Run:
         self._began = time.perf_counter()
         self._program = program
         self._limits = limits
-        self._threads = max(limits.threads, 1)
         self._start = start
         self._engine = engine
         self._stop = threading.Event()
@@ -129,10 +128,11 @@ class _Run:
         cancelled: Callable[[], bool] | None,
     ) -> None:
         """Work until the gap is reached or a limit is."""
-        with ThreadPoolExecutor(self._threads) as pool:
+        threads = max(self._limits.threads, 1)
+        with ThreadPoolExecutor(threads) as pool:
             workers = [
-                threading.Thread(target=self._worker, args=(pool,), name=f"rounds {i}")
-                for i in range(self._threads)
+                threading.Thread(target=self._worker, args=(pool, threads), name=f"rounds {i}")
+                for i in range(threads)
             ]
             for worker in workers:
                 worker.start()
@@ -190,7 +190,7 @@ class _Run:
         best, bound = self.best, self.bound
         return np.isfinite(best) and best - bound <= max(self._limits.gap, CLOSED) * abs(best)
 
-    def _worker(self, pool: ThreadPoolExecutor) -> None:
+    def _worker(self, pool: ThreadPoolExecutor, threads: int) -> None:
         try:
             while not self._stop.is_set():
                 with self._lock:
@@ -206,15 +206,15 @@ class _Run:
                     if kind == "begin":
                         standing.begin()
                     elif kind == "prices":
-                        standing.find_prices(pool if alone else None, self._threads if alone else 1)
+                        standing.find_prices(pool if alone else None, threads if alone else 1)
                     elif kind == "bound":
-                        standing.raise_bound(self._round_s(standing))
+                        standing.raise_bound(self._round_s(standing, threads))
                     elif kind == "search":
-                        standing.search(self._round_s(standing))
+                        standing.search(self._round_s(standing, threads))
                     elif kind == "exact":
-                        standing.prove(self._round_s(standing, whole=True))
+                        standing.prove(self._round_s(standing, threads, whole=True))
                     else:
-                        standing.merge(self._round_s(standing, least=_SHORTEST_MERGE_S))
+                        standing.merge(self._round_s(standing, threads, least=_SHORTEST_MERGE_S))
                 finally:
                     with self._lock:
                         self._busy.discard(round_)
@@ -228,11 +228,11 @@ class _Run:
             standing = self._standing(self._pieces[len(self._standings)])
             self._standings.append(standing)
             return self._take(standing, "begin")
-        score, chosen, total = -1.0, None, self._open_gap()
+        score, chosen = -1.0, None
         for standing in self._standings:
             if standing.is_done:
                 continue
-            for kind in standing.possible(self._share_s(standing, total)):
+            for kind in standing.possible():
                 if (standing, kind) in self._busy:
                     continue
                 spent = (0.1 + standing.seconds[kind]) / standing.weight(kind)
@@ -257,20 +257,19 @@ class _Run:
             stop=self._stop.is_set,
         )
 
-    def _open_gap(self) -> float:
-        return sum(each.gap_value for each in self._standings if not each.is_done)
-
-    def _share_s(self, standing: Standing, total: float) -> float:
-        """Seconds of all threads together that a piece may still have, by its part of the gap."""
-        share = standing.gap_value / total if total > 0 else 1.0
-        return self._threads * (self._limits.time_s - self._seconds()) * share
-
     def _round_s(
-        self, standing: Standing, *, whole: bool = False, least: float = _SHORTEST_S
+        self,
+        standing: Standing,
+        threads: int,
+        *,
+        whole: bool = False,
+        least: float = _SHORTEST_S,
     ) -> float:
         """Seconds for a round on a piece: a part of its share of what is left, or all of it."""
         left = self._limits.time_s - self._seconds()
-        part = (1.0 if whole else _ROUND * 0.5) * self._share_s(standing, self._open_gap())
+        total = sum(each.gap_value for each in self._standings if not each.is_done)
+        share = standing.gap_value / total if total > 0 else 1.0
+        part = (1.0 if whole else _ROUND * 0.5) * threads * left * share
         return float(np.clip(part, min(least, left), max(left, 0.05)))
 
     def outcome(self, name: str) -> Outcome:

@@ -49,9 +49,7 @@ def around(
     rises
         What each item costs more if it is taken, shape (items,); needed for widths above 1.
     width
-        How many items, as a multiple of those thought of. Above 1 the next ones are those that cost
-        least more; below 1 those that ``x`` does not take and that are thought of least are left
-        out.
+        How many items, as a multiple of those thought of; the next ones are those that cost least.
     """
     s = structure
     chosen = np.ones(s.num_selections, dtype=np.bool_)
@@ -63,10 +61,7 @@ def around(
         items = chosen[s.selection] & _thought_of(s, x, mean)
     inside = chosen[s.selection]
     more = int((width - 1.0) * items.sum())
-    if more < 0 and x is not None:
-        doubtful = np.flatnonzero(items & (x[s.x] <= 0))
-        items[doubtful[np.argsort(mean[s.x[doubtful]], kind="stable")[:-more]]] = False
-    elif more > 0 and rises is not None:
+    if more > 0 and rises is not None:
         near = np.flatnonzero(inside & ~items & np.isfinite(rises))
         items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
     free = s.column_upper > 0

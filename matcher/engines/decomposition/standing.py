@@ -60,15 +60,10 @@ _WHOLE_S = 15.0
 _MERGE_S = 8.0
 # Pieces of at most so many items are left to the exact engine, at once or after a first merge.
 _TINY, _SMALL = 300, 2_000
-# With fewer seconds an item it comes to no higher bound than the tree has of split selections, and
-# with fewer merges before it is too early: a plan is improved sooner than a bound.
-_EXACT_ITEM_S, _MERGES = 0.02, 3
 # A plan that breaks a row by more than this, relatively, is none.
 _FEASIBLE = 1e-5
-# Where selections may be split, merges begin once the tree has grown, with this part of what is
-# thought of; elsewhere with all of it. The next is so much wider after one that was solved in vain,
-# and narrower again after one that took too long: after so many of these there are no more.
-_NARROW, _WIDER, _VAIN = 0.65, 1.4, 4
+# How much wider the next merge is after one that was solved in vain.
+_WIDER = 1.4
 # A bound counts as within the gap a little before it is, so that rounding leaves it there.
 _WITHIN = 0.99
 # A tree grows for so long at first, and then each time as long as all that went before: what is
@@ -127,9 +122,9 @@ class Standing:
         self._may_rise = True
         self._merges = self._vain = 0
         self._is_merged = self._is_stuck = False
-        self._width = self._narrowest = 1.0
+        self._width = 1.0
         self._rises: Rises | None = None
-        self._is_split = self._has_grown = self._is_wider = False
+        self._is_wider = False
         self._is_settled = False
         self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
         self._exact = exact
@@ -155,8 +150,8 @@ class Standing:
             return max(self.best - self.bound, 0.0)
         return max(abs(self.bound), 1.0) if np.isfinite(self.bound) else 1.0
 
-    def possible(self, seconds: float) -> tuple[Work, ...]:
-        """What work there is to do, if an exact engine has so many seconds."""
+    def possible(self) -> tuple[Work, ...]:
+        """What work there is to do."""
         if not self._is_begun:
             return ()
         if self._known is None or self._known.num_items <= _TINY:
@@ -167,26 +162,16 @@ class Standing:
         if self._may_rise:
             works.append("bound")
         has_begun = self.x is not None or not self._is_searchable
-        may_merge = self._vain < _VAIN
-        has_ideas = self._ascent is not None and (self._has_grown or not self._is_split)
-        if has_ideas and has_begun and (may_merge or self._is_searchable):
+        may_merge = self._vain < 4
+        if self._ascent is not None and has_begun and (may_merge or self._is_searchable):
             if may_merge:
                 works.append("merge")
-            if self._is_ripe(seconds):
+            is_ripe = self._is_merged or self._is_stuck or not may_merge
+            if is_ripe and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
         return tuple(works)
-
-    def _is_ripe(self, seconds: float) -> bool:
-        """Whether the exact engine is to be given all of the piece, for so many seconds."""
-        if self._num_left > min(_SMALL, self._num_exact // 2):
-            return False
-        if not self._is_split:
-            return self._is_merged or self._is_stuck or self._vain >= _VAIN
-        is_merged = self._is_merged and self._merges >= _MERGES
-        is_enough = seconds >= self._num_left * _EXACT_ITEM_S
-        return is_enough and (is_merged or self._vain >= _VAIN)
 
     @property
     def _is_wide(self) -> bool:
@@ -220,9 +205,6 @@ class Standing:
         if self._is_searchable:
             s = self._structure
             self._is_assigning = is_assigning(s)
-            self._is_split = not self._is_assigning
-            if self._is_split:
-                self._width = self._narrowest = _NARROW
             has_hubs = bool((s.hub >= 0).any())
             self._has_sites = self._is_assigning and has_hubs and s.num_selections <= _SITED
             search = self._new_search(self._seed)
@@ -281,13 +263,11 @@ class Standing:
             )
             self._tree = Tree(self._relaxation, self._ascent, self._cutoff)
             self._may_rise = step_s * self._relaxation.node_pace.steps <= _NODE_S
-            self._has_grown = not self._may_rise
         else:
             assert self._tree is not None
             seconds = min(seconds, max(self.seconds["bound"], _FIRST_GROWTH_S))
             self._tree.grow(began + seconds, self._rise)
             self._may_rise = not self._tree.is_finished
-            self._has_grown = True
         self._num_left = self._tree.num_left
         self.seconds["bound"] += time.perf_counter() - began
 
@@ -365,7 +345,7 @@ class Standing:
         assert self._ascent is not None
         s, x = self._structure, self.x
         mean = self._ascent.mean
-        if self._tree is not None and self._merges % 3 < 2:
+        if self._tree is not None and self._merges % 2:
             mean = self._idea()
         self._merges += 1
         whole = x is None or is_whole(s, x, mean)
@@ -401,7 +381,7 @@ class Standing:
             # Without a plan even then, there may be none.
             self._vain += x is None
         else:
-            self._width = max(self._width / _WIDER, self._narrowest)
+            self._width = max(self._width / _WIDER, 1.0)
             self._vain += 1
         self.seconds["merge"] += time.perf_counter() - began
 
