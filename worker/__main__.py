@@ -33,7 +33,7 @@ def main() -> None:
         f"{socket.gethostname()}/{os.getpid()}",
         concurrency=settings.concurrency,
     )
-    # A signal may reach any thread, and one that waits for a lock is not told; a socket tells it.
+    # Reaching another thread, a signal does not wake this one from a lock; a byte on a socket does.
     told, teller = socket.socketpair()
     teller.setblocking(False)
     signal.set_wakeup_fd(teller.fileno())
