@@ -141,14 +141,14 @@ class Program:
 
 def always_met(program: Program, upper: Floats) -> Bools:
     """Rows that no columns within their bounds can break."""
-    least, most = _reach(program, upper)
+    least, most = reach(program, program.lower, upper)
     met: Bools = (least >= program.row_lower) & (most <= program.row_upper)
     return met
 
 
 def never_met(program: Program, upper: Floats, tolerance: float) -> Bools:
     """Rows that any columns within their bounds break by more than ``tolerance``, relatively."""
-    least, most = _reach(program, upper)
+    least, most = reach(program, program.lower, upper)
     low, high = program.row_lower, program.row_upper
     too_little = low - most > tolerance * np.maximum(np.abs(low), 1.0)
     too_much = least - high > tolerance * np.maximum(np.abs(high), 1.0)
@@ -156,15 +156,15 @@ def never_met(program: Program, upper: Floats, tolerance: float) -> Bools:
     return broken
 
 
-def _reach(program: Program, upper: Floats) -> tuple[Floats, Floats]:
-    """The least and the most that each row can come to with columns within their bounds."""
-    p, value = program, program.matrix.data
-    row = np.repeat(np.arange(p.num_rows), np.diff(p.matrix.indptr))
-    column = p.matrix.indices
+def reach(program: Program, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """The least and the most that each row can come to with columns between two bounds."""
+    value = program.matrix.data
+    row = np.repeat(np.arange(program.num_rows), np.diff(program.matrix.indptr))
+    column = program.matrix.indices
     ends = []
-    for low, high in ((p.lower, upper), (upper, p.lower)):
+    for low, high in ((lower, upper), (upper, lower)):
         bound = np.where(value > 0, low[column], high[column]) * value
-        ends.append(np.bincount(row, weights=bound, minlength=p.num_rows))
+        ends.append(np.bincount(row, weights=bound, minlength=program.num_rows))
     least, most = (end.astype(np.float64) for end in ends)
     return least, most
 

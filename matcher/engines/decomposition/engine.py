@@ -207,6 +207,8 @@ class _Run:
                         standing.begin()
                     elif kind == "prices":
                         standing.find_prices(pool if alone else None, threads if alone else 1)
+                    elif kind == "contest":
+                        standing.contest(self._round_s(standing, threads))
                     elif kind == "bound":
                         standing.raise_bound(self._round_s(standing, threads))
                     elif kind == "search":

@@ -64,13 +64,19 @@ def around(
     if more > 0 and rises is not None:
         near = np.flatnonzero(inside & ~items & np.isfinite(rises))
         items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
-    free = s.column_upper > 0
-    for columns in (s.x, s.y, s.hub):
-        free[columns[columns >= 0]] = False
-    free[s.x[items]] = True
-    for columns in (s.y[items], s.hub[items]):
-        free[columns[columns >= 0]] = True
-    return free
+    return columns_of(s, items)
+
+
+def columns_of(structure: Structure, items: Bools) -> Bools:
+    """Columns of some items with their hubs, and all that are neither of an item nor a hub."""
+    s = structure
+    columns = s.column_upper > 0
+    for known in (s.x, s.y, s.hub):
+        columns[known[known >= 0]] = False
+    columns[s.x[items]] = True
+    for theirs in (s.y[items], s.hub[items]):
+        columns[theirs[theirs >= 0]] = True
+    return columns
 
 
 def is_whole(structure: Structure, x: Floats, mean: Floats) -> bool:
@@ -83,22 +89,26 @@ def _thought_of(s: Structure, x: Floats, mean: Floats) -> Bools:
     return (mean[s.x] > _SEEN) | (x[s.x] > 0)
 
 
-def restricted(program: Program, x: Floats, free: Bools) -> Piece:
-    """The program in which only ``free`` columns may differ from ``x``."""
+def restricted(program: Program, free: Bools, least: Floats, most: Floats) -> Piece:
+    """The program of the ``free`` columns alone.
+
+    Parameters
+    ----------
+    least, most
+        What the other columns come to in each row, shape (rows,); where these differ, the free
+        columns may count on whichever they need, so that the program is a relaxation.
+    """
     columns = np.flatnonzero(free)
-    matrix = csr_array(program.matrix)
-    part = csr_array(matrix[:, columns])
+    part = csr_array(csr_array(program.matrix)[:, columns])
     rows = np.flatnonzero(np.diff(part.indptr) > 0)
-    rest = np.where(free, 0.0, x)
-    given = matrix[rows] @ rest
     return Piece(
         replace(
             program,
             name=f"{program.name}, a part",
             cost=program.cost[columns],
             matrix=csr_array(part[rows]),
-            row_lower=program.row_lower[rows] - given,
-            row_upper=program.row_upper[rows] - given,
+            row_lower=program.row_lower[rows] - most[rows],
+            row_upper=program.row_upper[rows] - least[rows],
             lower=program.lower[columns],
             upper=program.upper[columns],
             integer=program.integer[columns],
@@ -123,7 +133,8 @@ def solve_anew(
     Values are ``None`` if none are better than ``x``.
     """
     program = structure.program
-    part = restricted(program, program.lower if x is None else x, free)
+    given = program.matrix @ np.where(free, 0.0, program.lower if x is None else x)
+    part = restricted(program, free, given, given)
     start = None if x is None else x[part.columns]
     outcome = improver.solve(part.program, limits, start=start, cancelled=stop)
     settled = outcome.stopped in ("proved", "gap_limit")

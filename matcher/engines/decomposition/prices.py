@@ -158,6 +158,7 @@ def ascend(
     target: float,
     pace: Pace,
     steps: int | None = None,
+    seconds: float = np.inf,
     mean: Floats | None = None,
     lower: Floats | None = None,
     upper: Floats | None = None,
@@ -171,15 +172,21 @@ def ascend(
         Value that Polyak's steps aim at: the best plan, or infinite if there is none.
     steps
         How many, if not those of the pace.
+    seconds
+        Where steps turn out so slow that they would take longer, fewer are taken.
     mean
         Mean columns of an earlier ascent, to be carried on.
     stop
         Told the best bound after each step; ends the ascent when it says so.
     """
     steps = pace.steps if steps is None else steps
+    began = time.perf_counter()
     best, best_prices = -np.inf, prices
     direction = np.zeros(relaxation.size)
     for step in range(steps):
+        passed = max(step / steps, (time.perf_counter() - began) / seconds)
+        if passed >= 1.0:
+            break
         answer = relaxation.at(prices, lower, upper)
         if answer.value > best:
             best, best_prices = answer.value, prices
@@ -192,7 +199,7 @@ def ascend(
         if norm <= 1e-18:
             break
         reach = target - best if np.isfinite(target) else _REACH * abs(best)
-        scale = pace.first * pace.last ** (step / steps) * max(reach, 0.0) / norm
+        scale = pace.first * pace.last**passed * max(reach, 0.0) / norm
         prices = relaxation.proper(prices + scale * direction)
     assert mean is not None
     return Ascent(best, best_prices, mean)

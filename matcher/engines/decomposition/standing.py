@@ -13,6 +13,7 @@ import numpy as np
 
 from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.assigning import GUIDES, Assigning, is_assigning
+from matcher.engines.decomposition.contest import contenders, settle
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.merge import SELECTIONS, around, is_whole, solve_anew
 from matcher.engines.decomposition.prices import (
@@ -33,7 +34,7 @@ from matcher.program import Floats, Program
 CLOSED = 1e-8
 """A relative gap that is none: bounds are lowered by what rounding may have added."""
 
-Work = Literal["begin", "prices", "bound", "search", "merge", "exact"]
+Work = Literal["begin", "prices", "contest", "bound", "search", "merge", "exact"]
 
 # Fewest steps in which prices on blocks settle.
 _FEWEST = 200
@@ -58,6 +59,10 @@ _LOOKS = 4
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
 _MERGE_S = 8.0
+# Few selections contend if they are less than this share of all; they are given this long.
+_FEW_CONTEND, _CONTEST_S = 0.3, 10.0
+# A bound this close to the plan, relatively or below 1, is proof: solvers round their answers.
+_ROUNDING = 1e-6
 # Pieces of at most so many items are left to the exact engine, at once or after a first merge.
 _TINY, _SMALL = 300, 2_000
 # A plan that breaks a row by more than this, relatively, is none.
@@ -126,6 +131,7 @@ class Standing:
         self._rises: Rises | None = None
         self._is_wider = False
         self._is_settled = False
+        self._contested = -np.inf
         self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
         self._exact = exact
         self._improver = improver
@@ -159,6 +165,8 @@ class Standing:
         if not self._has_prices:
             return ("prices",)
         works: list[Work] = ["search"] if self._is_searchable else []
+        if self.best < self._contested:
+            works.append("contest")
         if self._may_rise:
             works.append("bound")
         has_begun = self.x is not None or not self._is_searchable
@@ -181,7 +189,7 @@ class Standing:
 
     def weight(self, work: Work) -> float:
         """How much of the time a kind of work deserves."""
-        if work == "exact":
+        if work in ("exact", "contest"):
             return 4.0
         if self._is_wide and work in _WEIGHTS:
             return _WEIGHTS[work]
@@ -223,6 +231,8 @@ class Standing:
             return
         relaxation = PricedCoupling(self._structure, with_blocks=False)
         self._rise(relaxation.at(relaxation.zero()).value)
+        if self.x is not None and contenders(known, self.x).mean() < _FEW_CONTEND:
+            self._contested = np.inf
         self._is_begun = True
 
     def find_prices(self, pool: Executor | None, threads: int) -> None:
@@ -238,6 +248,21 @@ class Standing:
             search.construct(self._closed)
             self._offer(search)
         self._has_prices = True
+
+    def contest(self, seconds: float) -> None:
+        """Solve those selections exactly that the best plan gives less than they could have."""
+        began = time.perf_counter()
+        x, self._contested = self.x, self.best
+        assert x is not None
+        limits = Limits(time_s=min(seconds, _CONTEST_S), gap=0.0, threads=1, seed=self._seed)
+        settled = settle(
+            self._structure, x, self._exact, limits, lambda: self._stop() or self.is_done
+        )
+        self._rise(settled.bound)
+        if settled.x is not None:
+            self._accept(settled.x)
+            self._is_settled = self.best - self.bound <= _ROUNDING * max(1.0, abs(self.best))
+        self.seconds["contest"] += time.perf_counter() - began
 
     def raise_bound(self, seconds: float) -> None:
         """Work on the bound for some time: blocks first, then a tree of hubs."""
@@ -259,6 +284,7 @@ class Standing:
                 target=target,
                 pace=pace,
                 steps=int(np.clip(seconds / step_s, _FEWEST, pace.steps)),
+                seconds=max(seconds, 2 * _FEWEST * step_s),
                 stop=self._rise,
             )
             self._tree = Tree(self._relaxation, self._ascent, self._cutoff)
@@ -419,11 +445,8 @@ class Standing:
         if outcome.found == "infeasible":
             self._rise(cutoff)
         self._take(outcome.bound, cutoff)
-        if outcome.x is not None and program.violation(outcome.x) <= _FEASIBLE:
-            with self._lock:
-                value = program.objective(outcome.x)
-                if value < self.best:
-                    self.x, self.best = outcome.x, value
+        if outcome.x is not None:
+            self._accept(outcome.x)
         self.seconds["exact"] += time.perf_counter() - began
 
     def _take(self, bound: float | None, cutoff: float) -> None:
@@ -439,6 +462,13 @@ class Standing:
             shut = None if mean is None else mean < _THOUGHT_OF
             return Assigning(s, self._prices, seed=seed, guide=guide, shut=shut)
         return Search(s, self._prices, seed=seed)
+
+    def _accept(self, x: Floats) -> None:
+        """Take a solution if it is one, and better."""
+        value = self._program.objective(x)
+        with self._lock:
+            if value < self.best and self._program.violation(x) <= _FEASIBLE:
+                self.x, self.best = x, value
 
     def _offer(self, search: Search | Assigning) -> None:
         """Take a plan if it is better."""
