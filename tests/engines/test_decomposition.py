@@ -21,6 +21,7 @@ from matcher.candidates import screen
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.decomposition.assigning import Assigning, is_assigning
+from matcher.engines.decomposition.contest import contenders, settle
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.knapsack import earn, earn_if_in
 from matcher.engines.decomposition.pieces import pieces_of
@@ -512,6 +513,52 @@ def test_agrees_with_the_exact_engine(seed: int, connected: bool) -> None:
     assert whole.violation(outcome.x) <= 1e-6
     assert outcome.bound <= best * (1 + 1e-6)
     assert least * (1 - 1e-6) <= outcome.best <= best * 1.02
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_contends_for_coverage_is_settled(seed: int) -> None:
+    # Little room, so that demands stand in each other's way.
+    arrays = to_arrays(matcher.generate(recipe_for(400, capacity_used=1.5), seed=seed))
+    coverage = formulate(arrays, screen(arrays).candidates).coverage_program()
+    structure = structure_of(coverage)
+    assert structure is not None
+    search = Search(structure, np.zeros(coverage.num_rows), seed=seed)
+    search.construct()
+    x = search.solution()
+    assert x is not None
+    among = contenders(structure, x)
+    unmet = x[structure.x] * (coverage.cost[structure.x] > 0)
+    lost = np.add.reduceat(unmet, structure.start[:-1])
+    assert among.any()
+    assert (among == (lost > 1e-9)).all()
+
+    settled = settle(structure, x, engine("highs"), EXACT, lambda: False)
+    exact = engine("highs").solve(coverage, EXACT)
+    assert exact.best is not None
+    assert exact.bound is not None
+    assert 0 < settled.bound <= exact.best + 1e-6
+    if settled.x is not None:
+        assert coverage.violation(settled.x) <= 1e-5
+        assert coverage.objective(settled.x) == pytest.approx(settled.bound, abs=1e-6)
+        assert settled.bound >= exact.bound - 1e-6
+
+
+def test_a_contest_draws_in_who_stands_in_the_way() -> None:
+    # Two demands; both could have the one unit of the first supplier, one the half of the second.
+    # The first demand has the unit, so that the second goes without: alone it would have it.
+    # Columns: shares of the unit for both, of the half for the first, unmet for both.
+    rows = [[1, 0, 1, 1, 0], [0, 1, 0, 0, 1], [1, 1, 0, 0, 0], [0, 0, 1, 0, 0]]
+    coverage = program(
+        [0, 0, 0, 1, 1], rows, [1, 1, -np.inf, -np.inf], [1, 1, 1, 0.5], [0] * 5, [1] * 5, [0] * 5
+    )
+    structure = structure_of(coverage)
+    assert structure is not None
+    first_has_all = np.array([1.0, 0, 0, 0, 1.0])
+    assert contenders(structure, first_has_all).sum() == 1
+    settled = settle(structure, first_has_all, engine("highs"), EXACT, lambda: False)
+    assert settled.bound == pytest.approx(0.5)
+    assert settled.x is not None
+    assert coverage.objective(settled.x) == pytest.approx(0.5)
 
 
 def test_searches_keep_to_every_row() -> None:
