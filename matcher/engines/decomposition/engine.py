@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -26,10 +26,9 @@ _PROVED = 1e-6
 _TELL_EVERY_S = 0.25
 _POLL_S = 0.02
 # A round takes this part of what a piece may still have: later there may be a better use for it.
-_ROUND = 0.8
+# The first on the bounds of many pieces takes less: plans wait for it.
+_ROUND, _FIRST = 0.4, 0.15
 _SHORTEST_S = 0.5
-# An exact engine needs so long to be of use.
-_SHORTEST_MERGE_S = 2.0
 
 
 def largest_piece(program: Program) -> int | str:
@@ -201,28 +200,35 @@ class _Run:
                     time.sleep(_POLL_S)
                     continue
                 standing, kind = round_
-                alone = len(self._pieces) == 1
+                gap_value = standing.gap_value
                 try:
-                    if kind == "begin":
-                        standing.begin()
-                    elif kind == "prices":
-                        standing.find_prices(pool if alone else None, threads if alone else 1)
-                    elif kind == "contest":
-                        standing.contest(self._round_s(standing, threads))
-                    elif kind == "bound":
-                        standing.raise_bound(self._round_s(standing, threads))
-                    elif kind == "search":
-                        standing.search(self._round_s(standing, threads))
-                    elif kind == "exact":
-                        standing.prove(self._round_s(standing, threads, whole=True))
-                    else:
-                        standing.merge(self._round_s(standing, threads, least=_SHORTEST_MERGE_S))
+                    self._do(standing, kind, pool, threads)
                 finally:
                     with self._lock:
                         self._busy.discard(round_)
+                standing.note(kind, gap_value)
         except BaseException as error:
             self._failure = error
             self._stop.set()
+
+    def _do(self, standing: Standing, kind: Work, pool: Executor, threads: int) -> None:
+        """Do a round of one kind on a piece."""
+        alone = len(self._pieces) == 1
+        if kind == "begin":
+            standing.begin()
+        elif kind == "prices":
+            standing.find_prices(pool if alone else None, threads if alone else 1)
+        elif kind == "contest":
+            standing.contest(self._round_s(standing, threads))
+        elif kind == "bound":
+            first = not alone and standing.seconds[kind] == 0
+            standing.raise_bound(self._round_s(standing, threads, _FIRST if first else _ROUND))
+        elif kind == "search":
+            standing.search(self._round_s(standing, threads))
+        elif kind == "exact":
+            standing.prove(self._round_s(standing, threads, 1.0))
+        else:
+            standing.merge(self._round_s(standing, threads, least=standing.merge_s))
 
     def _next_round(self) -> tuple[Standing, Work] | None:
         """What to do next; ``None`` if all that can be done is being done."""
@@ -231,16 +237,15 @@ class _Run:
             self._standings.append(standing)
             return self._take(standing, "begin")
         score, chosen = -1.0, None
+        threads = max(self._limits.threads, 1)
         for standing in self._standings:
             if standing.is_done:
                 continue
-            for kind in standing.possible():
+            for kind in standing.possible(self._share_s(standing, threads)):
                 if (standing, kind) in self._busy:
                     continue
-                spent = (0.1 + standing.seconds[kind]) / standing.weight(kind)
-                gain = standing.gap_value / spent
-                if gain > score:
-                    score, chosen = gain, (standing, kind)
+                if (promise := standing.score(kind)) > score:
+                    score, chosen = promise, (standing, kind)
         return None if chosen is None else self._take(*chosen)
 
     def _take(self, standing: Standing, kind: Work) -> tuple[Standing, Work]:
@@ -263,16 +268,20 @@ class _Run:
         self,
         standing: Standing,
         threads: int,
+        part: float = _ROUND,
         *,
-        whole: bool = False,
         least: float = _SHORTEST_S,
     ) -> float:
-        """Seconds for a round on a piece: a part of its share of what is left, or all of it."""
+        """Seconds for a round on a piece: a part of its share of what is left."""
         left = self._limits.time_s - self._seconds()
+        round_s = part * self._share_s(standing, threads)
+        return float(np.clip(round_s, min(least, left), max(left, 0.05)))
+
+    def _share_s(self, standing: Standing, threads: int) -> float:
+        """A piece's share of the time of all threads that is left, by its gap."""
         total = sum(each.gap_value for each in self._standings if not each.is_done)
         share = standing.gap_value / total if total > 0 else 1.0
-        part = (1.0 if whole else _ROUND * 0.5) * threads * left * share
-        return float(np.clip(part, min(least, left), max(left, 0.05)))
+        return threads * (self._limits.time_s - self._seconds()) * share
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""

@@ -28,6 +28,8 @@ SELECTIONS = 200
 
 # Or else so many items.
 _ITEMS = 1_500
+# An exact engine needs so long to be of use, and so much an item.
+_SHORTEST_S, _ITEM_S = 2.0, 7e-3
 
 
 def around(
@@ -81,8 +83,19 @@ def columns_of(structure: Structure, items: Bools) -> Bools:
 
 def is_whole(structure: Structure, x: Floats, mean: Floats) -> bool:
     """Whether all selections can be solved anew at once."""
-    few = structure.num_selections <= 1.5 * SELECTIONS
-    return few or int(_thought_of(structure, x, mean).sum()) <= _ITEMS
+    return is_small(structure) or int(_thought_of(structure, x, mean).sum()) <= _ITEMS
+
+
+def is_small(structure: Structure) -> bool:
+    """Whether all selections can be solved anew at once, whatever is thought of."""
+    return structure.num_selections <= 1.5 * SELECTIONS
+
+
+def seconds_needed(structure: Structure, x: Floats, mean: Floats) -> float:
+    """Time in which an exact engine usually finds something in what is thought of."""
+    share = 1.0 if is_whole(structure, x, mean) else SELECTIONS / structure.num_selections
+    num = share * int(_thought_of(structure, x, mean).sum())
+    return max(_SHORTEST_S, _ITEM_S * num)
 
 
 def _thought_of(s: Structure, x: Floats, mean: Floats) -> Bools:

@@ -15,7 +15,14 @@ from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.assigning import GUIDES, Assigning, is_assigning
 from matcher.engines.decomposition.contest import contenders, settle
 from matcher.engines.decomposition.coupling import PricedCoupling
-from matcher.engines.decomposition.merge import SELECTIONS, around, is_whole, solve_anew
+from matcher.engines.decomposition.merge import (
+    SELECTIONS,
+    around,
+    is_small,
+    is_whole,
+    seconds_needed,
+    solve_anew,
+)
 from matcher.engines.decomposition.prices import (
     Ascent,
     Relaxation,
@@ -42,6 +49,8 @@ _FEWEST = 200
 # first takes a part of it, each one after that twice as long as the one before.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 _FIRST_SEARCH = 0.25
+# What is merged as a whole next gains little from a longer first search.
+_BEFORE_MERGE_S = 0.5
 # A search begins from the hubs of which the prices' mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
@@ -65,9 +74,16 @@ _FEW_CONTEND, _CONTEST_S = 0.3, 10.0
 _ROUNDING = 1e-6
 # Pieces of at most so many items are left to the exact engine, at once or after a first merge.
 _TINY, _SMALL = 300, 2_000
+# It needs so long an item for more than the tree proves.
+_EXACT_ITEM_S = 1e-2
 # A plan that breaks a row by more than this, relatively, is none.
 _FEASIBLE = 1e-5
-# How much wider the next merge is after one that was solved in vain.
+# A round that narrows the gap by less than this share of it was in vain.
+_WORTHWHILE = 0.02
+# A merge of nothing but what prices think of ends at this relative gap.
+_ROUGH = 1e-3
+# How much wider the next merge is after one that was solved in vain: it sees so many times the
+# items thought of, with those that cost least more if they are taken.
 _WIDER = 1.4
 # A bound counts as within the gap a little before it is, so that rounding leaves it there.
 _WITHIN = 0.99
@@ -114,6 +130,7 @@ class Standing:
         self.best = np.inf
         self.x: Floats | None = None
         self.seconds: dict[Work, float] = dict.fromkeys(get_args(Work), 0.0)
+        self._vain_rounds: dict[Work, int] = dict.fromkeys(get_args(Work), 0)
         self._program = program
         self._start = start
         self._gap = gap
@@ -129,7 +146,6 @@ class Standing:
         self._is_merged = self._is_stuck = False
         self._width = 1.0
         self._rises: Rises | None = None
-        self._is_wider = False
         self._is_settled = False
         self._contested = -np.inf
         self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
@@ -156,8 +172,8 @@ class Standing:
             return max(self.best - self.bound, 0.0)
         return max(abs(self.bound), 1.0) if np.isfinite(self.bound) else 1.0
 
-    def possible(self) -> tuple[Work, ...]:
-        """What work there is to do."""
+    def possible(self, seconds: float) -> tuple[Work, ...]:
+        """What work there is to do in a piece's share of the time that is left."""
         if not self._is_begun:
             return ()
         if self._known is None or self._known.num_items <= _TINY:
@@ -175,7 +191,8 @@ class Standing:
             if may_merge:
                 works.append("merge")
             is_ripe = self._is_merged or self._is_stuck or not may_merge
-            if is_ripe and self._num_left <= min(_SMALL, self._num_exact // 2):
+            has_time = seconds >= _EXACT_ITEM_S * self._num_left
+            if is_ripe and has_time and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
@@ -187,7 +204,17 @@ class Standing:
         is_hard = self._is_stuck or self._num_left > _MANY
         return self._has_sites and is_hard and self.gap_value > _WIDE * abs(self.best)
 
-    def weight(self, work: Work) -> float:
+    def note(self, work: Work, gap_value: float) -> None:
+        """Take note of a round of some work that is done, and began with a gap."""
+        is_vain = self.gap_value > (1 - _WORTHWHILE) * gap_value
+        self._vain_rounds[work] = self._vain_rounds[work] + 1 if is_vain else 0
+
+    def score(self, work: Work) -> float:
+        """How much a round of some work promises: less where much was spent, above all in vain."""
+        spent = (0.1 + self.seconds[work]) * 2.0 ** self._vain_rounds[work]
+        return self.gap_value * self._weight(work) / spent
+
+    def _weight(self, work: Work) -> float:
         """How much of the time a kind of work deserves."""
         if work in ("exact", "contest"):
             return 4.0
@@ -199,6 +226,13 @@ class Standing:
         if work == "search" and self._searches > 0 and not self._is_assigning:
             return float(np.clip(num / (5 * SELECTIONS), 0.1, 1.0))
         return 1.0
+
+    @property
+    def merge_s(self) -> float:
+        """Seconds that a merge needs to be of use."""
+        if self.x is None or self._ascent is None:
+            return 0.0
+        return seconds_needed(self._structure, self.x, self._ascent.mean)
 
     @property
     def _structure(self) -> Structure:
@@ -362,6 +396,8 @@ class Standing:
         if self._is_assigning:
             # Later ones go over the same ground, slower.
             return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER ** (self._searches - 1)
+        if self._searches == 1 and is_small(self._structure):
+            return _BEFORE_MERGE_S
         whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
         return whole * min(_FIRST_SEARCH * 2.0 ** (self._searches - 1), 1.0)
 
@@ -369,27 +405,31 @@ class Standing:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
         began = time.perf_counter()
         assert self._ascent is not None
-        s, x = self._structure, self.x
+        # What prices think of may be far from the best plan, and is soon solved by itself, roughly:
+        # the next merge, with that plan, goes on.
+        by_itself = self._merges == 0 and is_small(self._structure)
+        s, x = self._structure, None if by_itself else self.x
         mean = self._ascent.mean
         if self._tree is not None and self._merges % 2:
             mean = self._idea()
         self._merges += 1
         whole = x is None or is_whole(s, x, mean)
         more = None
-        if whole and self._is_wider:
+        if whole:
             more = self._rises_at_root.at_one[s.decider]
         free = around(s, x, mean, more, self._width, self._rng)
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
-            gap=min(self._gap, 1e-4),
+            gap=_ROUGH if by_itself else min(self._gap, 1e-4),
             threads=1,
             seed=self._seed,
         )
         better, settled = solve_anew(
             s, x, free, self._improver, limits, lambda: self._stop() or self.is_done
         )
-        self._is_merged |= whole and settled
-        self._is_stuck |= whole and not settled
+        if not by_itself:
+            self._is_merged |= whole and settled
+            self._is_stuck |= whole and not settled
         if better is not None:
             with self._lock:
                 # The best plan may be another by now.
@@ -401,20 +441,17 @@ class Standing:
                         self.x, self.best = changed, value
                         self._vain = 0
                         break
+        elif by_itself:
+            pass  # there may be no plan within it
         elif settled:
             if whole:
-                self._widen()
+                self._width *= _WIDER
             # Without a plan even then, there may be none.
             self._vain += x is None
         else:
             self._width = max(self._width / _WIDER, 1.0)
             self._vain += 1
         self.seconds["merge"] += time.perf_counter() - began
-
-    def _widen(self) -> None:
-        """Let the next merge see more items: those that cost least more if they are taken."""
-        self._width *= _WIDER
-        self._is_wider = True
 
     @property
     def _rises_at_root(self) -> Rises:
