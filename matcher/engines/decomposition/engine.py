@@ -219,16 +219,16 @@ class _Run:
         elif kind == "prices":
             standing.find_prices(pool if alone else None, threads if alone else 1)
         elif kind == "contest":
-            standing.contest(self._round_s(standing, threads))
+            standing.contest(self._round_s(standing))
         elif kind == "bound":
             first = not alone and standing.seconds[kind] == 0
-            standing.raise_bound(self._round_s(standing, threads, _FIRST if first else _ROUND))
+            standing.raise_bound(self._round_s(standing, _FIRST if first else _ROUND))
         elif kind == "search":
-            standing.search(self._round_s(standing, threads))
+            standing.search(self._round_s(standing))
         elif kind == "exact":
-            standing.prove(self._round_s(standing, threads, 1.0))
+            standing.prove(self._round_s(standing, 1.0))
         else:
-            standing.merge(self._round_s(standing, threads, least=standing.merge_s))
+            standing.merge(self._round_s(standing, least=standing.merge_s))
 
     def _next_round(self) -> tuple[Standing, Work] | None:
         """What to do next; ``None`` if all that can be done is being done."""
@@ -237,11 +237,11 @@ class _Run:
             self._standings.append(standing)
             return self._take(standing, "begin")
         score, chosen = -1.0, None
-        threads = max(self._limits.threads, 1)
+        seconds_each = self._seconds_each()
         for standing in self._standings:
             if standing.is_done:
                 continue
-            for kind in standing.possible(self._share_s(standing, threads)):
+            for kind in standing.possible(seconds_each * standing.gap_value):
                 if (standing, kind) in self._busy:
                     continue
                 if (promise := standing.score(kind)) > score:
@@ -265,23 +265,18 @@ class _Run:
         )
 
     def _round_s(
-        self,
-        standing: Standing,
-        threads: int,
-        part: float = _ROUND,
-        *,
-        least: float = _SHORTEST_S,
+        self, standing: Standing, part: float = _ROUND, *, least: float = _SHORTEST_S
     ) -> float:
         """Seconds for a round on a piece: a part of its share of what is left."""
         left = self._limits.time_s - self._seconds()
-        round_s = part * self._share_s(standing, threads)
+        round_s = part * self._seconds_each() * standing.gap_value
         return float(np.clip(round_s, min(least, left), max(left, 0.05)))
 
-    def _share_s(self, standing: Standing, threads: int) -> float:
-        """A piece's share of the time of all threads that is left, by its gap."""
+    def _seconds_each(self) -> float:
+        """Seconds of all threads that are left for each unit of all gaps."""
+        left = max(self._limits.threads, 1) * (self._limits.time_s - self._seconds())
         total = sum(each.gap_value for each in self._standings if not each.is_done)
-        share = standing.gap_value / total if total > 0 else 1.0
-        return threads * (self._limits.time_s - self._seconds()) * share
+        return left / total if total > 0 else 0.0
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""

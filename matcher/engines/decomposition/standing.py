@@ -75,7 +75,7 @@ _ROUNDING = 1e-6
 # Pieces of at most so many items are left to the exact engine, at once or after a first merge.
 _TINY, _SMALL = 300, 2_000
 # It needs so long an item for more than the tree proves.
-_EXACT_ITEM_S = 1e-2
+_EXACT_ITEM_S = 7e-3
 # A plan that breaks a row by more than this, relatively, is none.
 _FEASIBLE = 1e-5
 # A round that narrows the gap by less than this share of it was in vain.
