@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -68,14 +69,13 @@ def pursue(
     reached = [step.outcome.best for step in taken if step.outcome.best is not None]
     start = formulation.empty() if start is None else start
     aims = formulation.aims
-    # Further limits may hold together what would otherwise cover most each for itself.
-    is_apart = narrow is None or bool(taken)
     for number, aim in list(enumerate(aims))[len(steps) :]:
         is_coverage = aim.name == COVERAGE.name
         share = 1.0 / (len(aims) - number)
         if is_coverage:
             share = min(share, COVERAGE_SHARE_OF_TIME)
-        program = formulation.aimed_at(number, reached, _covering(formulation, steps, is_apart))
+        covering = _covering(formulation, steps if narrow is None else taken, narrow is not None)
+        program = formulation.aimed_at(number, reached, covering)
         outcome = solver.solve(
             program if narrow is None else narrow(program),
             replace(limits, time_s=clock.left * share, gap=0.0 if is_coverage else limits.gap),
@@ -93,14 +93,19 @@ def pursue(
     return tuple(steps)
 
 
-def _covering(formulation: Formulation, steps: Sequence[Step], is_apart: bool) -> Floats | None:
-    """The solution of the first step, if it is proven to cover most of each part."""
-    if not is_apart or not steps or steps[0].aim.name != COVERAGE.name:
+def _covering(formulation: Formulation, steps: Sequence[Step], is_narrowed: bool) -> Floats | None:
+    """The solution of the first step, if what covers most covers no less of each part.
+
+    Further limits may hold together what would otherwise cover most each for itself. Then this is
+    known only of steps taken without them, if these found the most.
+    """
+    if not steps or steps[0].aim.name != COVERAGE.name:
         return None
     first = steps[0].outcome
-    if first.best is None or first.bound is None:
-        return None
-    return first.x if formulation.is_proven(first.best, first.bound) else None
+    if first.best is None or not is_narrowed:
+        return first.x
+    bound = -math.inf if first.bound is None else first.bound
+    return first.x if formulation.is_proven(first.best, bound) else None
 
 
 def solution(steps: tuple[Step, ...]) -> Floats | None:

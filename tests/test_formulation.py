@@ -115,7 +115,7 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
     limited = program.row_upper[program.num_rows - 2 :]
     assert sorted(limited) == pytest.approx([0.5, 1.0])
     assert program.upper[formulation.u + 2] == 0.0
-    # Of plans that are not proven to cover most, only the sum is kept.
+    # Without a plan that covers, only the sum is kept.
     assert formulation.aimed_at(1, [1.5]).num_rows == formulation.program.num_rows + 1
 
 

@@ -46,7 +46,7 @@ def engine(name: str) -> Engine:
     if name == "auto":
         return AutoEngine(name, exact=engine("highs"), decomposition=engine("decomposition"))
     if name == "decomposition":
-        return DecompositionEngine(name, exact=engine("highs"), improver=_improver())
+        return DecompositionEngine(name, exact=_highs(), improver=_highs(hears_start=True))
     family, colon, option = name.partition(":")
     if family not in _SOLVERS or (family == "pulp") != bool(option) or (colon and not option):
         nearest = get_close_matches(name, [*NAMES, "pulp:PULP_CBC_CMD", "pulp:GUROBI_CMD"], 1)
@@ -61,6 +61,6 @@ def engine(name: str) -> Engine:
     return ChildEngine(name, solver)
 
 
-def _improver() -> Engine:
-    """HiGHS as a means to better plans, which begins from the best and proves nothing."""
-    return ChildEngine("highs", replace(_SOLVERS["highs"], hears_start=True))
+def _highs(*, hears_start: bool = False) -> ChildEngine:
+    """HiGHS; where it begins from a start it improves plans and proves nothing."""
+    return ChildEngine("highs", replace(_SOLVERS["highs"], hears_start=hears_start))

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.engines.decomposition import largest_piece
+from matcher.engines.decomposition import sizes_of_pieces
 from matcher.program import Floats, Program
 
 EXACT_ITEMS = 600
-"""Items of the largest piece up to which an exact engine is faster to a proof."""
+"""Items up to which an exact engine is faster to a proof."""
 
 
 @dataclass(slots=True)
@@ -31,13 +31,12 @@ class AutoEngine:
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
-        size = largest_piece(program)
-        if isinstance(size, str):
-            chosen, why = self.exact, size
-        elif size <= EXACT_ITEMS:
-            chosen, why = self.exact, f"has {size:,} candidates in its largest piece"
+        sizes = sizes_of_pieces(program)
+        if isinstance(sizes, str):
+            chosen, why = self.exact, sizes
         else:
-            chosen, why = self.decomposition, f"has {size:,} candidates in its largest piece"
+            chosen = self.exact if sum(sizes) <= EXACT_ITEMS else self.decomposition
+            why = f"has {sum(sizes):,} candidates, {max(sizes):,} in its largest piece"
         outcome = chosen.solve(
             program, limits, start=start, on_progress=on_progress, cancelled=cancelled
         )

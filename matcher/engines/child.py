@@ -12,23 +12,19 @@ import contextlib
 import os
 import pickle
 import queue
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import psutil
 
 from matcher.engines.base import Limits, Outcome, Progress, Stopped, settled_bound
-from matcher.engines.wire import Request, Verdict, read, write
+from matcher.engines.process import Kept, NativeProcess
+from matcher.engines.wire import LAST, STOP, Request, Verdict
 from matcher.errors import EngineCrashed, EngineError, EngineUnavailable
 from matcher.program import Floats, Program
 
@@ -59,10 +55,14 @@ class Solver:
 
 @dataclass(slots=True)
 class ChildEngine:
-    """An engine whose every solve runs in a child process."""
+    """An engine whose every solve runs in a child process.
+
+    The process is ended with the solve, unless there is a place where such are kept.
+    """
 
     name: str
     solver: Solver
+    kept: Kept | None = None
 
     def solve(
         self,
@@ -151,33 +151,33 @@ class _Watch:
 
     def run(self, start: Floats | None) -> Outcome:
         """Start the child, watch it, and say what came of it."""
-        with tempfile.TemporaryFile() as errors:
-            process = _spawn(self.engine.name, errors)
-            threads = self._pump(process, start)
+        name, threads, kept = self.engine.name, self.limits.threads, self.engine.kept
+        process = NativeProcess(name) if kept is None else kept.take(name, threads)
+        pumps = self._pump(process, start)
+        ending = ""
+        try:
+            self._watch(process)
+        finally:
+            # One that was asked to stop may still hear it.
+            is_over = self.verdict is not None and self.reason is None
+            if kept is None or not is_over:
+                ending = process.end()
+            for pump in pumps:
+                pump.join(timeout=2.0)
+            if kept is not None and is_over:
+                kept.give(name, threads, process)
+        while True:  # what was sent before the end still counts
             try:
-                self._watch(process)
-            finally:
-                _kill(process)
-                for thread in threads:
-                    thread.join(timeout=2.0)
-            while True:  # what was sent before the end still counts
-                try:
-                    self._take(*self.inbox.get_nowait())
-                except queue.Empty:
-                    break
-            tail = _tail(errors)
-        return self._outcome(process.returncode, tail)
+                self._take(*self.inbox.get_nowait())
+            except queue.Empty:
+                break
+        return self._outcome(ending)
 
     def _seconds(self) -> float:
         return time.perf_counter() - self.started
 
-    def _pump(
-        self, process: subprocess.Popen[bytes], start: Floats | None
-    ) -> tuple[threading.Thread, ...]:
+    def _pump(self, process: NativeProcess, start: Floats | None) -> tuple[threading.Thread, ...]:
         """Send the request and collect the messages, each on a thread of its own."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        stdin, stdout = process.stdin, process.stdout
 
         def send() -> None:
             request = Request(
@@ -187,14 +187,16 @@ class _Watch:
                 os.getpid(),
                 max(0.05, self.limits.time_s - self._seconds()),
             )
-            with contextlib.suppress(OSError, ValueError):
-                write(stdin, request)
-                self.inbox.put(("sent", None))
+            process.send(request)
+            self.inbox.put(("sent", None))
 
         def receive() -> None:
             with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
                 while True:
-                    self.inbox.put(read(stdout))
+                    kind, content = process.receive()
+                    self.inbox.put((kind, content))
+                    if kind in LAST:
+                        return
             self.inbox.put(("eof", None))
 
         threads = (
@@ -205,7 +207,7 @@ class _Watch:
             thread.start()
         return threads
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, process: NativeProcess) -> None:
         """Pump until the child is done, or has to be."""
         memory = _Memory(process.pid, with_children=":" in self.engine.name)
         slack = max(2.0, 0.02 * self.limits.time_s)
@@ -220,7 +222,7 @@ class _Watch:
                         if kind == "sent":
                             sent = True
                             if self.reason is not None:
-                                _ask_to_stop(process)
+                                process.send(STOP)
                         self._take(kind, content)
                         kind, content = self.inbox.get_nowait()
                 now = self._seconds()
@@ -237,14 +239,14 @@ class _Watch:
                         self.reason = "time_limit"
                         self.kill_at = self.limits.time_s + 0.9 * slack
                     if self.reason is not None and sent:
-                        _ask_to_stop(process)
+                        process.send(STOP)
                 self._tell(now)
             except KeyboardInterrupt:
                 if self.reason == "cancelled":
                     return  # asked twice: at once
                 self.reason, self.kill_at = "cancelled", self._seconds() + _GRACE_S
                 if sent:
-                    _ask_to_stop(process)
+                    process.send(STOP)
         self._tell(self._seconds(), last=True)
 
     def _is_cancelled(self, now: float) -> bool:
@@ -281,12 +283,10 @@ class _Watch:
             self.told, self.told_at = state, now
             self.on_progress(Progress(now, *state))
 
-    def _outcome(self, code: int | None, tail: str) -> Outcome:
+    def _outcome(self, ending: str) -> Outcome:
         """Put what was found beside why the search stopped."""
         if not self.ready and self.verdict is None and self.reason is None:
-            raise EngineCrashed(
-                f"engine '{self.engine.name}' could not start ({_ending(code)}): {tail or 'silent'}"
-            )
+            raise EngineCrashed(f"engine '{self.engine.name}' could not start {ending}")
         best, verdict = self.best, self.verdict
         bound, detail = best.settled_bound()
         details = [detail]
@@ -294,7 +294,7 @@ class _Watch:
         if verdict is None:
             stopped = self.reason or "crashed"
             if stopped == "crashed":
-                details.append(f"the solver process died ({_ending(code)}): {tail or 'silent'}")
+                details.append(f"the solver process died {ending}")
         else:
             details.append(verdict.detail)
             stopped = {
@@ -359,77 +359,3 @@ class _Memory:
                     with contextlib.suppress(psutil.Error):
                         total += int(process.memory_info().rss)
         return total
-
-
-# The child needs one engine, not the package's public face and all the others, whose imports take
-# longer than many a solve: so it begins with empty packages in the places of the real ones.
-_BARE_PACKAGE = """
-import runpy, sys, types
-folder, module, *sys.argv[1:] = sys.argv[1:]
-for name, path in (("matcher", folder), ("matcher.engines", folder + "/engines")):
-    package = sys.modules[name] = types.ModuleType(name)
-    package.__path__ = [path]
-runpy.run_module(f"matcher.engines.{module}", run_name="__main__")
-"""
-
-
-def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package as the main one of a child process."""
-    package = str(Path(__file__).parents[1])
-    return [sys.executable, "-c", _BARE_PACKAGE, package, module, *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Environment of a child that is to find the modules that this process finds."""
-    path = [entry or str(Path.cwd()) for entry in sys.path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
-
-
-def _spawn(name: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the child with the module path of this process, in a session of its own."""
-    try:
-        return subprocess.Popen(
-            command("native", name),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-            env=environment(),
-        )
-    except OSError as error:
-        raise EngineCrashed(f"engine '{name}' could not start a process: {error}") from error
-
-
-def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(OSError, ValueError):
-        write(process.stdin, "stop")
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started, and collect it."""
-    if process.poll() is None:
-        with contextlib.suppress(psutil.Error):
-            for grandchild in psutil.Process(process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    grandchild.kill()
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-
-
-def _tail(errors: IO[bytes], limit: int = 800) -> str:
-    """The last words on standard error."""
-    size = errors.seek(0, os.SEEK_END)
-    errors.seek(max(0, size - limit))
-    return errors.read().decode(errors="replace").strip()
-
-
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"signal {signal.Signals(-code).name}"
-    return f"exit code {code}"

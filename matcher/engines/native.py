@@ -1,6 +1,7 @@
-"""The child process: reads one request, solves it with one native library, and answers.
+"""The child process: reads a request, solves it with one native library, and answers.
 
-Started by `matcher.engines.child` with the engine's name. The answers leave through a copy of the
+Started by `matcher.engines.process` with the engine's name; it answers one request after the other,
+until it is ended. The answers leave through a copy of the
 standard output, which itself leads nowhere from then on, so that no solver's banner gets between
 them. A request to stop arrives on the standard input; when that closes, or the parent is another
 process, the parent is gone and this one ends itself, even in the midst of a native call.
@@ -17,11 +18,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from queue import SimpleQueue
 from typing import IO, Any, Protocol
 
 import numpy as np
 
-from matcher.engines.wire import Request, Verdict, read, write
+from matcher.engines.wire import STOP, Request, Verdict, read, write
 from matcher.errors import EngineError, EngineUnavailable
 from matcher.program import Floats, Program
 
@@ -65,7 +67,7 @@ class Channel:
         self._sending = threading.Lock()
         self._plans = threading.Condition()
         self._latest: Floats | None = None
-        self._busy = False
+        self._busy = self._is_over = False
         self._bound = -np.inf
         self._bound_at = -np.inf
         threading.Thread(target=self._make_exact, name="exact", daemon=True).start()
@@ -116,16 +118,19 @@ class Channel:
         return solved if program.violation(solved) <= _SETTLED else None
 
     def settle(self) -> None:
-        """Wait until every reported plan is on its way."""
+        """Wait until every reported plan is on its way; there will be no more."""
         with self._plans:
             self._plans.wait_for(lambda: self._latest is None and not self._busy)
+            self._is_over = True
+            self._plans.notify_all()
 
     def _make_exact(self) -> None:
         while True:
             with self._plans:
-                self._plans.wait_for(lambda: self._latest is not None)
+                self._plans.wait_for(lambda: self._latest is not None or self._is_over)
                 x, self._latest, self._busy = self._latest, None, True
-            assert x is not None
+            if x is None:
+                return
             try:
                 settled = self.exact(x)
                 if settled is not None:
@@ -137,18 +142,25 @@ class Channel:
 
 
 def main(name: str) -> None:
-    """Solve the one request that comes in on the standard input."""
-    answers, requests = _take_over_pipes()
+    """Solve the requests that come in on the standard input, one at a time."""
+    answers, messages = _take_over_pipes()
     family, _, option = name.partition(":")
-    request: Request = read(requests)
+    request: Request = read(messages)
     stop = threading.Event()
-    _heed(requests, stop, request.parent)
+    requests: SimpleQueue[Request] = SimpleQueue()
+    _heed(messages, requests, stop, request.parent)
     try:
         native = import_module(f"matcher.engines.{family}")
     except ImportError as error:
         write(answers, ("unavailable", f"engine '{name}' cannot be loaded: {error}"))
         return
-    channel = Channel(answers, request.program, native, stop)
+    while True:
+        _answer(request, native, option, Channel(answers, request.program, native, stop))
+        request = requests.get()
+
+
+def _answer(request: Request, native: Native, option: str, channel: Channel) -> None:
+    """Solve, and say what came of it."""
     channel.send("ready", None)
     try:
         verdict = native.solve(request, channel, option)
@@ -203,14 +215,22 @@ def _take_over_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return answers, requests
 
 
-def _heed(requests: IO[bytes], stop: threading.Event, parent: int) -> None:
-    """Listen for a stop, and end this process when the parent is gone."""
+def _heed(
+    messages: IO[bytes], requests: SimpleQueue[Request], stop: threading.Event, parent: int
+) -> None:
+    """Listen for a stop and for more requests, and end this process when the parent is gone.
+
+    A process that was asked to stop is never asked for more: the stop is for good.
+    """
 
     def listen() -> None:
         try:
             while True:
-                if read(requests) == "stop":
+                message = read(messages)
+                if message == STOP:
                     stop.set()
+                else:
+                    requests.put(message)
         except (EOFError, OSError):
             end_with_children()
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from matcher.engines.child import command, environment
 from matcher.engines.native import Channel, die_with_parent, end_with_children, repeat_until_done
+from matcher.engines.process import command, environment
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError, EngineUnavailable
 from matcher.program import Floats, Program

@@ -15,6 +15,12 @@ from matcher.program import Floats, Program
 
 _LENGTH = struct.Struct("<Q")
 
+STOP = "stop"
+"""What the parent sends to have a solve end with its best."""
+
+LAST = ("verdict", "unavailable", "refused")
+"""Kinds of messages after which a child says nothing more about a request."""
+
 Status = Literal["finished", "infeasible", "time_limit", "interrupted", "failed"]
 
 

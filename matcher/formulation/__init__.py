@@ -80,8 +80,9 @@ class Formulation:
         reached
             Values of the first aims, in order; each may be missed by its tolerance and rounding.
         covering
-            A solution that is proven to cover most, if that is the first aim: then each part of
-            the program covers no less than it does there, and the parts stay apart.
+            The solution found for the first aim, if that is coverage: then each part of the
+            program covers no less than it does there, and the parts stay apart. What covers most
+            is among these solutions; all that cover as much in sum are only if it is proven.
         """
         program, aim = self.program, self.aims[number]
         program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
@@ -97,7 +98,7 @@ class Formulation:
     def _covering(self, program: Program, aim: Aim, x: Floats) -> Program:
         """The program with the coverage loss of each of its parts limited to that of ``x``.
 
-        If the sum of the parts' losses is the least possible, so is each of them.
+        Where the sum of the parts' losses is the least possible, so is each of them.
         """
         u = np.arange(self.u, self.u + self.num_demands)
         _, part = parts(self.program, self.program.upper)

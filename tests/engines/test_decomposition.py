@@ -14,6 +14,7 @@ import psutil
 import pytest
 from programs import program
 from scipy.optimize import linprog
+from scipy.sparse import block_diag, csr_array
 
 import matcher
 from matcher.arrays import to_arrays
@@ -31,7 +32,7 @@ from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
 from matcher.engines.decomposition.structure import structure_of
 from matcher.formulation import formulate
-from matcher.program import Program
+from matcher.program import Block, Program
 from matcher.recipe import recipe_for
 from matcher.tables import BY_NAME
 
@@ -518,7 +519,7 @@ def test_agrees_with_the_exact_engine(seed: int, connected: bool) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_who_contends_for_coverage_is_settled(seed: int) -> None:
     # Little room, so that demands stand in each other's way.
-    arrays = to_arrays(matcher.generate(recipe_for(400, capacity_used=1.5), seed=seed))
+    arrays = to_arrays(matcher.generate(recipe_for(150, capacity_used=1.5), seed=seed))
     coverage = formulate(arrays, screen(arrays).candidates).coverage_program()
     structure = structure_of(coverage)
     assert structure is not None
@@ -597,6 +598,48 @@ def test_pieces_add_up_to_the_whole() -> None:
     assert whole.objective(x) == pytest.approx(outcome.best)
 
 
+def side_by_side(one: Program, times: int) -> Program:
+    """A program that is another, many times over."""
+    num_rows, num_columns = one.num_rows * times, one.num_columns * times
+    return replace(
+        one,
+        matrix=csr_array(block_diag([one.matrix] * times)),
+        row_blocks=(Block("row", num_rows),),
+        column_blocks=(Block("column", num_columns),),
+        offset=one.offset * times,
+        **{
+            name: np.tile(getattr(one, name), times)
+            for name in ("cost", "row_lower", "row_upper", "lower", "upper", "integer")
+        },
+    )
+
+
+def test_small_pieces_are_bundled() -> None:
+    one = program([1.0, 2.0], [[1.0, 1.0]], [1.0], [1.0], [0.0, 0.0], [1.0, 1.0], [True, True])
+    large = generated(400, 0)
+    many = side_by_side(one, 1_000)
+    whole = replace(
+        many,
+        cost=np.append(many.cost, large.cost),
+        matrix=csr_array(block_diag([many.matrix, large.matrix])),
+        row_blocks=(Block("row", many.num_rows + large.num_rows),),
+        column_blocks=(Block("column", many.num_columns + large.num_columns),),
+        **{
+            name: np.append(getattr(many, name), getattr(large, name))
+            for name in ("row_lower", "row_upper", "lower", "upper", "integer")
+        },
+    )
+    pieces, _ = pieces_of(whole, whole.upper)
+    assert 2 < len(pieces) < 50
+    columns = np.concatenate([piece.columns for piece in pieces])
+    assert np.unique(columns).size == columns.size
+    assert sum(piece.program.num_rows for piece in pieces) <= whole.num_rows
+    # No row is cut in two.
+    assert (
+        sum(piece.program.matrix.nnz for piece in pieces) == csr_array(whole.matrix)[:, columns].nnz
+    )
+
+
 def test_time_limit_and_progress() -> None:
     told = list[Progress]()
     outcome = engine("decomposition").solve(
@@ -653,4 +696,8 @@ def test_auto_says_what_it_chose_and_why() -> None:
     assert small.detail.startswith("auto chose highs: the network has ")
     large = engine("auto").solve(generated(2_000, 1), Limits(time_s=2, gap=0.1))
     assert large.engine == "decomposition"
-    assert "candidates in its largest piece" in large.detail
+    assert "in its largest piece" in large.detail
+    # No piece is large, but there are many.
+    many = engine("auto").solve(side_by_side(generated(150, 0), 20), Limits(time_s=6, gap=0.02))
+    assert many.engine == "decomposition"
+    assert many.best == pytest.approx(20 * small.best, rel=0.05)

@@ -20,6 +20,7 @@ from programs import NATIVE, all_in_one_half, large_sourcing, market_split, prog
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.child import ChildEngine, Solver
+from matcher.engines.process import Kept
 from matcher.errors import EngineCrashed, EngineUnavailable
 
 LONG = Limits(time_s=60, gap=0)
@@ -53,6 +54,31 @@ def test_time_limit_keeps_best_and_bound(name: str) -> None:
     assert bests[-1] == outcome.best
     assert [p.seconds for p in told] == sorted(p.seconds for p in told)
     assert 2 <= len(told) <= 5 * outcome.seconds + 2
+
+
+def test_a_kept_process_solves_again_unless_it_was_stopped() -> None:
+    def children() -> set[int]:
+        return {process.pid for process in psutil.Process().children(recursive=True)}
+
+    small = program([1.0, 2.0], [[1.0, 1.0]], [1.0], [1.0], [0.0, 0.0], [1.0, 1.0], [True, True])
+    before, hard = children(), market_split()
+    once = Limits(time_s=5, gap=0.5, threads=1)
+    with Kept() as kept:
+        solver = ChildEngine("highs", Solver("matcher.engines.highs", "highspy", "highspy"), kept)
+        first = solver.solve(small, once)
+        process = children() - before
+        assert len(process) == 1
+        again = solver.solve(small, once)
+        assert (again.found, again.best, again.bound) == (first.found, first.best, first.bound)
+        assert children() - before == process
+        # Another number of threads needs another process.
+        solver.solve(small, Limits(time_s=5, gap=0.5, threads=2))
+        assert len(children() - before) == 2
+        stopped = solver.solve(hard, Limits(time_s=60, gap=0, threads=1), cancelled=lambda: True)
+        assert stopped.stopped == "cancelled"
+        assert process.isdisjoint(children())
+        assert solver.solve(small, once).best == first.best
+    assert children() == before
 
 
 @pytest.mark.parametrize("name", NATIVE)

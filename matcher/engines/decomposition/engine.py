@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 import psutil
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
+from matcher.engines.child import ChildEngine
 from matcher.engines.decomposition.pieces import Piece, pieces_of
 from matcher.engines.decomposition.standing import CLOSED, Standing, Work
 from matcher.engines.decomposition.structure import structure_of
+from matcher.engines.process import Kept
 from matcher.outcome import gap
 from matcher.program import Floats, Program, never_met
 
@@ -31,8 +33,8 @@ _ROUND, _FIRST = 0.4, 0.15
 _SHORTEST_S = 0.5
 
 
-def largest_piece(program: Program) -> int | str:
-    """Number of items in a program's largest piece, or why the search does not know it."""
+def sizes_of_pieces(program: Program) -> list[int] | str:
+    """Number of items in each piece, or why the search does not know the program."""
     structure = structure_of(program)
     if structure is None:
         return "has no selections"
@@ -41,7 +43,7 @@ def largest_piece(program: Program) -> int | str:
     is_item = np.zeros(program.num_columns, dtype=np.bool_)
     is_item[structure.x] = True
     pieces, _ = pieces_of(program, structure.column_upper)
-    return max(int(is_item[piece.columns].sum()) for piece in pieces)
+    return [int(is_item[piece.columns].sum()) for piece in pieces]
 
 
 @dataclass(slots=True)
@@ -57,8 +59,8 @@ class DecompositionEngine:
     """
 
     name: str
-    exact: Engine
-    improver: Engine
+    exact: ChildEngine
+    improver: ChildEngine
 
     def solve(
         self,
@@ -70,8 +72,10 @@ class DecompositionEngine:
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
-        run = _Run(self, program, limits, start)
-        run.work(on_progress, cancelled)
+        with Kept() as kept:
+            exact, improver = replace(self.exact, kept=kept), replace(self.improver, kept=kept)
+            run = _Run(exact, improver, program, limits, start)
+            run.work(on_progress, cancelled)
         return run.outcome(self.name)
 
 
@@ -83,13 +87,19 @@ class _Run:
     """
 
     def __init__(
-        self, engine: DecompositionEngine, program: Program, limits: Limits, start: Floats | None
+        self,
+        exact: Engine,
+        improver: Engine,
+        program: Program,
+        limits: Limits,
+        start: Floats | None,
     ) -> None:
         self._began = time.perf_counter()
         self._program = program
         self._limits = limits
         self._start = start
-        self._engine = engine
+        self._exact = exact
+        self._improver = improver
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._reason: Stopped | None = None
@@ -222,7 +232,9 @@ class _Run:
             standing.contest(self._round_s(standing))
         elif kind == "bound":
             first = not alone and standing.seconds[kind] == 0
-            standing.raise_bound(self._round_s(standing, _FIRST if first else _ROUND))
+            standing.raise_bound(
+                self._round_s(standing, _FIRST, least=0.0) if first else self._round_s(standing)
+            )
         elif kind == "search":
             standing.search(self._round_s(standing))
         elif kind == "exact":
@@ -237,11 +249,11 @@ class _Run:
             self._standings.append(standing)
             return self._take(standing, "begin")
         score, chosen = -1.0, None
-        seconds_each = self._seconds_each()
+        seconds_each, even_seconds = self._seconds_each(), self._even_seconds()
         for standing in self._standings:
             if standing.is_done:
                 continue
-            for kind in standing.possible(seconds_each * standing.gap_value):
+            for kind in standing.possible(seconds_each * standing.gap_value, even_seconds):
                 if (standing, kind) in self._busy:
                     continue
                 if (promise := standing.score(kind)) > score:
@@ -259,8 +271,8 @@ class _Run:
             start=None if self._start is None else self._start[piece.columns],
             gap=self._limits.gap,
             seed=self._limits.seed,
-            exact=self._engine.exact,
-            improver=self._engine.improver,
+            exact=self._exact,
+            improver=self._improver,
             stop=self._stop.is_set,
         )
 
@@ -274,9 +286,16 @@ class _Run:
 
     def _seconds_each(self) -> float:
         """Seconds of all threads that are left for each unit of all gaps."""
-        left = max(self._limits.threads, 1) * (self._limits.time_s - self._seconds())
         total = sum(each.gap_value for each in self._standings if not each.is_done)
-        return left / total if total > 0 else 0.0
+        return self._seconds_left() / total if total > 0 else 0.0
+
+    def _even_seconds(self) -> float:
+        """Seconds of all threads that are left for each piece, if all get the same."""
+        return self._seconds_left() / max(sum(not each.is_done for each in self._standings), 1)
+
+    def _seconds_left(self) -> float:
+        """Seconds of all threads that are left."""
+        return max(self._limits.threads, 1) * (self._limits.time_s - self._seconds())
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""
@@ -312,7 +331,7 @@ class _Run:
         """What was handed over to the exact engine."""
         if not self._handed_over:
             return ""
-        return f"priced, and handed to {self._engine.exact.name} for plans: {self._handed_over}"
+        return f"priced, and handed to {self._exact.name} for plans: {self._handed_over}"
 
     def _solution(self) -> Floats | None:
         x = self._rest.copy()

@@ -10,17 +10,21 @@ from scipy.sparse import csr_array
 from matcher.engines.decomposition.selection import Index
 from matcher.program import Block, Floats, Program, parts
 
+# Parts are bundled up to about so many columns: by itself each is soon solved, but there may be
+# thousands.
+_BUNDLE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a program, and which of its columns it has."""
+    """A part of a program that shares no row with the rest, and which of its columns it has."""
 
     program: Program
     columns: Index
 
 
 def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
-    """Split a program into pieces; also gives the columns that are in none, at their best.
+    """Split a program into pieces, small ones bundled; also gives columns in none, at their best.
 
     Parameters
     ----------
@@ -37,6 +41,7 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
     of_row, of = parts(p, upper)
     rest = np.where(p.cost < 0, upper, p.lower)
     rest[of >= 0] = 0.0
+    of_row, of = _bundled(of_row, of)
     num = int(of.max(initial=-1)) + 1
     if num == 1 and (of >= 0).all():
         return [Piece(p, np.arange(p.num_columns))], rest
@@ -68,3 +73,15 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
             )
         )
     return pieces, rest
+
+
+def _bundled(of_row: Index, of: Index) -> tuple[Index, Index]:
+    """The number of each row's and column's piece once small ones are bundled; -1 stays -1."""
+    size = np.bincount(of[of >= 0])
+    is_small = size <= _BUNDLE
+    # Small ones are numbered by the columns before them; the others follow, one by one.
+    before = np.cumsum(np.where(is_small, size, 0)) // _BUNDLE
+    number = np.where(is_small, before, before.max(initial=0) + 1 + np.cumsum(~is_small))
+    _, number = np.unique(number, return_inverse=True)
+    number = np.append(number, -1)
+    return number[of_row], number[of]

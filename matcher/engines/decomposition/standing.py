@@ -49,8 +49,8 @@ _FEWEST = 200
 # first takes a part of it, each one after that twice as long as the one before.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 _FIRST_SEARCH = 0.25
-# What is merged as a whole next gains little from a longer first search.
-_BEFORE_MERGE_S = 0.5
+# What is merged as a whole next gains little from a longer first search, in all and an item.
+_BEFORE_MERGE_S, _BEFORE_MERGE_ITEM_S = 0.5, 4e-4
 # A search begins from the hubs of which the prices' mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
@@ -72,7 +72,8 @@ _MERGE_S = 8.0
 _FEW_CONTEND, _CONTEST_S = 0.3, 10.0
 # A bound this close to the plan, relatively or below 1, is proof: solvers round their answers.
 _ROUNDING = 1e-6
-# Pieces of at most so many items are left to the exact engine, at once or after a first merge.
+# Pieces of at most so many items are left to the exact engine, at once or after a first merge, if
+# there is time.
 _TINY, _SMALL = 300, 2_000
 # It needs so long an item for more than the tree proves.
 _EXACT_ITEM_S = 7e-3
@@ -172,11 +173,19 @@ class Standing:
             return max(self.best - self.bound, 0.0)
         return max(abs(self.bound), 1.0) if np.isfinite(self.bound) else 1.0
 
-    def possible(self, seconds: float) -> tuple[Work, ...]:
-        """What work there is to do in a piece's share of the time that is left."""
+    def possible(self, seconds: float, even_seconds: float) -> tuple[Work, ...]:
+        """What work there is to do.
+
+        Parameters
+        ----------
+        seconds
+            The piece's share of the time that is left, by its part of all gaps.
+        even_seconds
+            What it would be if all pieces got the same.
+        """
         if not self._is_begun:
             return ()
-        if self._known is None or self._known.num_items <= _TINY:
+        if self._known is None or self._is_soon_proven(even_seconds):
             return ("exact",)
         if not self._has_prices:
             return ("prices",)
@@ -197,6 +206,12 @@ class Standing:
         elif self._ascent is not None and not self._is_searchable:
             works.append("exact")
         return tuple(works)
+
+    def _is_soon_proven(self, seconds: float) -> bool:
+        """Whether the exact engine is likely to prove all of it in a time."""
+        num = self._structure.num_items
+        has_time = seconds >= _EXACT_ITEM_S * num * num / _TINY
+        return num <= _TINY and (has_time or not self._is_searchable)
 
     @property
     def _is_wide(self) -> bool:
@@ -397,7 +412,7 @@ class Standing:
             # Later ones go over the same ground, slower.
             return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER ** (self._searches - 1)
         if self._searches == 1 and is_small(self._structure):
-            return _BEFORE_MERGE_S
+            return min(_BEFORE_MERGE_S, num * _BEFORE_MERGE_ITEM_S)
         whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
         return whole * min(_FIRST_SEARCH * 2.0 ** (self._searches - 1), 1.0)
 

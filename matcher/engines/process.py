@@ -1,0 +1,160 @@
+"""Child processes that hold a solver library, ended after a solve or kept for the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+from matcher.engines.wire import read, write
+from matcher.errors import EngineCrashed
+
+# The child needs one engine, not the package's public face and all the others, whose imports take
+# longer than many a solve: so it begins with empty packages in the places of the real ones.
+_BARE_PACKAGE = """
+import runpy, sys, types
+folder, module, *sys.argv[1:] = sys.argv[1:]
+for name, path in (("matcher", folder), ("matcher.engines", folder + "/engines")):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [path]
+runpy.run_module(f"matcher.engines.{module}", run_name="__main__")
+"""
+_LAST_WORDS = 800
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package as the main one of a child process."""
+    package = str(Path(__file__).parents[1])
+    return [sys.executable, "-c", _BARE_PACKAGE, package, module, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Environment of a child that is to find the modules that this process finds."""
+    path = [entry or str(Path.cwd()) for entry in sys.path]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
+
+
+class NativeProcess:
+    """A running child process, in a session of its own; see `matcher.engines.native`.
+
+    Parameters
+    ----------
+    engine
+        Name of the engine whose library it is to load.
+
+    Raises
+    ------
+    EngineCrashed
+        If it cannot be started.
+    """
+
+    def __init__(self, engine: str) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the process
+        try:
+            self._process = subprocess.Popen(
+                command("native", engine),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+                env=environment(),
+            )
+        except OSError as error:
+            self._errors.close()
+            raise EngineCrashed(f"engine '{engine}' could not start a process: {error}") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def send(self, message: Any) -> None:
+        """Send a message; nothing happens if the process is gone."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            write(self._process.stdin, message)
+
+    def receive(self) -> Any:
+        """Wait for a message; ``EOFError`` or another of the pipe's errors once it is gone."""
+        assert self._process.stdout is not None
+        return read(self._process.stdout)
+
+    def end(self) -> str:
+        """End it with everything it started, and collect it; says how it ended, and last words."""
+        process = self._process
+        if process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                for grandchild in psutil.Process(process.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        grandchild.kill()
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        return f"({_ending(process.wait())}): {self._last_words() or 'silent'}"
+
+    def _last_words(self) -> str:
+        """The last words on standard error."""
+        with self._errors as errors:
+            size = errors.seek(0, os.SEEK_END)
+            errors.seek(max(0, size - _LAST_WORDS))
+            return errors.read().decode(errors="replace").strip()
+
+
+class Kept:
+    """Processes whose solve went well, kept for the next one; all are ended on leaving.
+
+    A process is used again only for the same engine and number of threads: HiGHS fails without a
+    word where that number changes.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[str, int], list[NativeProcess]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().end()
+
+    def take(self, engine: str, threads: int) -> NativeProcess:
+        """A process for a solve, a new one if none is idle."""
+        idle = self._idle.setdefault((engine, threads), [])
+        while idle:
+            process = idle.pop()
+            if process.is_alive:
+                return process
+            process.end()
+        return NativeProcess(engine)
+
+    def give(self, engine: str, threads: int, process: NativeProcess) -> None:
+        """Keep a process whose solve is over."""
+        self._idle[engine, threads].append(process)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
