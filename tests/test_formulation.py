@@ -6,7 +6,9 @@ demand is 100 units of one component.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,11 +18,12 @@ import matcher
 from matcher.arrays import to_arrays
 from matcher.candidates import screen
 from matcher.engines import engine
-from matcher.engines.base import Limits
+from matcher.engines.base import Limits, Outcome
 from matcher.formulation import RULES, formulate
 from matcher.network import Network
 from matcher.plan import Plan
-from matcher.program import parts
+from matcher.program import Program, parts
+from matcher.search import Clock, pursue
 from tests.networks import Row, network
 
 CHEAP: Row = {"bid": "B1", "supplier": "S1", "price": 1.0}
@@ -117,6 +120,40 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
     assert program.upper[formulation.u + 2] == 0.0
     # Without a plan that covers, only the sum is kept.
     assert formulation.aimed_at(1, [1.5]).num_rows == formulation.program.num_rows + 1
+
+
+@dataclass
+class Unproving:
+    """HiGHS, which keeps its bounds to itself and remembers what it was asked."""
+
+    name: str = "unproving"
+    asked: list[Program] = field(default_factory=list)
+
+    def solve(self, program: Program, limits: Limits, **options: Any) -> Outcome:
+        self.asked.append(program)
+        return replace(engine("highs").solve(program, limits, **options), bound=None)
+
+
+@pytest.mark.parametrize("narrow", [None, lambda program: program])
+def test_coverage_need_not_be_proven_for_the_parts_to_stay_apart(narrow: Any) -> None:
+    # Nobody makes half of what D1 needs, or of what D2 needs.
+    made = network(
+        components=[{"component": "C1"}, {"component": "C2"}],
+        demands=[{"demand": "D1", "component": "C1"}, {"demand": "D2", "component": "C2"}],
+        bids=[
+            {"bid": f"B{n}", "supplier": f"S{n}", "component": f"C{n}", "price": 1.0, "max_quantity": 50}
+            for n in (1, 2)
+        ],
+    )
+    arrays = to_arrays(made)
+    formulation = formulate(arrays, screen(arrays).candidates)
+    asked, limits = Unproving(), Limits(gap=0.0)
+    steps = pursue(asked, formulation, limits, Clock(time.monotonic(), 20.0), narrow=narrow)
+    assert [step.outcome.best for step in steps] == pytest.approx([1.0, 100.0])
+    _, part = parts(asked.asked[1], asked.asked[1].upper)
+    unmet = part[formulation.u : formulation.u + 2]
+    # Further limits might hold together what is apart here: then only the sum is kept.
+    assert (unmet[0] == unmet[1]) == (narrow is not None)
 
 
 def test_what_cannot_be_covered_does_not_stop_the_search_for_the_cheapest() -> None:

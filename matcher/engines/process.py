@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -119,11 +120,12 @@ class Kept:
     """Processes whose solve went well, kept for the next one; all are ended on leaving.
 
     A process is used again only for the same engine and number of threads: HiGHS fails without a
-    word where that number changes.
+    word where that number changes. Several threads may take and give.
     """
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[str, int], list[NativeProcess]] = {}
+        self._idle: list[tuple[str, int, NativeProcess]] = []
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -134,23 +136,24 @@ class Kept:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().end()
+        while self._idle:
+            self._idle.pop()[-1].end()
 
     def take(self, engine: str, threads: int) -> NativeProcess:
         """A process for a solve, a new one if none is idle."""
-        idle = self._idle.setdefault((engine, threads), [])
-        while idle:
-            process = idle.pop()
-            if process.is_alive:
-                return process
-            process.end()
+        with self._lock:
+            fitting = [each for each in self._idle if each[:2] == (engine, threads)]
+            for each in fitting:
+                self._idle.remove(each)
+                if each[-1].is_alive:
+                    return each[-1]
+                each[-1].end()
         return NativeProcess(engine)
 
     def give(self, engine: str, threads: int, process: NativeProcess) -> None:
         """Keep a process whose solve is over."""
-        self._idle[engine, threads].append(process)
+        with self._lock:
+            self._idle.append((engine, threads, process))
 
 
 def _ending(code: int) -> str:
