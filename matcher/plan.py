@@ -144,7 +144,8 @@ class Result(_Claim):
     """What was found, why the search stopped, and what is proven.
 
     ``best`` is the cost of this plan, ``bound`` a proven lower bound on the cost of any plan that
-    covers at least as much, ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
+    covers at least as much (of each part that shares nothing with the rest, unless coverage is
+    proven), ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
     """
 
     found: Found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +73,9 @@ def pursue(
         share = 1.0 / (len(aims) - number)
         if is_coverage:
             share = min(share, COVERAGE_SHARE_OF_TIME)
-        covering = _covering(formulation, steps if narrow is None else taken, narrow is not None)
+        # Further limits may hold together what would otherwise cover most each for itself: under
+        # them only what was found without them tells what each part covers.
+        covering = _covering(steps if narrow is None else taken)
         program = formulation.aimed_at(number, reached, covering)
         outcome = solver.solve(
             program if narrow is None else narrow(program),
@@ -93,19 +94,11 @@ def pursue(
     return tuple(steps)
 
 
-def _covering(formulation: Formulation, steps: Sequence[Step], is_narrowed: bool) -> Floats | None:
-    """The solution of the first step, if what covers most covers no less of each part.
-
-    Further limits may hold together what would otherwise cover most each for itself. Then this is
-    known only of steps taken without them, if these found the most.
-    """
+def _covering(steps: Sequence[Step]) -> Floats | None:
+    """The solution of the first step, if that was for coverage."""
     if not steps or steps[0].aim.name != COVERAGE.name:
         return None
-    first = steps[0].outcome
-    if first.best is None or not is_narrowed:
-        return first.x
-    bound = -math.inf if first.bound is None else first.bound
-    return first.x if formulation.is_proven(first.best, bound) else None
+    return steps[0].outcome.x
 
 
 def solution(steps: tuple[Step, ...]) -> Floats | None:

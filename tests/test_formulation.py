@@ -141,15 +141,15 @@ def test_coverage_need_not_be_proven_for_the_parts_to_stay_apart(narrow: Any) ->
         components=[{"component": "C1"}, {"component": "C2"}],
         demands=[{"demand": "D1", "component": "C1"}, {"demand": "D2", "component": "C2"}],
         bids=[
-            {"bid": f"B{n}", "supplier": f"S{n}", "component": f"C{n}", "price": 1.0, "max_quantity": 50}
-            for n in (1, 2)
+            CHEAP | {"component": "C1", "max_quantity": 50},
+            DEAR | {"component": "C2", "max_quantity": 50},
         ],
     )
     arrays = to_arrays(made)
     formulation = formulate(arrays, screen(arrays).candidates)
     asked, limits = Unproving(), Limits(gap=0.0)
     steps = pursue(asked, formulation, limits, Clock(time.monotonic(), 20.0), narrow=narrow)
-    assert [step.outcome.best for step in steps] == pytest.approx([1.0, 100.0])
+    assert [step.outcome.best for step in steps] == pytest.approx([1.0, 150.0])
     _, part = parts(asked.asked[1], asked.asked[1].upper)
     unmet = part[formulation.u : formulation.u + 2]
     # Further limits might hold together what is apart here: then only the sum is kept.

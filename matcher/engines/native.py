@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -232,6 +233,9 @@ def _heed(
                 else:
                     requests.put(message)
         except (EOFError, OSError):
+            end_with_children()
+        except BaseException:
+            traceback.print_exc()  # the parent has it from the standard error
             end_with_children()
 
     def look() -> None:

@@ -117,7 +117,7 @@ class NativeProcess:
 
 
 class Kept:
-    """Processes whose solve went well, kept for the next one; all are ended on leaving.
+    """Processes whose solve went well, kept for the next one; all are ended with this.
 
     A process is used again only for the same engine and number of threads: HiGHS fails without a
     word where that number changes. Several threads may take and give.
@@ -126,6 +126,7 @@ class Kept:
     def __init__(self) -> None:
         self._idle: list[tuple[str, int, NativeProcess]] = []
         self._lock = threading.Lock()
+        self._is_open = True
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +137,10 @@ class Kept:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        while self._idle:
-            self._idle.pop()[-1].end()
+        with self._lock:
+            self._is_open = False
+            while self._idle:
+                self._idle.pop()[-1].end()
 
     def take(self, engine: str, threads: int) -> NativeProcess:
         """A process for a solve, a new one if none is idle."""
@@ -151,9 +154,12 @@ class Kept:
         return NativeProcess(engine)
 
     def give(self, engine: str, threads: int, process: NativeProcess) -> None:
-        """Keep a process whose solve is over."""
+        """Keep a process whose solve is over, or end it where none are kept any more."""
         with self._lock:
-            self._idle.append((engine, threads, process))
+            if self._is_open:
+                self._idle.append((engine, threads, process))
+            else:
+                process.end()
 
 
 def _ending(code: int) -> str:

@@ -147,13 +147,6 @@ class Formulation:
             self.program, cost=cost + weight * self._coverage(), name="landed cost and coverage"
         )
 
-    def is_proven(self, loss: float, bound: float) -> bool:
-        """Whether a coverage loss is the least there can be, but for a solver's rounding.
-
-        Bounds are sums, lowered by what rounding may have added to each of their terms.
-        """
-        return loss - bound <= 10 * self._none_lost() * max(loss / self._lightest(), 1.0)
-
     def _none_lost(self) -> float:
         """A coverage loss up to which all counts as covered: a solver's rounding."""
         return 1e-9 * self._lightest()
