@@ -598,6 +598,27 @@ def test_pieces_add_up_to_the_whole() -> None:
     assert whole.objective(x) == pytest.approx(outcome.best)
 
 
+def test_what_can_be_covered_in_part_only_comes_first() -> None:
+    # The first selection, which is dearer, would take the room without which the second stays
+    # below the two thirds that it has to reach. Columns: at S, at T; at S, unmet.
+    whole = program(
+        [10.0, 100.0, 1.0, 0.0],
+        [[1, 1, 0, 0], [0, 0, 1, 1], [1.0, 0, 1.5, 0], [0, 0, 0, 1]],
+        [1.0, 1.0, -np.inf, -np.inf],
+        [1.0, 1.0, 1.0, 1 / 3],
+        [0.0] * 4,
+        [1.0] * 4,
+        [False] * 4,
+    )
+    structure = structure_of(whole)
+    assert structure is not None
+    search = Search(structure, np.zeros(whole.num_rows), seed=0)
+    search.construct()
+    assert search.solution() is None
+    search.construct(hard=np.array([False, True]))
+    assert search.solution() == pytest.approx([0.0, 1.0, 2 / 3, 1 / 3])
+
+
 def side_by_side(one: Program, times: int) -> Program:
     """A program that is another, many times over."""
     num_rows, num_columns = one.num_rows * times, one.num_columns * times

@@ -134,13 +134,15 @@ class Assigning:
         self._seed = seed
         self._rounds = 0
 
-    def construct(self, closed: Bools | None = None) -> None:
+    def construct(self, closed: Bools | None = None, hard: Bools | None = None) -> None:
         """Build a plan: what needs most room first, each where it costs least.
 
         Parameters
         ----------
         closed
             By column; hubs that are closed open only where nothing else is left.
+        hard
+            Selections that come before all others.
         """
         items, state = self._items, self._state
         shut = np.zeros(self._hubs.size, dtype=np.bool_)
@@ -154,9 +156,10 @@ class Assigning:
             (items.by_share + items.by_taking) * self._unit[items.row],
         )
         need = np.add.reduceat(most, start[:-1]) / np.diff(start)
+        later = np.zeros(need.size) if hard is None else ~hard
         clear(state)
         construct(
-            np.argsort(-need, kind="stable"),
+            np.lexsort((-need, later)),
             shut,
             10.0 * self._level,
             self._unit,

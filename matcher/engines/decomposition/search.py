@@ -80,13 +80,15 @@ class Search:
         self._seed = seed
         self._rounds = 0
 
-    def construct(self, closed: Bools | None = None) -> None:
+    def construct(self, closed: Bools | None = None, hard: Bools | None = None) -> None:
         """Build a plan from nothing: the dearest selections first, without the closed hubs.
 
         Parameters
         ----------
         closed
             By column; columns that are no hubs are not looked at.
+        hard
+            Selections that come before all others.
         """
         items, state = self._items, self._state
         shut = np.zeros(self._hubs.size, dtype=np.bool_)
@@ -94,7 +96,8 @@ class Search:
             shut = closed[self._hubs]
         start = self.structure.start
         mean = np.add.reduceat(items.cost, start[:-1]) / np.diff(start)
-        self._value = construct(np.argsort(-mean, kind="stable"), shut, items, state)
+        later = np.zeros(mean.size) if hard is None else ~hard
+        self._value = construct(np.lexsort((-mean, later)), shut, items, state)
         self._keep()
 
     def begin(self, x: Floats) -> None:

@@ -23,6 +23,7 @@ from matcher.engines.decomposition.merge import (
     seconds_needed,
     solve_anew,
 )
+from matcher.engines.decomposition.moves import COVERED
 from matcher.engines.decomposition.prices import (
     Ascent,
     Relaxation,
@@ -32,7 +33,7 @@ from matcher.engines.decomposition.prices import (
     seconds_a_step,
 )
 from matcher.engines.decomposition.search import Search
-from matcher.engines.decomposition.selection import Index
+from matcher.engines.decomposition.selection import Bools, Index
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
 from matcher.engines.decomposition.structure import Structure, structure_of
 from matcher.engines.decomposition.tree import Tree
@@ -49,6 +50,8 @@ _FEWEST = 200
 # first takes a part of it, each one after that twice as long as the one before.
 _SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 _FIRST_SEARCH = 0.25
+# Where what prices think of is no plan, so much of a search's time is spent on making it one.
+_REPAIR = 0.1
 # What is merged as a whole next gains little from a longer first search, in all and an item.
 _BEFORE_MERGE_S, _BEFORE_MERGE_ITEM_S = 0.5, 4e-4
 # A search begins from the hubs of which the prices' mean has this much.
@@ -265,7 +268,7 @@ class Standing:
             has_hubs = bool((s.hub >= 0).any())
             self._has_sites = self._is_assigning and has_hubs and s.num_selections <= _SITED
             search = self._new_search(self._seed)
-            search.construct()
+            search.construct(hard=self._hard)
             if isinstance(search, Assigning):
                 search.anneal(_GLANCE_S, stop=self._stop)
             self._offer(search)
@@ -294,7 +297,7 @@ class Standing:
         self._closed = ascent.mean < _THOUGHT_OF
         if self._is_searchable:
             search = self._new_search(self._seed)
-            search.construct(self._closed)
+            search.construct(self._closed, self._hard)
             self._offer(search)
         self._has_prices = True
 
@@ -366,13 +369,14 @@ class Standing:
             seconds /= 2
         elif near_bound:
             search = self._new_search(seed)
-            search.construct(self._idea() < _THOUGHT_OF)
+            search.construct(self._idea() < _THOUGHT_OF, self._hard)
         else:
             search = self._new_search(seed)
             if self.x is not None and self._searches > 1:
                 search.begin(self.x)
             else:
-                search.construct(self._closed)
+                search.construct(self._closed, self._hard)
+                self._make_whole(search, _REPAIR * seconds)
         may_site = self._has_sites and not near_bound and self.x is not None
         if isinstance(search, Assigning) and may_site and self._ascent is not None:
             search.site(
@@ -392,11 +396,32 @@ class Standing:
         self._offer(search)
         self.seconds["search"] += time.perf_counter() - began
 
+    @property
+    def _hard(self) -> Bools | None:
+        """Selections that the best plan leaves partly to what costs nothing, such as to be unmet.
+
+        There may be just room enough for them to be covered as far as they have to be.
+        """
+        x = self._start if self.x is None else self.x
+        if x is None:
+            return None
+        s = self._structure
+        for_nothing = s.is_free & (self._program.cost[s.x] <= 0)
+        left: Floats = np.add.reduceat(np.where(for_nothing, x[s.x], 0.0), s.start[:-1])
+        return left > COVERED
+
+    def _make_whole(self, search: Search | Assigning, seconds: float) -> None:
+        """Have a search begin from the best plan if it finds none by itself within some time."""
+        if self.x is not None and not np.isfinite(search.best):
+            search.anneal(seconds, stop=lambda: self._stop() or self.is_done)
+            if not np.isfinite(search.best):
+                search.begin(self.x)
+
     def _look(self, seed: int, seconds: float) -> Search | Assigning:
         """A short search near what a node of the tree thinks of."""
         mean = self._idea()
         search = self._new_search(seed, mean)
-        search.construct(mean < 0.5)
+        search.construct(mean < 0.5, self._hard)
         search.anneal(seconds, stop=lambda: self._stop() or self.is_done)
         self._offer(search)
         return search
