@@ -25,11 +25,13 @@ from matcher.engines.decomposition.assigning import Assigning, is_assigning
 from matcher.engines.decomposition.contest import contenders, settle
 from matcher.engines.decomposition.coupling import PricedCoupling
 from matcher.engines.decomposition.knapsack import earn, earn_if_in
+from matcher.engines.decomposition.moves import COVERED, State, anneal, construct, lacking
 from matcher.engines.decomposition.pieces import pieces_of
 from matcher.engines.decomposition.prices import Pace, Rises, ascend
-from matcher.engines.decomposition.search import Search
+from matcher.engines.decomposition.search import Search, items_of
 from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
+from matcher.engines.decomposition.standing import Standing
 from matcher.engines.decomposition.structure import structure_of
 from matcher.formulation import formulate
 from matcher.program import Block, Program
@@ -578,6 +580,52 @@ def test_searches_keep_to_every_row() -> None:
     again = Search(structure, np.zeros(whole.num_rows), seed=2)
     again.begin(x)
     assert again.best == pytest.approx(search.best)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_moves_mend_what_is_short_first(seed: int) -> None:
+    whole = generated(4_000, seed)
+    structure = structure_of(whole)
+    assert structure is not None
+    items, hubs = items_of(structure, np.zeros(whole.num_rows))
+    num, width = structure.num_selections, int(structure.most.max()) + 1
+    lacks = {}
+    for mends in (False, True):
+        state = State(
+            np.zeros((num, width), dtype=np.int64),
+            np.zeros((num, width)),
+            np.zeros(num, dtype=np.int64),
+            np.zeros(items.room.size),
+            np.zeros(hubs.size, dtype=np.int64),
+        )
+        # Every second supplier is shut at first, so that many a demand finds no room.
+        value = construct(np.arange(num), np.arange(hubs.size) % 2 > 0, items, state)
+        assert lacking(state).sum() > 1.0
+        for beat in range(10):
+            short = np.flatnonzero(lacking(state) > COVERED)
+            value = anneal(20, 1.0, beat, value, 0.1, short[: short.size * mends], items, state)
+        lacks[mends] = lacking(state).sum()
+    assert lacks[True] <= 1e-6
+    assert lacks[True] < lacks[False]
+
+
+def test_a_piece_goes_on_however_often_it_was_worked_on() -> None:
+    whole = generated(350, 0)
+    standing = Standing(
+        whole,
+        columns=np.arange(whole.num_columns),
+        start=None,
+        gap=0.0,
+        seed=0,
+        exact=engine("highs"),
+        improver=engine("highs"),
+        stop=lambda: False,
+    )
+    standing.begin()
+    for _ in range(1_200):
+        standing.note("search", standing.gap_value)
+        standing.search(0.0)
+    assert 0.0 < standing.score("search") < standing.score("bound")
 
 
 def test_pieces_add_up_to_the_whole() -> None:

@@ -16,6 +16,8 @@ COVERED = 1e-9
 # Most selections taken out by a move about others than hubs, and by any move.
 _LARGEST_MOVE = 12
 _ROOM = 64
+# Moves that begin with a selection that lacks something, as long as there are such.
+_MENDING = 0.5
 # Items of a selection that a move looks at: those that fit, the cheapest first.
 _LOOKED_AT = 20
 
@@ -281,10 +283,14 @@ def anneal(
     seed: int,
     value: float,
     hub_moves: float,
+    short: Index,
     items: Items,
     state: State,
 ) -> float:
-    """Make so many moves at one temperature; gives the cost of the plan."""
+    """Make so many moves at one temperature; gives the cost of the plan.
+
+    ``short`` lists selections that lack something: many moves begin there.
+    """
     np.random.seed(seed)
     width = state.item.shape[1]
     return _moves(
@@ -292,6 +298,7 @@ def anneal(
         heat,
         value,
         hub_moves,
+        short,
         items,
         state,
         _bench(items),
@@ -308,6 +315,7 @@ def _moves(
     heat: float,
     value: float,
     hub_moves: float,
+    short: Index,
     items: Items,
     state: State,
     bench: tuple[Floats, Index, Bools],
@@ -341,7 +349,10 @@ def _moves(
                         size += 1
             more = min(size + np.random.randint(4), _ROOM)
         if size == 0:
-            out[0] = np.random.randint(num_selections)
+            if short.size > 0 and np.random.random() < _MENDING:
+                out[0] = short[np.random.randint(short.size)]
+            else:
+                out[0] = np.random.randint(num_selections)
             is_out[out[0]] = True
             size = 1
             more = 2 + np.random.randint(_LARGEST_MOVE - 1)

@@ -7,6 +7,7 @@ random part of its price, so that room is left to those who need it most. Worse 
 with a probability that falls over time (simulated annealing; ruin and recreate: Schrimpf et al.,
 Journal of Computational Physics 159, 2000). A share that nobody takes costs a penalty above
 everything else, so that the search may start from any plan; so does what breaks a weighed row.
+While something is lacking, every second move begins there.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Search:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Search for some time, from hot (scaled by ``heat``) to cold; the best is kept."""
-        if self._kept is not None:
+        if self._kept is not None and np.isfinite(self.best):
             self._restore(self._kept)
         began = time.perf_counter()
         level = float(np.abs(self._items.cost).mean())
@@ -132,12 +133,14 @@ class Search:
         moves, passed = 1_000, 0.0
         while passed < seconds and not stop():
             self._rounds += 1
+            short = np.flatnonzero(lacking(self._state) > COVERED)
             self._value = anneal(
                 moves,
                 hot * (cold / hot) ** (passed / seconds),
                 self._seed * 1_000_003 + self._rounds,
                 self._value,
                 hub_moves,
+                short,
                 self._items,
                 self._state,
             )

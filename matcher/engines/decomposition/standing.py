@@ -84,6 +84,8 @@ _EXACT_ITEM_S = 7e-3
 _FEASIBLE = 1e-5
 # A round that narrows the gap by less than this share of it was in vain.
 _WORTHWHILE = 0.02
+# What grows by a factor each time grows no further after so many, however long a solve is.
+_MOST_TIMES = 50
 # A merge of nothing but what prices think of ends at this relative gap.
 _ROUGH = 1e-3
 # How much wider the next merge is after one that was solved in vain: it sees so many times the
@@ -229,7 +231,7 @@ class Standing:
 
     def score(self, work: Work) -> float:
         """How much a round of some work promises: less where much was spent, above all in vain."""
-        spent = (0.1 + self.seconds[work]) * 2.0 ** self._vain_rounds[work]
+        spent = (0.1 + self.seconds[work]) * 2.0 ** min(self._vain_rounds[work], _MOST_TIMES)
         return self.gap_value * self._weight(work) / spent
 
     def _weight(self, work: Work) -> float:
@@ -432,14 +434,14 @@ class Standing:
 
     def _search_s(self) -> float:
         """Seconds in which a search cools."""
-        num = self._structure.num_items
+        num, before = self._structure.num_items, min(self._searches - 1, _MOST_TIMES)
         if self._is_assigning:
             # Later ones go over the same ground, slower.
-            return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER ** (self._searches - 1)
+            return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER**before
         if self._searches == 1 and is_small(self._structure):
             return min(_BEFORE_MERGE_S, num * _BEFORE_MERGE_ITEM_S)
         whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
-        return whole * min(_FIRST_SEARCH * 2.0 ** (self._searches - 1), 1.0)
+        return whole * min(_FIRST_SEARCH * 2.0**before, 1.0)
 
     def merge(self, seconds: float) -> None:
         """Let the exact engine solve some of it anew, from what has been thought of so far."""
@@ -485,7 +487,7 @@ class Standing:
             pass  # there may be no plan within it
         elif settled:
             if whole:
-                self._width *= _WIDER
+                self._width = min(self._width * _WIDER, _WIDER**_MOST_TIMES)
             # Without a plan even then, there may be none.
             self._vain += x is None
         else:
