@@ -194,9 +194,8 @@ def _check_options(options: dict[str, Any], settings: Settings) -> None:
         try:
             engine(options["engine"])
         except EngineUnavailable as error:
-            issues.append(
-                bad_value("/options/engine", options["engine"], str(error), "give highs or cpsat")
-            )
+            fix = "leave it out, and auto picks one"
+            issues.append(bad_value("/options/engine", options["engine"], str(error), fix))
     if "scenarios" in options:
         try:
             scenarios.validated(options["scenarios"])

@@ -75,7 +75,9 @@ TimeLimit = Annotated[
 Gap = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="Stop at this relative gap; 0.005 is 0.5 %.")
 ]
-Engine = Annotated[str, typer.Option(help="highs, cpsat, scip or pulp:SOLVER.")]
+Engine = Annotated[
+    str, typer.Option(help="auto, decomposition, highs, cpsat, scip or pulp:SOLVER; auto picks.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the solver.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the solver.")]
 Memory = Annotated[
@@ -130,7 +132,7 @@ def solve(
     ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
-    engine: Engine = "highs",
+    engine: Engine = "auto",
     threads: Threads = 2,
     seed: Seed = 0,
     memory_limit: Memory = None,
@@ -182,7 +184,7 @@ def frontier(
     ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
-    engine: Engine = "highs",
+    engine: Engine = "auto",
     threads: Threads = 2,
     seed: Seed = 0,
     as_json: AsJson = False,

@@ -241,7 +241,7 @@ def frontier(
     points: int = 8,
     time_limit_s: float = 60.0,
     gap_limit: float = 1e-4,
-    engine: str = "highs",
+    engine: str = "auto",
     threads: int = 2,
     seed: int = 0,
     on_progress: Callable[[str, Progress], None] | None = None,

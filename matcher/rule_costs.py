@@ -106,7 +106,7 @@ def explain_rules(
     plan: Plan,
     *,
     time_limit_s: float = 60.0,
-    engine: str = "highs",
+    engine: str = "auto",
     threads: int = 2,
     seed: int = 0,
     estimate: bool = False,

@@ -36,7 +36,7 @@ def solve(
     *,
     time_limit_s: float = 60.0,
     gap_limit: float = 1e-4,
-    engine: str = "highs",
+    engine: str = "auto",
     threads: int = 2,
     seed: int = 0,
     memory_limit_bytes: int | None = None,
