@@ -37,6 +37,8 @@ TELLING: tuple[Stopped, ...] = (
 )
 # Best and bound are both sums; rounding may put a tight bound this far, relatively, above best.
 ROUNDING = 1e-6
+# So many different things that engines said of parts are told of the whole.
+_MOST_TOLD = 3
 
 
 def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, ...]:
@@ -197,7 +199,7 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
     result = Result(
         found=found,
         stopped=max((each.stopped for each in deciding), key=TELLING.index),
-        detail="; ".join(dict.fromkeys(each.detail for each in deciding if each.detail)),
+        detail=_told([each.detail for each in deciding]),
         relaxations=_relaxations(results) if found == "infeasible" else (),
     )
     awards = pl.concat(plan.awards for plan in plans).sort("demand", maintain_order=True)
@@ -301,6 +303,13 @@ def _coverage(results: Sequence[Result]) -> Coverage:
         bound=math.fsum(each.unmet if each.proven else each.bound for each in lost),
         proven=all(each.proven for each in lost),
     )
+
+
+def _told(details: Sequence[str]) -> str:
+    """What the engines said of the parts, the first few times."""
+    different = list(dict.fromkeys(filter(None, details)))
+    more = len(different) - _MOST_TOLD
+    return "; ".join(different[:_MOST_TOLD] + [f"and {more} more"] * (more > 0))
 
 
 def _relaxations(results: Sequence[Result]) -> tuple[Relaxation, ...]:

@@ -16,7 +16,7 @@ from matcher.assemble import awards_frame, reckoned, suppliers_frame, unmet_fram
 from matcher.candidates import Screening, screen
 from matcher.contradiction import relaxations
 from matcher.engines import engine as engine_named
-from matcher.engines.base import Engine, Limits, Outcome, Progress
+from matcher.engines.base import Limits, Outcome, Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
@@ -91,7 +91,8 @@ def solve(
     steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
     result = result_of(formulation, steps)
     if result.found == "infeasible":
-        steps = (*steps, _second_opinion(solver, formulation, limits, clock, cancelled))
+        first = steps[-1].outcome.engine
+        steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
         result = result_of(formulation, steps[-1:])
     if result.found == "infeasible":
         found = relaxations(arrays, screening, solver, limits, clock)
@@ -137,7 +138,7 @@ def limits_of(
 
 
 def _second_opinion(
-    solver: Engine,
+    first: str,
     formulation: Formulation,
     limits: Limits,
     clock: Clock,
@@ -147,7 +148,7 @@ def _second_opinion(
 
     What it cannot confirm is not called infeasible.
     """
-    other = engine_named("highs" if solver.name == "cpsat" else "cpsat")
+    other = engine_named("highs" if first == "cpsat" else "cpsat")
     aim = formulation.aims[0]
     outcome = other.solve(
         formulation.aimed_at(0, ()),
@@ -155,10 +156,10 @@ def _second_opinion(
         cancelled=cancelled,
     )
     said = {
-        "infeasible": f"{solver.name} and {outcome.engine} agree",
-        "none": f"{solver.name} says that the rules contradict each other, which "
+        "infeasible": f"{first} and {outcome.engine} agree",
+        "none": f"{first} says that the rules contradict each other, which "
         f"{outcome.engine} could not confirm in time",
-    }.get(outcome.found, f"{solver.name} saw no plan, {outcome.engine} found this one")
+    }.get(outcome.found, f"{first} saw no plan, {outcome.engine} found this one")
     return Step(aim, replace(outcome, detail=said))
 
 

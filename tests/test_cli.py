@@ -15,6 +15,7 @@ import matcher
 from matcher.cli import main
 from matcher.complete import complete
 from matcher.plan import plan_from_dict
+from matcher.recipe import recipe_for
 
 FIRST_STEPS = "examples/first-steps"
 
@@ -159,7 +160,10 @@ def test_explain_report_export_and_generate(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends an interrupt as a terminal does")
-def test_an_interrupt_keeps_the_best_plan(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["highs", "decomposition"])
+def test_an_interrupt_keeps_the_best_plan(engine: str, tmp_path: Path) -> None:
+    if engine == "decomposition":  # compiled once, so that the time below is for the solve
+        matcher.solve(matcher.generate(recipe_for(400), seed=1), engine=engine, gap_limit=0.02)
     network = matcher.generate(seed=3)
     matcher.write(network, tmp_path / "n", format="parquet")
     path = tmp_path / "plan.json"
@@ -174,13 +178,15 @@ def test_an_interrupt_keeps_the_best_plan(tmp_path: Path) -> None:
             str(path),
             "--time-limit",
             "120",
+            "--engine",
+            engine,
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    time.sleep(6.0)
+    time.sleep(8.0)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

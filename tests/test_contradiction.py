@@ -156,7 +156,7 @@ def test_a_plan_that_only_the_second_engine_finds_is_taken(monkeypatch: pytest.M
     monkeypatch.setattr(
         sys.modules["matcher.solve"],
         "engine_named",
-        lambda name: Mistaken() if name == "highs" else engine(name),
+        lambda name: Mistaken() if name == "auto" else engine(name),
     )
     made = network(bids=BIDS)
     plan = matcher.solve(made)

@@ -331,7 +331,7 @@ def test_order_of_the_parts_does_not_depend_on_the_order_of_rows() -> None:
 def three() -> tuple[Network, tuple[Network, ...], list[Plan]]:
     whole = network(**pairs(3))
     parts = parts_of(whole)
-    return whole, parts, [solve(part, gap_limit=0.0) for part in parts]
+    return whole, parts, [solve(part, engine="highs", gap_limit=0.0) for part in parts]
 
 
 def restated(plan: Plan, **changes: Any) -> Plan:
@@ -360,6 +360,15 @@ def test_one_open_part_leaves_the_whole_open(
     assert plan.result.best == pytest.approx(300.0)
     assert plan.result.bound == pytest.approx(290.0)
     assert plan.result.gap == pytest.approx(10 / 300)
+
+
+def test_of_many_parts_only_the_first_words_are_told() -> None:
+    whole = network(**pairs(5))
+    parts = parts_of(whole)
+    plans = [restated(solve(part), detail=f"said of {k}") for k, part in enumerate(parts)]
+    merged = merge(whole, parts, plans)
+    assert merged.result is not None
+    assert merged.result.detail == "said of 0; said of 1; said of 2; and 2 more"
 
 
 def test_a_bound_needs_one_of_every_part(three: Any) -> None:

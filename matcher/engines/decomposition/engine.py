@@ -147,6 +147,8 @@ class _Run:
                 worker.start()
             try:
                 self._watch(workers, on_progress, cancelled)
+            except KeyboardInterrupt:
+                self._reason = "cancelled"  # whoever interrupts wants what there is
             finally:
                 self._stop.set()
                 for worker in workers:
