@@ -738,6 +738,25 @@ def test_cancel_keeps_the_best_and_leaves_no_process() -> None:
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
 
 
+@pytest.mark.parametrize("work", ["merge", "begin"])
+def test_a_failure_costs_no_plan_that_is_there(monkeypatch: pytest.MonkeyPatch, work: str) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(Standing, work, fail)
+    whole, limits = generated(2_000, 1), Limits(time_s=60, gap=0.0)
+    if work == "begin":
+        with pytest.raises(OverflowError, match="too large"):
+            engine("decomposition").solve(whole, limits)
+        return
+    outcome = engine("decomposition").solve(whole, limits)
+    assert (outcome.found, outcome.stopped) == ("feasible", "crashed")
+    assert outcome.x is not None
+    assert whole.violation(outcome.x) <= 1e-5
+    assert "OverflowError in test_decomposition.py, line" in outcome.detail
+    assert outcome.seconds < limits.time_s
+
+
 def test_memory_limit_ends_the_solve() -> None:
     outcome = engine("decomposition").solve(
         generated(2_000, 1), Limits(time_s=30, gap=0.0, memory_bytes=1_000_000)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -20,6 +24,8 @@ from matcher.engines.decomposition.structure import structure_of
 from matcher.engines.process import Kept
 from matcher.outcome import gap
 from matcher.program import Floats, Program, never_met
+
+_log = logging.getLogger(__name__)
 
 # A plan that breaks the program by more than this is not taken.
 TOLERANCE = 1e-5
@@ -115,7 +121,8 @@ class _Run:
         self._fixed = float(self._program.cost @ self._rest)
         self._fixed += 0.0 if is_whole else self._program.offset
         self._standings: list[Standing] = []
-        self._busy: set[tuple[Standing, Work]] = set()
+        # How many threads are at which work.
+        self._busy: Counter[tuple[Standing, Work]] = Counter()
 
     @property
     def best(self) -> float:
@@ -136,7 +143,10 @@ class _Run:
         on_progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
     ) -> None:
-        """Work until the gap is reached or a limit is."""
+        """Work until the gap is reached or a limit is, or something fails.
+
+        What failed is raised if there is no plan; else the best plan is kept and says so.
+        """
         threads = max(self._limits.threads, 1)
         with ThreadPoolExecutor(threads) as pool:
             workers = [
@@ -154,7 +164,10 @@ class _Run:
                 for worker in workers:
                     worker.join()
         if self._failure is not None:
-            raise self._failure
+            if self._solution() is None:
+                raise self._failure
+            _log.error("decomposition failed, and kept its best plan", exc_info=self._failure)
+            self._reason = "crashed"
         self._tell(on_progress)
 
     def _seconds(self) -> float:
@@ -207,7 +220,7 @@ class _Run:
                 with self._lock:
                     round_ = self._next_round()
                 if round_ is None:
-                    if not self._busy and len(self._standings) == len(self._pieces):
+                    if not self._busy.total() and len(self._standings) == len(self._pieces):
                         return
                     time.sleep(_POLL_S)
                     continue
@@ -217,7 +230,7 @@ class _Run:
                     self._do(standing, kind, pool, threads)
                 finally:
                     with self._lock:
-                        self._busy.discard(round_)
+                        self._busy[round_] -= 1
                 standing.note(kind, gap_value)
         except BaseException as error:
             self._failure = error
@@ -250,20 +263,20 @@ class _Run:
             standing = self._standing(self._pieces[len(self._standings)])
             self._standings.append(standing)
             return self._take(standing, "begin")
-        score, chosen = -1.0, None
+        score, chosen, threads = -1.0, None, max(self._limits.threads, 1)
         seconds_each, even_seconds = self._seconds_each(), self._even_seconds()
         for standing in self._standings:
             if standing.is_done:
                 continue
             for kind in standing.possible(seconds_each * standing.gap_value, even_seconds):
-                if (standing, kind) in self._busy:
+                if self._busy[standing, kind] >= standing.at_once(kind, threads):
                     continue
                 if (promise := standing.score(kind)) > score:
                     score, chosen = promise, (standing, kind)
         return None if chosen is None else self._take(*chosen)
 
     def _take(self, standing: Standing, kind: Work) -> tuple[Standing, Work]:
-        self._busy.add((standing, kind))
+        self._busy[standing, kind] += 1
         return standing, kind
 
     def _standing(self, piece: Piece) -> Standing:
@@ -326,7 +339,7 @@ class _Run:
             seconds=self._seconds(),
             engine=name,
             version=_version(),
-            detail="; ".join(filter(None, (self._told(), detail))),
+            detail="; ".join(filter(None, (self._told(), self._told_of_failure(), detail))),
         )
 
     def _told(self) -> str:
@@ -334,6 +347,14 @@ class _Run:
         if not self._handed_over:
             return ""
         return f"priced, and handed to {self._exact.name} for plans: {self._handed_over}"
+
+    def _told_of_failure(self) -> str:
+        """What ended the search before its time, and where."""
+        if self._failure is None:
+            return ""
+        at = traceback.extract_tb(self._failure.__traceback__)[-1]
+        where = f"{Path(at.filename).name}, line {at.lineno}"
+        return f"ended by an error ({type(self._failure).__name__} in {where}): {self._failure}"
 
     def _solution(self) -> Floats | None:
         x = self._rest.copy()

@@ -224,6 +224,13 @@ class Standing:
         is_hard = self._is_stuck or self._num_left > _MANY
         return self._has_sites and is_hard and self.gap_value > _WIDE * abs(self.best)
 
+    def at_once(self, work: Work, threads: int) -> int:
+        """How many of some threads may be at a kind of work at a time.
+
+        One does, but where sets of hubs are in question: others would only raise the bound.
+        """
+        return threads if work == "search" and self._ascent is not None and self._is_wide else 1
+
     def note(self, work: Work, gap_value: float) -> None:
         """Take note of a round of some work that is done, and began with a gap."""
         is_vain = self.gap_value > (1 - _WORTHWHILE) * gap_value
@@ -360,21 +367,23 @@ class Standing:
     def search(self, seconds: float) -> None:
         """Search for a better plan for some time."""
         began = time.perf_counter()
-        self._searches += 1
-        seed = self._seed + 7919 * self._searches
-        seconds = min(seconds, self._search_s())
-        near_bound = self._tree is not None and self._searches % 2 == 1
+        with self._lock:
+            self._searches += 1
+            nth = self._searches
+        seed = self._seed + 7919 * nth
+        seconds = min(seconds, self._search_s(nth))
+        near_bound = self._tree is not None and nth % 2 == 1
         if near_bound and self._is_assigning:
             # Which suppliers a node thinks of decides most: look at some before one is chosen.
-            looks = [self._look(seed + k, seconds / (2 * _LOOKS)) for k in range(_LOOKS)]
+            looks = [self._look(nth, seed + k, seconds / (2 * _LOOKS)) for k in range(_LOOKS)]
             search = min(looks, key=lambda each: each.best)
             seconds /= 2
         elif near_bound:
-            search = self._new_search(seed)
+            search = self._new_search(seed, nth)
             search.construct(self._idea() < _THOUGHT_OF, self._hard)
         else:
-            search = self._new_search(seed)
-            if self.x is not None and self._searches > 1:
+            search = self._new_search(seed, nth)
+            if self.x is not None and nth > 1:
                 search.begin(self.x)
             else:
                 search.construct(self._closed, self._hard)
@@ -391,12 +400,13 @@ class Standing:
         else:
             search.anneal(
                 seconds,
-                heat=1.0 if self._searches == 1 or near_bound else 0.5,
+                heat=1.0 if nth == 1 or near_bound else 0.5,
                 on_better=lambda: self._offer(search),
                 stop=lambda: self._stop() or self.is_done,
             )
         self._offer(search)
-        self.seconds["search"] += time.perf_counter() - began
+        with self._lock:
+            self.seconds["search"] += time.perf_counter() - began
 
     @property
     def _hard(self) -> Bools | None:
@@ -419,10 +429,10 @@ class Standing:
             if not np.isfinite(search.best):
                 search.begin(self.x)
 
-    def _look(self, seed: int, seconds: float) -> Search | Assigning:
+    def _look(self, nth: int, seed: int, seconds: float) -> Search | Assigning:
         """A short search near what a node of the tree thinks of."""
         mean = self._idea()
-        search = self._new_search(seed, mean)
+        search = self._new_search(seed, nth, mean)
         search.construct(mean < 0.5, self._hard)
         search.anneal(seconds, stop=lambda: self._stop() or self.is_done)
         self._offer(search)
@@ -432,13 +442,13 @@ class Standing:
         assert self._tree is not None
         return self._tree.idea(self._rng)
 
-    def _search_s(self) -> float:
-        """Seconds in which a search cools."""
-        num, before = self._structure.num_items, min(self._searches - 1, _MOST_TIMES)
+    def _search_s(self, nth: int) -> float:
+        """Seconds in which the ``nth`` search cools."""
+        num, before = self._structure.num_items, min(nth - 1, _MOST_TIMES)
         if self._is_assigning:
             # Later ones go over the same ground, slower.
             return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER**before
-        if self._searches == 1 and is_small(self._structure):
+        if nth == 1 and is_small(self._structure):
             return min(_BEFORE_MERGE_S, num * _BEFORE_MERGE_ITEM_S)
         whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
         return whole * min(_FIRST_SEARCH * 2.0**before, 1.0)
@@ -533,11 +543,13 @@ class Standing:
         if bound is not None:
             self._rise(min(bound, cutoff))
 
-    def _new_search(self, seed: int, mean: Floats | None = None) -> Search | Assigning:
-        """A search; where selections are assigned whole, maybe near some mean columns."""
+    def _new_search(
+        self, seed: int, nth: int = 0, mean: Floats | None = None
+    ) -> Search | Assigning:
+        """The ``nth`` search; where selections are assigned whole, maybe near some mean columns."""
         s = self._structure
         if self._is_assigning:
-            guide = GUIDES[self._searches // 2 % len(GUIDES)]
+            guide = GUIDES[nth // 2 % len(GUIDES)]
             shut = None if mean is None else mean < _THOUGHT_OF
             return Assigning(s, self._prices, seed=seed, guide=guide, shut=shut)
         return Search(s, self._prices, seed=seed)
