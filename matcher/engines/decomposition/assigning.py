@@ -53,7 +53,7 @@ GUIDES = (0.8, 0.5, 0.95, 0.0)
 # The penalty changes once in so many moves.
 _EVERY = 500
 # A search within a set of hubs: moves a selection, temperatures as shares of a selection's cost.
-_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 100, 0.05, 0.003
+_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 50, 0.05, 0.003
 # Temperatures at which sets of hubs are accepted, as shares of what a hub costs on average.
 _SITE_HOT, _SITE_COLD = 0.1, 0.01
 

@@ -37,6 +37,8 @@ from matcher.program import Floats
 _OPEN, _SWAP = 0.2, 0.6
 # So often is a change looked for that may be worth a try, or an item whose hub is as wanted.
 _LOOKS = 20
+# Of so many changes that may be worth a try, the one is tried that promises most.
+_COMPARED = 8
 # Within a try the penalty rises by this factor, so that it ends without overload if it can.
 _RISE = 4.0
 
@@ -145,7 +147,8 @@ def _change(
 ) -> tuple[int, int]:
     """A hub to close, and an item of the hub to open; each -1 if there is none.
 
-    Sets that cannot beat the best plan are passed over, and those that hold too little.
+    Sets that cannot beat the best plan are passed over, and those that hold too little. Of some
+    others it is the one that costs least by what is known before.
     """
     least, held, num_open = outlook.bound, 0.0, 0
     for hub in range(shut.size):
@@ -154,6 +157,7 @@ def _change(
         if not shut[hub]:
             held += outlook.room[hub]
             num_open += 1
+    chosen, lowest, compared = (-1, -1), np.inf, 0
     for _ in range(_LOOKS):
         closed, item = -1, -1
         kind = np.random.random()
@@ -179,8 +183,12 @@ def _change(
                     break
         is_one = closed >= 0 or item >= 0
         if is_one and value < max(best, least) and (holds >= outlook.need or holds > held):
-            return closed, item
-    return -1, -1
+            compared += 1
+            if value < lowest:
+                chosen, lowest = (closed, item), value
+            if compared == _COMPARED:
+                break
+    return chosen
 
 
 @compiled_inline
