@@ -17,7 +17,7 @@ from matcher import drawing, figures
 from matcher.arrays import to_arrays
 from matcher.candidates import screen
 from matcher.check import check
-from matcher.engines import engine as engine_named
+from matcher.engines import kept_engine
 from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import formulate
@@ -289,21 +289,21 @@ def frontier(
     began = time.monotonic()
     issues = list(_issues(network, first, second, points))
     limits = limits_of(time_limit_s, gap_limit, threads, seed, others=issues)
-    solver = engine_named(engine)
-    arrays = to_arrays(replace(network, objectives=_objectives(network, first, second)))
-    screening = screen(arrays)
-    formulation = formulate(arrays, screening.candidates)
-    search = FrontierSearch(
-        solver=solver,
-        formulation=formulation,
-        at=[aim.name for aim in formulation.aims].index(first),
-        points=points,
-        limits=limits,
-        clock=Clock(began, limits.time_s),
-        on_progress=on_progress,
-        cancelled=cancelled,
-    )
-    traces, note = search.run()
+    with kept_engine(engine) as solver:
+        arrays = to_arrays(replace(network, objectives=_objectives(network, first, second)))
+        screening = screen(arrays)
+        formulation = formulate(arrays, screening.candidates)
+        search = FrontierSearch(
+            solver=solver,
+            formulation=formulation,
+            at=[aim.name for aim in formulation.aims].index(first),
+            points=points,
+            limits=limits,
+            clock=Clock(began, limits.time_s),
+            on_progress=on_progress,
+            cancelled=cancelled,
+        )
+        traces, note = search.run()
     plans = plans_of(network, arrays, screening, search, traces, began)
     notes, good = [note] if note else [], []
     for trace, plan in zip(traces, plans, strict=True):

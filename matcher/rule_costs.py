@@ -13,7 +13,7 @@ import polars as pl
 from matcher.arrays import Arrays, to_arrays
 from matcher.awarded import understand
 from matcher.complete import complete
-from matcher.engines import engine as engine_named
+from matcher.engines import kept_engine
 from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
 from matcher.figures import quantity
@@ -155,8 +155,8 @@ def explain_rules(
     facts = _facts(network, instances)
     settled = is_claimed and _is_settled_by_cost(network)
     if estimate:
-        solver = engine_named(engine)
-        known = estimates(to_arrays(network), solver, limits, clock, on_progress, cancelled)
+        with kept_engine(engine) as solver:
+            known = estimates(to_arrays(network), solver, limits, clock, on_progress, cancelled)
         priced = [_estimated(fact, known, kept.cost, network.currency) for fact in facts.to_dicts()]
         return _told(priced, instances, network.currency)
     rows = []

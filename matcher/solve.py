@@ -16,6 +16,7 @@ from matcher.assemble import awards_frame, reckoned, suppliers_frame, unmet_fram
 from matcher.candidates import Screening, screen
 from matcher.contradiction import relaxations
 from matcher.engines import engine as engine_named
+from matcher.engines import kept_engine
 from matcher.engines.base import Limits, Outcome, Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import Formulation, formulate
@@ -82,21 +83,21 @@ def solve(
     'optimal'
     """
     began = time.monotonic()
-    solver = engine_named(engine)
-    limits = limits_of(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
-    arrays = to_arrays(network)
-    screening = screen(arrays)
-    formulation = formulate(arrays, screening.candidates)
-    clock = Clock(began, limits.time_s)
-    steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
-    result = result_of(formulation, steps)
-    if result.found == "infeasible":
-        first = steps[-1].outcome.engine
-        steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
-        result = result_of(formulation, steps[-1:])
-    if result.found == "infeasible":
-        found = relaxations(arrays, screening, solver, limits, clock)
-        result = result.model_copy(update={"relaxations": found})
+    with kept_engine(engine) as solver:
+        limits = limits_of(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
+        arrays = to_arrays(network)
+        screening = screen(arrays)
+        formulation = formulate(arrays, screening.candidates)
+        clock = Clock(began, limits.time_s)
+        steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
+        result = result_of(formulation, steps)
+        if result.found == "infeasible":
+            first = steps[-1].outcome.engine
+            steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
+            result = result_of(formulation, steps[-1:])
+        if result.found == "infeasible":
+            found = relaxations(arrays, screening, solver, limits, clock)
+            result = result.model_copy(update={"relaxations": found})
     plan = plan_of(arrays, screening, formulation, solution(steps), result)
     return replace(plan, run=run_of(limits, screening, steps[-1].outcome, began))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -192,8 +193,8 @@ def test_points_made_before_the_search_is_ended_are_kept(
 ) -> None:
     monkeypatch.setattr(
         importlib.import_module("matcher.frontier"),
-        "engine_named",
-        lambda name: EndedEarly(engine_named(name), solves),
+        "kept_engine",
+        lambda name: nullcontext(EndedEarly(engine_named(name), solves)),
     )
     network = striving()
     made = matcher.frontier(network, points=5, gap_limit=0.0)
@@ -225,8 +226,8 @@ def test_plans_that_fall_together_are_told_if_there_may_be_others(
     # As above: the levels between 200 and 300 both lead to two suppliers for 200.
     monkeypatch.setattr(
         importlib.import_module("matcher.frontier"),
-        "engine_named",
-        lambda name: Doubtful(engine_named(name)),
+        "kept_engine",
+        lambda name: nullcontext(Doubtful(engine_named(name))),
     )
     made = found(striving(**TWO_PARTS), "supplier_count", "cost", 4)
     assert made.points["supplier_count"].to_list() == [1.0, 2.0]

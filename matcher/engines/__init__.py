@@ -6,6 +6,8 @@ cannot live in one process.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -14,6 +16,7 @@ from matcher.engines.auto import AutoEngine
 from matcher.engines.base import Engine
 from matcher.engines.child import ChildEngine, Solver
 from matcher.engines.decomposition import DecompositionEngine
+from matcher.engines.process import Kept
 from matcher.errors import EngineUnavailable
 
 _SOLVERS = {
@@ -34,8 +37,23 @@ NAMES: tuple[str, ...] = (
 """The engines by name; ``pulp:SOLVER`` stands for any solver PuLP knows, as ``pulp:GUROBI_CMD``."""
 
 
-def engine(name: str) -> Engine:
+@contextmanager
+def kept_engine(name: str) -> Iterator[Engine]:
+    """The engine called ``name`` for several solves: what a process costs to start is paid once.
+
+    Of HiGHS only, which is known to solve one program after the other; see `engine` for errors.
+    """
+    with Kept() as kept:
+        yield engine(name, kept)
+
+
+def engine(name: str, kept: Kept | None = None) -> Engine:
     """The engine called ``name``, such as ``highs`` or ``pulp:PULP_CBC_CMD``.
+
+    Parameters
+    ----------
+    kept
+        Where processes are kept from one solve to the next; without it they end with each.
 
     Raises
     ------
@@ -44,9 +62,11 @@ def engine(name: str) -> Engine:
         named after the colon is found out by the solve.
     """
     if name == "auto":
-        return AutoEngine(name, exact=engine("highs"), decomposition=engine("decomposition"))
+        exact, decomposition = engine("highs", kept), engine("decomposition", kept)
+        return AutoEngine(name, exact=exact, decomposition=decomposition)
     if name == "decomposition":
-        return DecompositionEngine(name, exact=_highs(), improver=_highs(hears_start=True))
+        improver = _highs(kept, hears_start=True)
+        return DecompositionEngine(name, exact=_highs(kept), improver=improver)
     family, colon, option = name.partition(":")
     if family not in _SOLVERS or (family == "pulp") != bool(option) or (colon and not option):
         nearest = get_close_matches(name, [*NAMES, "pulp:PULP_CBC_CMD", "pulp:GUROBI_CMD"], 1)
@@ -58,9 +78,9 @@ def engine(name: str) -> Engine:
             f"engine '{name}' needs the package {solver.distribution}: install it with "
             f"'pip install {solver.distribution}' or choose another of {', '.join(NAMES)}"
         )
-    return ChildEngine(name, solver)
+    return _highs(kept) if name == "highs" else ChildEngine(name, solver)
 
 
-def _highs(*, hears_start: bool = False) -> ChildEngine:
+def _highs(kept: Kept | None, *, hears_start: bool = False) -> ChildEngine:
     """HiGHS; where it begins from a start it improves plans and proves nothing."""
-    return ChildEngine("highs", replace(_SOLVERS["highs"], hears_start=hears_start))
+    return ChildEngine("highs", replace(_SOLVERS["highs"], hears_start=hears_start), kept)

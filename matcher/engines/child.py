@@ -152,6 +152,8 @@ class _Watch:
     def run(self, start: Floats | None) -> Outcome:
         """Start the child, watch it, and say what came of it."""
         name, threads, kept = self.engine.name, self.limits.threads, self.engine.kept
+        if self.limits.memory_bytes is not None:
+            kept = None  # what an earlier solve has left would count
         process = NativeProcess(name) if kept is None else kept.take(name, threads)
         pumps = self._pump(process, start)
         ending = ""

@@ -5,6 +5,7 @@ Every call returns a status, and an ignored error leaves an objective of 0 behin
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import highspy
@@ -71,7 +72,16 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
 
 
 def linear(program: Program) -> Floats | None:
-    """An optimum of a program without integers; ``None`` if it has none."""
+    """An optimum of a program without integers; ``None`` if it has none.
+
+    Found on a thread of its own: one that HiGHS has solved on before takes no other number of
+    threads than then.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_linear, program).result()
+
+
+def _linear(program: Program) -> Floats | None:
     highs = _model(program)
     _check(highs.setOptionValue("threads", 1), "threads")
     if highs.run() != highspy.HighsStatus.kOk:

@@ -17,10 +17,11 @@ import psutil
 import pytest
 from programs import NATIVE, all_in_one_half, large_sourcing, market_split, program
 
+import matcher
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.child import ChildEngine, Solver
-from matcher.engines.process import Kept
+from matcher.engines.process import Kept, NativeProcess, environment
 from matcher.errors import EngineCrashed, EngineUnavailable
 
 LONG = Limits(time_s=60, gap=0)
@@ -79,6 +80,51 @@ def test_a_kept_process_solves_again_unless_it_was_stopped() -> None:
         assert process.isdisjoint(children())
         assert solver.solve(small, once).best == first.best
     assert children() == before
+
+
+@pytest.mark.parametrize("engine", ["highs", "decomposition"])
+def test_all_objectives_of_a_solve_share_a_process(
+    monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    begun = list[NativeProcess]()
+
+    class Counted(NativeProcess):
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+            begun.append(self)
+
+    monkeypatch.setattr("matcher.engines.process.NativeProcess", Counted)
+    network = matcher.read("examples/first-steps")
+    plan = matcher.solve(network, engine=engine, gap_limit=0.0, threads=2)
+    assert plan.result is not None
+    assert plan.result.found == "optimal"
+    # Decomposition has two threads that may each be at a solve.
+    assert 1 <= len(begun) <= {"highs": 1, "decomposition": 2}[engine]
+    assert not any(process.is_alive for process in begun)
+
+
+def test_quantities_are_found_anew_after_a_solve_with_several_threads() -> None:
+    # In a process of its own, as all that imports a solver.
+    code = """
+        import io, threading
+        import numpy as np
+        from programs import program
+        from matcher.engines import highs
+        from matcher.engines.base import Limits
+        from matcher.engines.native import Channel
+        from matcher.engines.wire import Request
+
+        data = [3, 2, 4], [[1, 1, 1]], [1.5], [3], [0, 0, 0], [1, 1, 1]
+        whole, parts = program(*data, [True] * 3), program(*data, [False] * 3)
+        for _ in range(2):
+            channel = Channel(io.BytesIO(), whole, highs, threading.Event())
+            request = Request(whole, Limits(time_s=5, threads=2), None, 0, 5.0)
+            verdict = highs.solve(request, channel, "")
+            assert whole.objective(np.round(verdict.x)) == 5.0, verdict
+            assert abs(parts.objective(highs.linear(parts)) - 3.5) < 1e-6
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    subprocess.run(command, check=True, timeout=60, env=environment())
 
 
 @pytest.mark.parametrize("name", NATIVE)

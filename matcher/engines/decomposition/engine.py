@@ -78,8 +78,10 @@ class DecompositionEngine:
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
-        with Kept() as kept:
-            exact, improver = replace(self.exact, kept=kept), replace(self.improver, kept=kept)
+        with Kept() as own:
+            exact, improver = (
+                replace(each, kept=each.kept or own) for each in (self.exact, self.improver)
+            )
             run = _Run(exact, improver, program, limits, start)
             run.work(on_progress, cancelled)
         return run.outcome(self.name)
