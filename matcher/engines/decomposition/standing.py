@@ -59,10 +59,10 @@ _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
 # an item, the next one slower by a factor.
 _GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
-# Sets of hubs are searched twice as much as all else where selections are assigned whole, HiGHS does not
-# get to the end of a merge, or there are more items than this, and the relative gap is above this:
-# a narrower one is for proofs to close. Such a search takes so many times as long as others; with
-# more selections than this, one hub more or less is too little to search anew for.
+# Sets of hubs are searched twice as much as all else where selections are assigned whole, HiGHS
+# does not get to the end of a merge, or there are more items than this, and the relative gap is
+# above this: a narrower one is for proofs to close. Such a search takes so many times as long as
+# others; with more selections than this, one hub more or less is too little to search anew for.
 _MANY, _WIDE, _SITES, _SITED = 5_000, 0.01, 3.0, 2_000
 _WEIGHTS: dict[Work, float] = {"search": 2.0, "merge": 1.0}
 # So many nodes of the tree are looked at before a search is taken further.
