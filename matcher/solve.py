@@ -178,14 +178,15 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     optimal = is_whole and proven and all(step.outcome.found == "optimal" for step in steps[1:])
     x = solution(steps)
     assert x is not None
-    # Later objectives may have been allowed to give up coverage again.
+    # Later objectives may have been allowed to give up coverage again, or cover more by chance.
     left = max(float(steps[0].aim.cost @ x), 0.0)
-    is_kept = left - lost <= COVERAGE_TOLERANCE * max(1.0, lost)
+    slack = COVERAGE_TOLERANCE * max(1.0, lost)
+    unmet = lost if abs(left - lost) <= slack else left
     return Result(
         found="optimal" if optimal else "feasible",
         stopped=last.stopped if ended else coverage.stopped,
         coverage=Coverage(
-            unmet=lost if is_kept else left, bound=min(lost_bound, lost), proven=proven and is_kept
+            unmet=unmet, bound=min(lost_bound, unmet), proven=proven and unmet <= lost
         ),
         objectives=tuple(_reached(step, x) for step in steps),
         bound=next((s.outcome.bound for s in reversed(steps) if s.aim.name == COST.name), None),

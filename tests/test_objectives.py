@@ -6,13 +6,21 @@ Nam, where the 100 units are needed, and make one for 2 and 3 at once. Landed co
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
 import polars as pl
 import pytest
 
 import matcher
+from matcher.engines import engine as engine_named
+from matcher.engines.base import Engine, Limits, Outcome
 from matcher.formulation.aims import OBJECTIVES as FUNCTIONS
 from matcher.network import Network
 from matcher.objectives import stages_of
+from matcher.program import Program
 from matcher.rule_tables import OBJECTIVES
 from tests.networks import DEFAULTS, Row, network
 
@@ -163,3 +171,34 @@ def test_coverage_in_its_place_may_be_given_up() -> None:
     plan = matcher.solve(made, gap_limit=0.0)
     assert plan.awards.is_empty()
     assert matcher.check(made, plan).findings == ()
+
+
+@dataclass
+class LateToCover:
+    """An engine that ends coverage with nothing awarded, and cost with all that can be."""
+
+    engine: Engine
+    name: str = "highs"
+    covering: Program | None = None
+
+    def solve(self, program: Program, limits: Limits, *, start: Any, **told: Any) -> Outcome:
+        is_first = self.covering is None
+        self.covering = self.covering or program
+        made = self.engine.solve(self.covering, limits, **told)
+        x = start if is_first else made.x
+        ended = replace(made, found="feasible", stopped="time_limit", bound=None)
+        return replace(ended, x=x, best=program.objective(x))
+
+
+def test_what_is_covered_by_chance_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys.modules["matcher.solve"],
+        "kept_engine",
+        lambda _: nullcontext(LateToCover(engine_named("highs"))),
+    )
+    made = striving()
+    plan = matcher.solve(made)
+    assert plan.result is not None
+    assert plan.result.coverage is not None
+    assert (plan.result.coverage.unmet, plan.result.coverage.proven) == (0.0, False)
+    assert matcher.check(made, plan).ok
