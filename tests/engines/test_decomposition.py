@@ -33,6 +33,7 @@ from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
 from matcher.engines.decomposition.standing import Standing
 from matcher.engines.decomposition.structure import structure_of
+from matcher.errors import EngineUnavailable
 from matcher.formulation import formulate
 from matcher.program import Block, Program
 from matcher.recipe import recipe_for
@@ -755,6 +756,17 @@ def test_a_failure_costs_no_plan_that_is_there(monkeypatch: pytest.MonkeyPatch, 
     assert whole.violation(outcome.x) <= 1e-5
     assert "OverflowError in test_decomposition.py, line" in outcome.detail
     assert outcome.seconds < limits.time_s
+
+
+def test_an_engine_that_is_missing_is_told_whatever_plan_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise EngineUnavailable("install it")
+
+    monkeypatch.setattr(Standing, "merge", fail)
+    with pytest.raises(EngineUnavailable, match="install it"):
+        engine("decomposition").solve(generated(2_000, 1), Limits(time_s=60, gap=0.0))
 
 
 def test_memory_limit_ends_the_solve() -> None:

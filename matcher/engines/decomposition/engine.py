@@ -22,6 +22,7 @@ from matcher.engines.decomposition.pieces import Piece, pieces_of
 from matcher.engines.decomposition.standing import CLOSED, Standing, Work
 from matcher.engines.decomposition.structure import structure_of
 from matcher.engines.process import Kept
+from matcher.errors import EngineUnavailable
 from matcher.outcome import gap
 from matcher.program import Floats, Program, never_met
 
@@ -147,7 +148,8 @@ class _Run:
     ) -> None:
         """Work until the gap is reached or a limit is, or something fails.
 
-        What failed is raised if there is no plan; else the best plan is kept and says so.
+        What failed is raised if there is no plan, or if it is for the user to mend; else the best
+        plan is kept and says so.
         """
         threads = max(self._limits.threads, 1)
         with ThreadPoolExecutor(threads) as pool:
@@ -166,7 +168,7 @@ class _Run:
                 for worker in workers:
                     worker.join()
         if self._failure is not None:
-            if self._solution() is None:
+            if isinstance(self._failure, EngineUnavailable) or self._solution() is None:
                 raise self._failure
             _log.error("decomposition failed, and kept its best plan", exc_info=self._failure)
             self._reason = "crashed"
