@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from typing import Any
 
 from api.problems import Problem, invalid
 from api.reading import read_entries, read_upload
+from matcher.bare import command, environment
 from matcher.errors import Issue
 from worker.bulk import Ground
 from worker.directory import Entry
@@ -118,12 +118,12 @@ def _in_child(path: Path, settings: Settings, *max_pairs: int) -> dict[str, Any]
     limits = (settings.max_memory_bytes, int(_TIMEOUT_S), *max_pairs)
     try:
         subprocess.run(
-            [sys.executable, "-m", "api.reading", str(path), *map(str, limits)],
+            command("api.reading", str(path), *map(str, limits)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             timeout=_TIMEOUT_S,
-            cwd=Path(__file__).parent.parent,
+            env=environment(),
             check=True,
         )
         found: dict[str, Any] = json.loads(path.with_name("found.json").read_bytes())

@@ -1,4 +1,4 @@
-"""Reading one upload in a process of its own: ``python -m api.reading FILE BYTES SECONDS [PAIRS]``.
+"""Reading one upload in a process of its own, told FILE BYTES SECONDS [PAIRS] by `api.intake`.
 
 With PAIRS, the most that it may have, it is a network; else entries of the directory, to be checked
 against the ``ground.json`` beside the file. What was found is left there as well, in ``found.json``

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 
-from matcher import drawing, figures
+from matcher import figures
 from matcher.arrays import to_arrays
 from matcher.candidates import screen
 from matcher.check import check
@@ -21,7 +21,6 @@ from matcher.engines import kept_engine
 from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import formulate
-from matcher.frontier_chart import Axis, frontier_chart
 from matcher.frontier_points import plans_of, points_of
 from matcher.frontier_search import COUNTED, SAME, FrontierSearch
 from matcher.network import Network
@@ -158,14 +157,18 @@ class Frontier:
         path = Path(path)
         _FORMATS[suffix_of(path)](self, path)
 
-    def _axis(self, name: str) -> Axis:
-        word, unit = WORDS[name]
-        label = word[0].upper() + word[1:]
-        if name not in COUNTED:
-            label += f", {unit or self.currency}"
-        return Axis(name, label, word, is_gain=name in GAINS, is_counted=name in COUNTED)
+    def _draw(self, path: Path) -> None:
+        # Loading the plotting library takes half as long as all else: only who draws waits for it.
+        from matcher import drawing
+        from matcher.frontier_chart import Axis, frontier_chart
 
-    def _drawn(self, path: Path) -> tuple[Any, str]:
+        def axis(name: str) -> Axis:
+            word, unit = WORDS[name]
+            label = word[0].upper() + word[1:]
+            if name not in COUNTED:
+                label += f", {unit or self.currency}"
+            return Axis(name, label, word, is_gain=name in GAINS, is_counted=name in COUNTED)
+
         if self.points.is_empty():
             raise InputError(
                 [
@@ -180,10 +183,14 @@ class Frontier:
                     )
                 ]
             )
-        axes = self._axis(self.first), self._axis(self.second)
+        first, second = axis(self.first), axis(self.second)
         row = self.best_exchange
-        figure = frontier_chart(self.points, *axes, self.verdict, None if row < 0 else row)
-        return figure, f"{axes[1].word} against {axes[0].word}: {self.verdict}"
+        figure = frontier_chart(self.points, first, second, self.verdict, None if row < 0 else row)
+        if path.suffix.lower() == ".png":
+            path.write_bytes(drawing.png(figure))
+        else:
+            title = f"{second.word} against {first.word}: {self.verdict}"
+            path.write_text(drawing.svg(figure, title), encoding="utf-8")
 
     def _write_json(self, path: Path) -> None:
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
@@ -192,18 +199,12 @@ class Frontier:
     def _write_csv(self, path: Path) -> None:
         self.points.write_csv(path)
 
-    def _write_png(self, path: Path) -> None:
-        path.write_bytes(drawing.png(self._drawn(path)[0]))
-
-    def _write_svg(self, path: Path) -> None:
-        path.write_text(drawing.svg(*self._drawn(path)), encoding="utf-8")
-
 
 _FORMATS: dict[str, Callable[[Frontier, Path], None]] = {
     ".json": Frontier._write_json,
     ".csv": Frontier._write_csv,
-    ".png": Frontier._write_png,
-    ".svg": Frontier._write_svg,
+    ".png": Frontier._draw,
+    ".svg": Frontier._draw,
 }
 
 

@@ -6,41 +6,18 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
 
+from matcher.bare import command, environment
 from matcher.engines.wire import read, write
 from matcher.errors import EngineCrashed
 
-# The child needs one engine, not the package's public face and all the others, whose imports take
-# longer than many a solve: so it begins with empty packages in the places of the real ones.
-_BARE_PACKAGE = """
-import runpy, sys, types
-folder, module, *sys.argv[1:] = sys.argv[1:]
-for name, path in (("matcher", folder), ("matcher.engines", folder + "/engines")):
-    package = sys.modules[name] = types.ModuleType(name)
-    package.__path__ = [path]
-runpy.run_module(f"matcher.engines.{module}", run_name="__main__")
-"""
 _LAST_WORDS = 800
-
-
-def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package as the main one of a child process."""
-    package = str(Path(__file__).parents[1])
-    return [sys.executable, "-c", _BARE_PACKAGE, package, module, *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Environment of a child that is to find the modules that this process finds."""
-    path = [entry or str(Path.cwd()) for entry in sys.path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
 
 
 class NativeProcess:
@@ -61,7 +38,7 @@ class NativeProcess:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the process
         try:
             self._process = subprocess.Popen(
-                command("native", engine),
+                command("matcher.engines.native", engine),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

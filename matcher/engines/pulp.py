@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from matcher.bare import command, environment
 from matcher.engines.native import Channel, die_with_parent, end_with_children, repeat_until_done
-from matcher.engines.process import command, environment
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError, EngineUnavailable
 from matcher.program import Floats, Program
@@ -115,7 +115,7 @@ def write_model(program: Program, path: str | Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise EngineError(f"cannot write '{path}': the name has to end in {' or '.join(SUFFIXES)}")
     run = subprocess.run(
-        command("pulp", str(path.absolute())),
+        command("matcher.engines.pulp", str(path.absolute())),
         input=pickle.dumps(program, protocol=5),
         capture_output=True,
         env=environment(),

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import searoute
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
-from scipy.spatial import cKDTree
 
 from matcher.reference._files import frozen
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -148,6 +149,9 @@ def _between(edges: csr_array, start: Ints, end: Ints) -> Floats:
 @cache
 def _sea() -> _Sea:
     """The open part of the sea network that hangs together."""
+    import searoute  # these two load slowly: only who asks for a way by sea waits for them
+    from scipy.spatial import cKDTree
+
     graph = searoute.setup_M()
     lon_lat = np.array(list(graph.nodes), float)
     index = {node: i for i, node in enumerate(graph.nodes)}

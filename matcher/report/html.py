@@ -8,8 +8,6 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from matcher.charts import CHARTS
-from matcher.drawing import svg
 from matcher.report.content import headline, judged, key_figures, proof, sections
 from matcher.report.table import Table
 from matcher.summary import Summary
@@ -58,6 +56,10 @@ def to_html(summary: Summary) -> str:
 
 def _drawings(summary: Summary, name: str) -> list[tuple[str, Markup]]:
     """A chart laid out for a screen and for a telephone; the page shows the one that fits."""
+    # Loading the plotting library takes half as long as all else: only who draws waits for it.
+    from matcher.charts import CHARTS
+    from matcher.drawing import svg
+
     drawn = []
     for size, width in (("wide", WIDE), ("slim", SLIM)):
         figure = CHARTS[name](summary, width)

@@ -18,10 +18,11 @@ import pytest
 from programs import NATIVE, all_in_one_half, large_sourcing, market_split, program
 
 import matcher
+from matcher.bare import environment
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.child import ChildEngine, Solver
-from matcher.engines.process import Kept, NativeProcess, environment
+from matcher.engines.process import Kept, NativeProcess
 from matcher.errors import EngineCrashed, EngineUnavailable
 
 LONG = Limits(time_s=60, gap=0)
