@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,25 +165,3 @@ def reach(program: Program, lower: Floats, upper: Floats) -> tuple[Floats, Float
         ends.append(np.bincount(row, weights=bound, minlength=program.num_rows))
     least, most = (end.astype(np.float64) for end in ends)
     return least, most
-
-
-def parts(program: Program, upper: Floats) -> tuple[Index, Index]:
-    """Which rows and which columns hang together: numbers of their parts, from 0.
-
-    Parameters
-    ----------
-    upper
-        Upper bounds of the columns; those at 0 hold nothing together, nor do rows that cannot be
-        broken within these bounds. Such rows and columns are in no part, and have -1.
-    """
-    entries = coo_array(program.matrix)
-    there = (upper > 0)[entries.col] & ~always_met(program, upper)[entries.row]
-    m, n = program.num_rows, program.num_columns
-    row, column = entries.row[there], m + entries.col[there]
-    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), (m + n, m + n))
-    num, label = connected_components(graph, directed=False)
-    held, is_part = np.zeros(m + n, dtype=np.bool_), np.zeros(num, dtype=np.bool_)
-    held[row] = held[column] = True
-    is_part[label[held]] = True
-    number = np.where(held, np.cumsum(is_part)[label] - 1, -1)
-    return number[:m], number[m:]

@@ -19,7 +19,8 @@ from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
 from matcher.formulation.concerned import starts_vehicles
 from matcher.objectives import COST, COVERAGE, Stage, stages_of
-from matcher.program import Block, Program, parts
+from matcher.program import Block, Program
+from matcher.program_parts import parts
 from matcher.rules import Rule, rules_of
 
 __all__ = ["RULES", "Aim", "Formulation", "formulate"]

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.selection import Index
-from matcher.program import Block, Floats, Program, parts
+from matcher.program import Block, Floats, Program
+from matcher.program_parts import parts
 
 # Parts are bundled up to about so many columns: by itself each is soon solved, but there may be
 # thousands.

@@ -1,0 +1,37 @@
+"""Which rows and columns of a program hang together, so that they can be solved apart.
+
+Apart from `matcher.program`, since each process that solves one loads that, and not this.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from matcher.program import Floats, Program, always_met
+
+Index = NDArray[np.int64]
+
+
+def parts(program: Program, upper: Floats) -> tuple[Index, Index]:
+    """Which rows and which columns hang together: numbers of their parts, from 0.
+
+    Parameters
+    ----------
+    upper
+        Upper bounds of the columns; those at 0 hold nothing together, nor do rows that cannot be
+        broken within these bounds. Such rows and columns are in no part, and have -1.
+    """
+    entries = coo_array(program.matrix)
+    there = (upper > 0)[entries.col] & ~always_met(program, upper)[entries.row]
+    m, n = program.num_rows, program.num_columns
+    row, column = entries.row[there], m + entries.col[there]
+    graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), (m + n, m + n))
+    num, label = connected_components(graph, directed=False)
+    held, is_part = np.zeros(m + n, dtype=np.bool_), np.zeros(num, dtype=np.bool_)
+    held[row] = held[column] = True
+    is_part[label[held]] = True
+    number = np.where(held, np.cumsum(is_part)[label] - 1, -1)
+    return number[:m], number[m:]
