@@ -37,7 +37,7 @@ from matcher.engines.decomposition.shifting import (
     turn,
     undo,
 )
-from matcher.engines.decomposition.siting import Bench, Outlook, site
+from matcher.engines.decomposition.siting import Outlook, sets_of, site
 from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
 
@@ -53,7 +53,7 @@ GUIDES = (0.8, 0.5, 0.95, 0.0)
 # The penalty changes once in so many moves.
 _EVERY = 500
 # A search within a set of hubs: moves a selection, temperatures as shares of a selection's cost.
-_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 50, 0.05, 0.003
+_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 200, 0.02, 0.003
 # Temperatures at which sets of hubs are accepted, as shares of what a hub costs on average.
 _SITE_HOT, _SITE_COLD = 0.1, 0.01
 
@@ -115,6 +115,7 @@ class Assigning:
         )
         # One unit of overload is what an item takes on average.
         self._unit = np.where(total > 0, loads / np.where(total > 0, total, 1.0), 1.0)
+        self._price = np.maximum(prices[s.packing], 0.0)
         self._level = float(np.abs(self._items.cost + self._items.fixed).mean())
         self._penalty = np.array([self._level])
         items = self._items
@@ -243,19 +244,17 @@ class Assigning:
         if self._kept is not None:
             clear(self._state)
             put_all(self._kept, items, self._state)
-        n, level = self.structure.num_selections, self._level
+        s, level = self.structure, self._level
+        n = s.num_selections
         room, need = self._rooms()
         never = 1e9 * level
         with_hub, without = (
             np.minimum(rise[self._hubs], never) for rise in (rises.at_one, rises.at_zero)
         )
         outlook = Outlook(bound, with_hub, without, room, need)
-        bench = Bench(
-            np.zeros(self._hubs.size, dtype=np.bool_),
-            np.empty(n + 2, np.int64),
-            np.empty(n + 2, np.int64),
-            np.empty(n, np.int64),
-        )
+        granted = s.packing_hub >= 0
+        owner = np.where(granted, np.searchsorted(self._hubs, s.packing_hub), -1)
+        sets = sets_of(items, self._state.users > 0, self._price, owner, self._seed)
         kept, warmth = np.full(n, -1), max(float(items.hub_cost.mean()), level)
         tries, passed = 1, 0.0
         while passed < seconds and not stop():
@@ -277,7 +276,7 @@ class Assigning:
                 self._span,
                 items,
                 self._state,
-                bench,
+                sets,
                 kept,
             )
             self._take(best, kept, on_better)
