@@ -22,7 +22,8 @@ from matcher.engines.base import Limits, Outcome
 from matcher.formulation import RULES, formulate
 from matcher.network import Network
 from matcher.plan import Plan
-from matcher.program import Program, parts
+from matcher.program import Program
+from matcher.program_parts import parts
 from matcher.search import Clock, pursue
 from tests.networks import Row, network
 

@@ -31,6 +31,7 @@ from matcher.engines.decomposition.prices import Pace, Rises, ascend
 from matcher.engines.decomposition.search import Search, items_of
 from matcher.engines.decomposition.selection import select
 from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
+from matcher.engines.decomposition.siting import sets_of, weigh
 from matcher.engines.decomposition.standing import Standing
 from matcher.engines.decomposition.structure import structure_of
 from matcher.errors import EngineUnavailable
@@ -487,14 +488,14 @@ def test_searches_of_sets_of_hubs_find_the_best() -> None:
     search = Assigning(structure, np.zeros(whole.num_rows), seed=1)
     search.begin(first)
 
-    # Where the bound says that no other set is better than the best plan, none is tried.
+    # Hubs that no better plan can open are left closed.
     nothing = np.zeros(whole.num_columns)
-    search.site(0.2, search.best, Rises(at_zero=nothing, at_one=nothing))
+    search.site(0.2, 0.0, Rises(at_zero=nothing, at_one=np.where(cheapest, np.inf, 0.0)))
     x = search.solution()
     assert x is not None
-    assert (x[hubs] <= first[hubs]).all()
+    assert not x[cheapest].any()
 
-    search.site(2.0, -np.inf, Rises(at_zero=nothing, at_one=nothing))
+    search.site(2.0, 0.0, Rises(at_zero=nothing, at_one=nothing))
     x = search.solution()
     assert x is not None
     assert whole.violation(x) <= 1e-9
@@ -502,6 +503,44 @@ def test_searches_of_sets_of_hubs_find_the_best() -> None:
     exact = engine("highs").solve(whole, Limits(time_s=30, gap=1e-3))
     assert exact.bound is not None
     assert exact.bound * (1 - 1e-9) <= search.best <= exact.bound * 1.002
+
+
+@pytest.mark.parametrize("offset", [-5_000.0, 5_000.0])
+def test_a_constant_shifts_the_plan_and_the_bound(offset: float) -> None:
+    whole = assigned(0, demands=60, suppliers=8)
+    exact = engine("highs").solve(whole, Limits(time_s=30, gap=1e-3))
+    assert exact.best is not None
+    assert exact.bound is not None
+    limits = Limits(time_s=3, gap=1e-3)
+    outcome = engine("decomposition").solve(replace(whole, offset=offset), limits)
+    assert outcome.x is not None
+    assert outcome.best == pytest.approx(whole.objective(outcome.x) + offset)
+    assert outcome.bound is not None
+    assert exact.bound * 0.99 <= outcome.bound - offset <= exact.best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_of_a_set_of_hubs_is_one(seed: int) -> None:
+    whole = assigned(seed)
+    structure = structure_of(whole)
+    assert structure is not None
+    items, hubs = items_of(structure, np.zeros(whole.num_rows))
+    owner = np.searchsorted(hubs, structure.packing_hub)
+    highs, num = engine("highs"), 0
+    for bits in product([False, True], repeat=hubs.size):
+        is_open = np.array(bits)
+        lower, upper = whole.lower.copy(), whole.upper.copy()
+        lower[hubs] = upper[hubs] = is_open
+        exact = highs.solve(replace(whole, lower=lower, upper=upper), EXACT)
+        sets = sets_of(items, is_open, np.zeros(structure.packing.size), owner, seed)
+        bound = weigh(300, np.inf, items, sets)
+        assert sets.value[0] <= bound
+        if exact.best is not None:
+            num += 1
+            assert 0.95 * exact.best <= bound <= exact.best * (1 + 1e-9)
+            early = weigh(300, 0.9 * exact.best, items, sets)
+            assert 0.9 * exact.best < early <= exact.best * (1 + 1e-9)
+    assert num > 2
 
 
 @pytest.mark.parametrize("seed", range(4))

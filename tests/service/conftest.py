@@ -309,7 +309,7 @@ class Workers:
 def is_solver(process: psutil.Process) -> bool:
     """Whether a process is a solver's."""
     with contextlib.suppress(psutil.Error):
-        return "native" in process.cmdline()
+        return "matcher.engines.native" in process.cmdline()
     return False
 
 

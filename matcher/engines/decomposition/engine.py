@@ -120,9 +120,7 @@ class _Run:
         self._is_broken = bool(never_met(program, upper, TOLERANCE).any())
         pieces, self._rest = ([], program.lower) if self._is_broken else pieces_of(program, upper)
         self._pieces = sorted(pieces, key=lambda piece: -piece.columns.size)
-        is_whole = len(pieces) > 0 and pieces[0].program is program
-        self._fixed = float(self._program.cost @ self._rest)
-        self._fixed += 0.0 if is_whole else self._program.offset
+        self._fixed = program.objective(self._rest)
         self._standings: list[Standing] = []
         # How many threads are at which work.
         self._busy: Counter[tuple[Standing, Work]] = Counter()

@@ -18,7 +18,10 @@ _BUNDLE = 100
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a program that shares no row with the rest, and which of its columns it has."""
+    """A part of a program that shares no row with the rest, and which of its columns it has.
+
+    The program's constant is in none.
+    """
 
     program: Program
     columns: Index
@@ -45,7 +48,7 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
     of_row, of = _bundled(of_row, of)
     num = int(of.max(initial=-1)) + 1
     if num == 1 and (of >= 0).all():
-        return [Piece(p, np.arange(p.num_columns))], rest
+        return [Piece(replace(p, offset=0.0), np.arange(p.num_columns))], rest
     columns, rows = np.argsort(of, kind="stable"), np.argsort(of_row, kind="stable")
     column_ends = np.searchsorted(of[columns], np.arange(num + 1))
     row_ends = np.searchsorted(of_row[rows], np.arange(num + 1))
