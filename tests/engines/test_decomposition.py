@@ -532,9 +532,8 @@ def test_the_bound_of_a_set_of_hubs_is_one(seed: int) -> None:
         lower, upper = whole.lower.copy(), whole.upper.copy()
         lower[hubs] = upper[hubs] = is_open
         exact = highs.solve(replace(whole, lower=lower, upper=upper), EXACT)
-        sets = sets_of(items, is_open, np.zeros(structure.packing.size), owner, seed)
+        sets = sets_of(items, ~is_open, np.zeros(structure.packing.size), owner)
         bound = weigh(300, np.inf, items, sets)
-        assert sets.value[0] <= bound
         if exact.best is not None:
             num += 1
             assert 0.95 * exact.best <= bound <= exact.best * (1 + 1e-9)

@@ -254,7 +254,7 @@ class Assigning:
         outlook = Outlook(bound, with_hub, without, room, need)
         granted = s.packing_hub >= 0
         owner = np.where(granted, np.searchsorted(self._hubs, s.packing_hub), -1)
-        sets = sets_of(items, self._state.users > 0, self._price, owner, self._seed)
+        sets = sets_of(items, self._state.users == 0, self._price, owner)
         kept, warmth = np.full(n, -1), max(float(items.hub_cost.mean()), level)
         tries, passed = 1, 0.0
         while passed < seconds and not stop():

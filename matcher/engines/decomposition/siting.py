@@ -1,13 +1,14 @@
-"""The search for a set of hubs: sets are judged by a bound on what they cost at best.
+"""The search for a set of hubs: each is weighed by a bound, then by a search of its assignments.
 
 Where selections are assigned whole and hubs cost much more than assignments, one hub more or less
 means that many selections move, and hardly any way to there is downhill. So each try here closes a
-hub, opens one, or does both, and weighs the set that results: a few steps of prices on what has
-little room give a bound on every plan of that set (Lagrangian relaxation, see `weigh`), a hundred
-times faster than a search within it, and without noise. What a set may cost is drawn beforehand,
-as in simulated annealing, so that a set is given up as soon as its bound is above. Only where the
-bound of a set is below the best plan are assignments searched within it, from warm to cold,
-beginning with those that its prices think of.
+hub, opens one, or does both, and draws what the new set may cost, as in simulated annealing. A few
+steps of prices on what has little room give a bound on every plan of the set (Lagrangian
+relaxation, see `weigh`), a hundred times faster than a search within it, and without noise: most
+sets are given up there. In the others assignments are searched, from warm to cold, beginning with
+those that the prices think of where a selection has to move; and what that search ends with
+decides whether to stay (iterated local search: Lourenço, Martin and Stützle, in *Handbook of
+Metaheuristics*, 2003).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from matcher.engines.decomposition.shifting import (
     recount,
     shift,
     some_item,
+    some_user,
     take_out,
     turn,
     undo,
@@ -37,15 +39,13 @@ from matcher.program import Floats
 _OPEN, _SWAP = 0.2, 0.6
 # So often is a change looked for that may be worth a try, or an item whose hub is as wanted.
 _LOOKS = 20
-# Steps of prices for a try, times more for a set that is taken, and the share of the limit by
-# which they aim above it: aimed at the limit itself, they would not get there.
-_STEPS, _MORE, _ABOVE = 30, 3, 0.002
+# Steps of prices for a try and for the first set, and the share of the limit by which they aim
+# above it: aimed at the limit itself, they would not get there.
+_STEPS, _FIRST_STEPS, _ABOVE = 30, 90, 0.002
 # Steps are halved after so many without a higher bound.
 _PATIENCE = 3
 # Within a set the penalty rises by this factor, so that the search ends without overload if it can.
 _RISE = 4.0
-# Sets share counts of how often they were searched, this many.
-_COUNTS = 1 << 16
 
 
 class Outlook(NamedTuple):
@@ -63,22 +63,16 @@ class Outlook(NamedTuple):
 
 
 class Sets(NamedTuple):
-    """The set of hubs where a search stands, what is known of it, and room to work in.
+    """A set of hubs being tried, and room to work in.
 
-    By hub: whether it is open, whether it is shut to a search within the set, and a random number;
-    the sum of these without carries is the key of a set, by which is counted how often it was
-    searched. ``value`` is the bound of the set, shape (1,). By row that has little room: its price,
-    the price being tried, that of the highest bound of a try, what it is loaded above its room,
-    and the hub that grants the room (-1 for none). By selection: least cost at the prices tried,
-    and the item that has it; and a log of moves, with two to spare. ``loose`` are items without a
-    hub.
+    By hub: whether it is shut. By row that has little room: its price for the set where the search
+    stands, the price being tried, that of the highest bound of a try, what it is loaded above its
+    room, and the hub that grants the room (-1 for none). By selection: least cost at the prices
+    tried, the item that has it, and the item before the try; and a log of moves, with two to spare.
+    ``loose`` are items without a hub.
     """
 
-    is_open: Bools
     shut: Bools
-    number: Index
-    searched: Index
-    value: Floats
     price: Floats
     tried: Floats
     highest: Floats
@@ -86,30 +80,25 @@ class Sets(NamedTuple):
     owner: Index
     least: Floats
     item: Index
+    before: Index
     log: Index
     undone: Index
     loose: Index
 
 
-def sets_of(items: Items, is_open: Bools, price: Floats, owner: Index, seed: int) -> Sets:
+def sets_of(items: Items, shut: Bools, price: Floats, owner: Index) -> Sets:
     """Where a search begins.
 
     Parameters
     ----------
-    is_open
-        The set, by hub.
+    shut
+        The hubs that are not in the set, by hub.
     price, owner
         Price of each row that has little room, and the hub that grants the room (-1 for none).
-    seed
-        Of the numbers of hubs.
     """
-    hubs, rows, n = is_open.size, price.size, items.most.size
+    rows, n = price.size, items.most.size
     sets = Sets(
-        is_open=is_open.copy(),
-        shut=np.zeros(hubs, dtype=np.bool_),
-        number=np.random.default_rng(seed).integers(0, 2**62, hubs),
-        searched=np.zeros(_COUNTS, dtype=np.int64),
-        value=np.zeros(1),
+        shut=shut.copy(),
         price=price.copy(),
         tried=np.zeros(rows),
         highest=np.zeros(rows),
@@ -117,11 +106,13 @@ def sets_of(items: Items, is_open: Bools, price: Floats, owner: Index, seed: int
         owner=owner,
         least=np.zeros(n),
         item=np.zeros(n, dtype=np.int64),
+        before=np.zeros(n, dtype=np.int64),
         log=np.zeros(n + 2, dtype=np.int64),
         undone=np.zeros(n + 2, dtype=np.int64),
         loose=np.flatnonzero(items.hub < 0),
     )
-    stand(items, sets)
+    weigh(_FIRST_STEPS, np.inf, items, sets)
+    sets.price[:] = sets.highest
     return sets
 
 
@@ -163,51 +154,52 @@ def site(
     """
     np.random.seed(seed)
     for _ in range(tries):
-        limit = sets.value[0] - warmth * np.log(1.0 - np.random.random())
-        closed, opened = _change(limit, outlook, ranked, span, items, state, sets)
-        if closed >= 0 or opened >= 0:
-            _turn_over(closed, opened, sets)
+        price = penalty[0]
+        cost, over = recount(unit, items, state)
+        limit = cost + price * over - warmth * np.log(1.0 - np.random.random())
+        for hub in range(sets.shut.size):
+            sets.shut[hub] = state.users[hub] == 0
+        closed, opened = _change(limit, outlook, ranked, span, items, state, sets.shut)
+        is_new = closed >= 0 or opened >= 0
+        if is_new:
+            if closed >= 0:
+                sets.shut[closed] = True
+            if opened >= 0:
+                sets.shut[opened] = False
             if weigh(_STEPS, limit, items, sets) > limit:
-                _turn_over(closed, opened, sets)
                 continue
-            for row in range(sets.price.size):
-                sets.price[row] = sets.highest[row]
-            stand(items, sets)
-        if sets.value[0] < best and _is_due(sets):
+        for d in range(state.item.size):
+            sets.before[d] = state.item[d]
+        if is_new:
+            _follow(opened, unit, guide, items, state, sets)
+        best = _settle(
+            moves, hot, cold, price, best, unit, guide, ranked, span, items, state, sets, kept
+        )
+        new_cost, new_over = recount(unit, items, state)
+        if new_cost + price * new_over <= limit:
+            over = new_over
+            if is_new:
+                for row in range(sets.price.size):
+                    sets.price[row] = sets.highest[row]
+        else:
             for d in range(state.item.size):
                 take_out(d, unit, guide, items, state)
             for d in range(state.item.size):
-                put_in(sets.item[d], unit, guide, items, state)
-            price = penalty[0]
-            best = _settle(
-                moves, hot, cold, price, best, unit, guide, ranked, span, items, state, sets, kept
-            )
-            turn(penalty, recount(unit, items, state)[1], level)
+                put_in(sets.before[d], unit, guide, items, state)
+        turn(penalty, over, level)
     return best
 
 
 @compiled_inline
-def _turn_over(closed: int, opened: int, sets: Sets) -> None:
-    """Open what is closed of two hubs, and close what is open; -1 is none."""
-    if closed >= 0:
-        sets.is_open[closed] = not sets.is_open[closed]
-    if opened >= 0:
-        sets.is_open[opened] = not sets.is_open[opened]
-
-
-@compiled_inline
-def _is_due(sets: Sets) -> bool:
-    """Whether to search within the set: less and less often the more often it was, and noted."""
-    key = 0
-    for hub in range(sets.is_open.size):
-        sets.shut[hub] = not sets.is_open[hub]
-        if sets.is_open[hub]:
-            key ^= sets.number[hub]
-    key %= sets.searched.size
-    is_due: bool = np.random.random() * (1 + sets.searched[key]) < 1.0
-    if is_due:
-        sets.searched[key] += 1
-    return is_due
+def _follow(
+    opened: int, unit: Floats, guide: Floats, items: Items, state: State, sets: Sets
+) -> None:
+    """Move selections as the prices tried think: out of hubs that are shut, into the new one."""
+    for d in range(state.item.size):
+        hub, new = items.hub[state.item[d]], items.hub[sets.item[d]]
+        if (hub >= 0 and sets.shut[hub]) or (opened >= 0 and new == opened):
+            take_out(d, unit, guide, items, state)
+            put_in(sets.item[d], unit, guide, items, state)
 
 
 @compiled_inline
@@ -218,17 +210,16 @@ def _change(
     span: Index,
     items: Items,
     state: State,
-    sets: Sets,
+    shut: Bools,
 ) -> tuple[int, int]:
     """A hub to close and one to open; each -1 if there is none.
 
     Sets that are known to cost more than the limit are passed over, and those that hold too little.
     """
-    is_open = sets.is_open
     least, held, num_open = outlook.bound, 0.0, 0
-    for hub in range(is_open.size):
-        least += outlook.with_hub[hub] if is_open[hub] else outlook.without[hub]
-        if is_open[hub]:
+    for hub in range(shut.size):
+        least += outlook.without[hub] if shut[hub] else outlook.with_hub[hub]
+        if not shut[hub]:
             held += outlook.room[hub]
             num_open += 1
     for _ in range(_LOOKS):
@@ -237,18 +228,18 @@ def _change(
         value, holds = least, held
         if kind >= _OPEN and num_open > 1:
             nth = np.random.randint(num_open)
-            for hub in range(is_open.size):
-                if is_open[hub]:
+            for hub in range(shut.size):
+                if not shut[hub]:
                     if nth == 0:
                         closed = hub
                     nth -= 1
             value += outlook.without[closed] - outlook.with_hub[closed]
             holds -= outlook.room[closed]
         if kind < _OPEN + _SWAP:
-            d = np.random.randint(state.item.size)
+            d = np.random.randint(state.item.size) if closed < 0 else some_user(closed, state)
             for _ in range(_LOOKS):
                 hub = items.hub[some_item(d, ranked, span, items)]
-                if hub >= 0 and not is_open[hub]:
+                if hub >= 0 and shut[hub]:
                     opened = hub
                     value += outlook.with_hub[hub] - outlook.without[hub]
                     holds += outlook.room[hub]
@@ -257,14 +248,6 @@ def _change(
         if is_one and value <= max(limit, least) and (holds >= outlook.need or holds > held):
             return closed, opened
     return -1, -1
-
-
-@compiled_plain
-def stand(items: Items, sets: Sets) -> None:
-    """Take the set that is open: its bound, and the prices that give it."""
-    sets.value[0] = weigh(_MORE * _STEPS, np.inf, items, sets)
-    for row in range(sets.price.size):
-        sets.price[row] = sets.highest[row]
 
 
 @compiled_plain
@@ -318,14 +301,14 @@ def _bound(items: Items, sets: Sets) -> float:
     for i in sets.loose:
         _compare(i, items, sets)
     bound = 0.0
-    for hub in range(sets.is_open.size):
-        if sets.is_open[hub]:
+    for hub in range(sets.shut.size):
+        if not sets.shut[hub]:
             bound += items.hub_cost[hub]
             for m in range(items.member_start[hub], items.member_start[hub + 1]):
                 _compare(items.member[m], items, sets)
     for row in range(over.size):
         over[row] = 0.0
-        if sets.owner[row] < 0 or sets.is_open[sets.owner[row]]:
+        if sets.owner[row] < 0 or not sets.shut[sets.owner[row]]:
             over[row] = -items.room[row]
             bound -= sets.tried[row] * items.room[row]
     for d in range(least.size):
