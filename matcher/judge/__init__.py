@@ -1,1 +1,0 @@
-"""What the judge tests, one subject a file; `matcher.check` puts it together."""
