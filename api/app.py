@@ -10,14 +10,15 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import admin, bulk, directory, handlers, networks, openapi, operations, results, solves
+from api import handlers, openapi
 from api.context import Service, bad_cursor
-from api.docs import add_docs
 from api.hub import Hub
 from api.metrics import Metrics
 from api.middleware import Around
 from api.problems import Problem
 from api.ratelimit import RateLimiter
+from api.routes import admin, bulk, directory, networks, operations, results, solves
+from api.routes.docs import add_docs
 from matcher.errors import MatcherError
 from worker.queries import BadCursor
 from worker.settings import Settings

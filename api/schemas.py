@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.problems import IssueOut, issue_out
 from matcher.errors import Issue
-from worker import directory, scenarios
+from worker import directory
 from worker.access import Caller, Role
+from worker.jobs import scenarios
 from worker.store.models import (
     ApiKey,
     AuditEntry,

@@ -14,10 +14,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from matcher.errors import MatcherError
-from worker import access, wakeup
-from worker.loop import Loop
+from worker import access
 from worker.settings import Settings, settings_from_environment
 from worker.store.database import Database
+from worker.wake import wakeup
+from worker.wake.loop import Loop
 
 FIRST_TENANT = "default"
 _GRACE_S = 10

@@ -21,7 +21,7 @@ from benchmarks.phases import STEPS, Phases, phases
 from benchmarks.records import Record, append, origin, record
 from benchmarks.results import FOLDER, contradictions, write_report
 from matcher.errors import MatcherError
-from matcher.recipe import LARGEST, SMALLEST
+from matcher.generate.recipe import LARGEST, SMALLEST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

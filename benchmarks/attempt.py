@@ -10,12 +10,12 @@ from typing import Any
 
 from benchmarks.measure import Watched, speaker, watch
 from benchmarks.networks import Kind
-from matcher.check import check
 from matcher.engines.base import Progress
 from matcher.errors import EngineUnavailable, MatcherError
-from matcher.outcome import gap
+from matcher.judge import check
 from matcher.read import read
 from matcher.solve import solve
+from matcher.status import gap
 
 # A plan that is worse covered than another by no more than this covers as much.
 SAME_COVERAGE = 1e-6

@@ -25,10 +25,10 @@ from benchmarks.formats import (
     read_sscflp,
     wrong,
 )
-from matcher.check import check
+from matcher.judge import check
 from matcher.network import Network
-from matcher.outcome import gap
 from matcher.solve import solve
+from matcher.status import gap
 
 __all__ = [
     "BEST",

@@ -19,13 +19,13 @@ from typing import Any
 
 import polars as pl
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.generate import generate
+from matcher.generate.recipe import Recipe, recipe_for
 from matcher.network import Network
-from matcher.options import pairs_of
-from matcher.recipe import Recipe, recipe_for
-from matcher.tables import TABLES
+from matcher.network.arrays import to_arrays
+from matcher.schema.tables import TABLES
+from matcher.screening.award_options import pairs_of
+from matcher.screening.candidates import screen
 
 PAIRS, FEWEST_PAIRS, MOST_PAIRS = 1_000_000, 1_000, 5_000_000
 BIDS_PER_DEMAND = 50.0

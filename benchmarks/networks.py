@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 from benchmarks.measure import speaker, watch
 from matcher.errors import MatcherError
 from matcher.generate import generate
-from matcher.recipe import PRESETS, Recipe, recipe_for
+from matcher.generate.recipe import PRESETS, Recipe, recipe_for
 from matcher.write import write
 
 Kind = Literal["connected", "separable"]

@@ -20,14 +20,14 @@ from typing import Any, Final, TypeVar
 
 from benchmarks.measure import speaker, watch
 from benchmarks.networks import KINDS, SIZES, Kind, store
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.engines.base import Limits
 from matcher.engines.wire import Request, read, write
 from matcher.errors import MatcherError
 from matcher.formulation import formulate
+from matcher.network.arrays import to_arrays
 from matcher.program import Program
 from matcher.read import read as read_network
+from matcher.screening.candidates import screen
 
 STEPS: Final = ("read", "arrays", "candidates", "formulation", "hand-over")
 TARGET_SIZE, TARGET_S = 1_000_000, 30.0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.attempt import Attempt
 from benchmarks.targets import ENGINE, LADDER
-from matcher.drawing import (
+from matcher.report.drawing import (
     BLUE,
     DPI,
     GREEN,

@@ -14,7 +14,7 @@ from benchmarks.families import Mean, Score, means
 from benchmarks.phases import STEPS, Phases
 from benchmarks.records import Record, load
 from benchmarks.targets import GIB, Verdict
-from matcher import figures
+from matcher import formatting
 
 FOLDER: Final = Path(__file__).parent
 NOTES: Final = "notes.md"
@@ -167,7 +167,7 @@ def _judged(each: Verdict) -> str:
 
 def _amount(value: float | None, unit: str) -> str:
     if value is None:
-        return figures.NONE
+        return formatting.NONE
     if unit == "%":
         # Adding 0 turns a rounded −0 into 0.
         text = f"{round(value * 100, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
@@ -232,15 +232,15 @@ def _rungs(attempts: Sequence[Attempt]) -> str:
                 f"{limit:g}",
                 f"`{engine}`",
                 f"{len(plans)}/{len(of)}",
-                _middle([each.best for each in covers], len(of), figures.money),
-                _middle([each.bound for each in covers], len(of), figures.money),
+                _middle([each.best for each in covers], len(of), formatting.money),
+                _middle([each.bound for each in covers], len(of), formatting.money),
                 _middle([each.proven_gap for each in plans], len(of), _percent),
                 _middle(
                     [_above(each.best, best_bound.get(_network(each))) for each in covers],
                     len(of),
                     _percent,
                 ),
-                _middle(extra, len(of), lambda value: figures.quantity(round(value, 3))),
+                _middle(extra, len(of), lambda value: formatting.quantity(round(value, 3))),
                 _middle([each.first_plan_s for each in covers], len(of), _seconds),
                 _middle([each.solve_s for each in of], len(of), _seconds),
                 _middle([each.peak_bytes for each in of], len(of), lambda b: f"{b / GIB:.2f}"),
@@ -282,7 +282,7 @@ def _middle(values: Sequence[float | None], of: int, shown: Callable[[float], st
     """The median, and of how many runs if not of all."""
     there = [value for value in values if value is not None]
     if not there:
-        return figures.NONE
+        return formatting.NONE
     return shown(median(there)) + (f" ({len(there)} of {of})" if len(there) < of else "")
 
 

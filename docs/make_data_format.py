@@ -1,11 +1,11 @@
-"""Writes ``docs/data-format.md`` from `matcher.tables`; run it after a change of the tables."""
+"""Writes ``docs/data-format.md`` from `matcher.schema.tables`; run it when these change."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from matcher.table import Column, Table
-from matcher.tables import EARLIEST, LATEST, TABLES
+from matcher.schema.columns import Column, Table
+from matcher.schema.tables import EARLIEST, LATEST, TABLES
 from matcher.validate.cells import LARGEST_NUMBER, limits
 from matcher.validate.findings import CODES, LISTED_PER_COLUMN
 from matcher.validate.rule_checks import USED

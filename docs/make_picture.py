@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import matcher
-from matcher.charts import flow_map
-from matcher.drawing import png
-from matcher.summary import summarize
+from matcher.report.charts import flow_map
+from matcher.report.drawing import png
+from matcher.report.summary import summarize
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,20 +7,20 @@
 True
 """
 
-from matcher.check import Judgement, check
 from matcher.errors import InputError
 from matcher.explain import explain_demand, explain_supplier, why
-from matcher.export import export
-from matcher.foresight import foresee
+from matcher.explain.presolve import foresee
+from matcher.explain.rule_costs import explain_rules
 from matcher.frontier import frontier
 from matcher.generate import generate
+from matcher.judge import Judgement, check
 from matcher.network import Network
 from matcher.plan import Plan
-from matcher.plan_file import read_plan
+from matcher.plan.files import read_plan
 from matcher.read import network_from_tables, read
 from matcher.report import report
-from matcher.rule_costs import explain_rules
 from matcher.solve import solve
+from matcher.solve.export import export
 from matcher.write import template, write
 
 __all__ = [

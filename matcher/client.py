@@ -38,7 +38,7 @@ from matcher.engines.base import Progress
 from matcher.errors import EngineCrashed, InputError, Issue, LimitError, ServiceError
 from matcher.network import Network
 from matcher.plan import AWARD_SCHEMA, Plan, Result, plan_from_dict
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 
 ENDED = ("succeeded", "failed", "cancelled")
 # Passing troubles: too many requests, and a gateway whose service is restarting.

@@ -1,7 +1,7 @@
 """Tiny random networks and their optima by trying everything; nothing here formulates a program.
 
-Landed costs come from `matcher.candidates` (tested by hand elsewhere); what may be awarded, and
-what is best, is decided here from the network's own tables.
+Landed costs come from `matcher.screening.candidates` (tested by hand elsewhere); what may be
+awarded, and what is best, is decided here from the network's own tables.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 import polars as pl
 from scipy.optimize import linprog
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.network import Network
+from matcher.network.arrays import to_arrays
 from matcher.read import network_from_tables
-from matcher.rules import MIN_COUNTED_SHARE
+from matcher.schema.rules import MIN_COUNTED_SHARE
+from matcher.screening.candidates import screen
 
 Rows = dict[str, list[dict[str, Any]]]
 

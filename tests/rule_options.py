@@ -1,7 +1,7 @@
 """What may be awarded in a tiny network: every demand, bid, mode and tier that passes the gates.
 
-Landed costs per unit and delivery days come from `matcher.candidates.price` (tested by hand
-elsewhere). Gates, award sizes and tiers are worked out here from the network's own tables, as
+Landed costs per unit and delivery days come from `matcher.screening.candidates.price` (tested by
+hand elsewhere). Gates, award sizes and tiers are worked out here from the network's own tables, as
 ``docs/model.md`` puts them.
 """
 
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.arrays import to_arrays
-from matcher.candidates import price
-from matcher.landed_cost import duty_rates
 from matcher.network import Network
-from matcher.options import options_of, pairs_of, usable_modes
-from matcher.tables import MODES
+from matcher.network.arrays import to_arrays
+from matcher.schema.tables import MODES
+from matcher.screening.award_options import options_of, pairs_of, usable_modes
+from matcher.screening.candidates import price
+from matcher.screening.landed_cost import duty_rates
 
 Row = dict[str, Any]
 Floats = NDArray[np.float64]

@@ -19,8 +19,8 @@ from benchmarks.measure import watch
 from benchmarks.phases import STEPS
 from benchmarks.results import contradictions, latest, page, write_report
 from benchmarks.targets import Verdict, of_ladder
-from matcher.check import check
 from matcher.errors import InputError
+from matcher.judge import check
 from matcher.solve import solve
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from matcher.check import check
+from matcher.judge import check
 from matcher.network import Network
 from matcher.read import read
 from matcher.solve import solve

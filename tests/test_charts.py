@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from matcher import charts, drawing
 from matcher.plan import AWARD_SCHEMA, Plan
 from matcher.reference.land import outlines
+from matcher.report import charts, drawing
+from matcher.report.summary import Summary, summarize
 from matcher.solve import solve
-from matcher.summary import Summary, summarize
 from tests.networks import network
 
 HOSTILE = "<script>alert('&')</script> $x_1$ %s"

@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import matcher
-from matcher.complete import complete
 from matcher.errors import InputError
-from matcher.finding import CODES
 from matcher.network import Network
 from matcher.plan import AWARD_SCHEMA, Plan, plan_from_dict
-from matcher.plan_file import read_plan
+from matcher.plan.files import read_plan
+from matcher.plan.findings import CODES
+from matcher.solve.complete import complete
 from tests.networks import Row, network
 
 Document = dict[str, Any]

@@ -13,9 +13,9 @@ import pytest
 
 import matcher
 from matcher.cli import main
-from matcher.complete import complete
+from matcher.generate.recipe import recipe_for
 from matcher.plan import plan_from_dict
-from matcher.recipe import recipe_for
+from matcher.solve.complete import complete
 
 FIRST_STEPS = "examples/first-steps"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
-from matcher.eligibility import REASONS
 from matcher.network import Network
-from matcher.tables import MODES
+from matcher.network.arrays import to_arrays
+from matcher.schema.tables import MODES
+from matcher.screening.candidates import screen
+from matcher.screening.gates import REASONS
 from tests.networks import Row, network
 
 DEGREE_KM = 6371.0088 * pi / 180

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
-from matcher.eligibility import REASONS
 from matcher.network import Network
+from matcher.network.arrays import to_arrays
 from matcher.read import read
-from matcher.tables import SIZE_CLASSES
+from matcher.schema.tables import SIZE_CLASSES
+from matcher.screening.candidates import screen
+from matcher.screening.gates import REASONS
 
 FOLDER = Path(__file__).parents[1] / "examples" / "asean-electronics"
 

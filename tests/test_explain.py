@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.eligibility import REASONS
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
-from matcher.summary import REASON_LABELS
+from matcher.report.summary import REASON_LABELS
+from matcher.screening.gates import REASONS
 from tests.networks import Row, network
 
 

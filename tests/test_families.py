@@ -26,11 +26,11 @@ from benchmarks.families import (
     read_sscflp,
     score,
 )
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
-from matcher.check import check
 from matcher.errors import InputError
+from matcher.judge import check
 from matcher.network import Network
+from matcher.network.arrays import to_arrays
+from matcher.screening.candidates import screen
 from matcher.solve import solve
 from tests.networks import network as network_of
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.foresight import Foresight, foresee
+from matcher.explain.presolve import Foresight, foresee
 from matcher.network import Network
 from matcher.plan import Plan
 from tests.brute_force import join, random_part

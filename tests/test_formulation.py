@@ -15,16 +15,16 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.engines import engine
 from matcher.engines.base import Limits, Outcome
 from matcher.formulation import RULES, formulate
 from matcher.network import Network
+from matcher.network.arrays import to_arrays
 from matcher.plan import Plan
 from matcher.program import Program
-from matcher.program_parts import parts
-from matcher.search import Clock, pursue
+from matcher.program.components import parts
+from matcher.screening.candidates import screen
+from matcher.solve.search import Clock, pursue
 from tests.networks import Row, network
 
 CHEAP: Row = {"bid": "B1", "supplier": "S1", "price": 1.0}

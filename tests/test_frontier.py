@@ -22,14 +22,14 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import matcher
-from matcher import drawing
 from matcher.engines import engine as engine_named
 from matcher.engines.base import Engine, Limits, Outcome
 from matcher.frontier import Frontier
-from matcher.frontier_chart import Axis, frontier_chart
-from matcher.frontier_points import _dominated
+from matcher.frontier.chart import Axis, frontier_chart
+from matcher.frontier.points import _dominated
 from matcher.network import Network
 from matcher.program import Program
+from matcher.report import drawing
 from tests.networks import Row
 from tests.test_cli import FIRST_STEPS, run
 from tests.test_objectives import TWO_PARTS, striving

@@ -11,14 +11,14 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from matcher.arrays import to_arrays
-from matcher.candidates import Screening, screen
-from matcher.check import check
 from matcher.errors import InputError
 from matcher.generate import generate
+from matcher.generate.recipe import HOURS_PER_USD, PRESETS, Recipe, recipe_for
+from matcher.judge import check
 from matcher.network import Network
-from matcher.options import pairs_of
-from matcher.recipe import HOURS_PER_USD, PRESETS, Recipe, recipe_for
+from matcher.network.arrays import to_arrays
+from matcher.screening.award_options import pairs_of
+from matcher.screening.candidates import Screening, screen
 from matcher.solve import solve
 
 
@@ -164,7 +164,7 @@ def test_sizes_are_heavy_tailed_and_classed() -> None:
 
 
 def test_gates_reject_some_pairs_and_pass_most(small: Network, screening: Screening) -> None:
-    from matcher.eligibility import REASON
+    from matcher.screening.gates import REASON
 
     assert 0.75 < screening.candidates.size / screening.pairs.size < 0.95
     for reason in ("standard", "certificate_date", "delivery", "quality", "on_time", "ceiling"):

@@ -21,13 +21,13 @@ from typing import Any
 import pytest
 
 import matcher
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
-from matcher.complete import complete
-from matcher.landed_cost import TERMS
 from matcher.network import Network
+from matcher.network.arrays import to_arrays
 from matcher.plan import plan_from_dict
-from matcher.tables import MODES
+from matcher.schema.tables import MODES
+from matcher.screening.candidates import screen
+from matcher.screening.landed_cost import TERMS
+from matcher.solve.complete import complete
 from tests.networks import Row, network
 
 # One degree along the equator, of a sphere of 6,371.0088 km radius: 111.195 km.

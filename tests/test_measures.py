@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
-from matcher.measures import Counted, measure
+from matcher.network.arrays import to_arrays
+from matcher.screening.candidates import screen
+from matcher.screening.metrics import Counted, measure
 from tests.networks import network
 
 # 30 of production, 5 under way, 60 to payment.

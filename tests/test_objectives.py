@@ -17,11 +17,11 @@ import pytest
 import matcher
 from matcher.engines import engine as engine_named
 from matcher.engines.base import Engine, Limits, Outcome
-from matcher.formulation.aims import OBJECTIVES as FUNCTIONS
+from matcher.formulation.objectives import OBJECTIVES as FUNCTIONS
 from matcher.network import Network
-from matcher.objectives import stages_of
 from matcher.program import Program
-from matcher.rule_tables import OBJECTIVES
+from matcher.schema.objectives import stages_of
+from matcher.schema.rule_tables import OBJECTIVES
 from tests.networks import DEFAULTS, Row, network
 
 PLACES: list[Row] = [{"place": "P"}, {"place": "Q", "economy": "MY"}]

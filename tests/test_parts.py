@@ -6,17 +6,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from matcher.check import check
 from matcher.errors import InputError
 from matcher.generate import generate
+from matcher.generate.recipe import PRESETS
+from matcher.judge import check
 from matcher.network import Network
-from matcher.outcome import Found, Stopped
-from matcher.parts import merge, parts_of
+from matcher.network.split import parts_of
 from matcher.plan import Coverage, Plan
 from matcher.read import network_from_tables
-from matcher.recipe import PRESETS
+from matcher.schema.tables import BY_NAME
 from matcher.solve import solve
-from matcher.tables import BY_NAME
+from matcher.solve.merge import merge
+from matcher.status import Found, Stopped
 from tests.brute_force import join, random_part
 from tests.networks import Row, network
 

@@ -7,14 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from matcher.check import check
+from matcher.judge import check
 from matcher.network import Network
-from matcher.parts import merge, parts_of
+from matcher.network.split import parts_of
 from matcher.plan import Plan
 from matcher.read import network_from_tables
-from matcher.rules import keys_of
+from matcher.schema.rules import keys_of
+from matcher.schema.tables import BY_NAME
 from matcher.solve import solve
-from matcher.tables import BY_NAME
+from matcher.solve.merge import merge
 from tests.networks import Row, network
 from tests.rule_networks import draw
 

@@ -11,15 +11,15 @@ import openpyxl
 import polars as pl
 import pytest
 
-from matcher.check import check
 from matcher.errors import InputError
+from matcher.judge import check
 from matcher.network import Network
 from matcher.plan import AWARD_SCHEMA, Plan, Relaxation, Relaxed, Result, plan_from_dict
-from matcher.plan_file import read_plan
+from matcher.plan.files import read_plan
 from matcher.read import xlsx_file
 from matcher.report import report, to_html, to_markdown, xlsx
+from matcher.report.summary import summarize
 from matcher.solve import solve
-from matcher.summary import summarize
 from tests.networks import network
 from tests.test_cli import run
 

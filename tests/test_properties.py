@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matcher.check import check
+from matcher.judge import check
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
 from matcher.read import network_from_tables
+from matcher.schema.tables import TABLES
 from matcher.solve import solve
-from matcher.tables import TABLES
 from tests.brute_force import join, random_part
 from tests.rule_networks import draw
 

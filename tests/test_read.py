@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.read import network_from_tables, read
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 from matcher.write import template, write
 from matcher.write.example import example_tables
 

@@ -7,7 +7,7 @@ import pytest
 
 from matcher.errors import InputError
 from matcher.read import network_from_tables
-from matcher.tables import BY_NAME
+from matcher.schema.tables import BY_NAME
 from matcher.write.example import example_tables
 
 Tables = dict[str, pl.DataFrame]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 from matcher.validate.findings import CODES
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.arrays import to_arrays
-from matcher.awarded import understand
+from matcher.evaluation import Reckoning, reckon
+from matcher.evaluation.awards import understand
 from matcher.network import Network
-from matcher.parts import merge, parts_of
+from matcher.network.arrays import to_arrays
+from matcher.network.split import parts_of
 from matcher.plan import AWARD_SCHEMA, RULE_SCHEMA, Plan, plan_from_dict
-from matcher.reckoning import Reckoning, reckon
+from matcher.solve.merge import merge
 from tests.networks import Row, network
 from tests.rule_brute_force import drawn
 

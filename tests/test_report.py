@@ -15,16 +15,16 @@ import openpyxl
 import polars as pl
 import pytest
 
-from matcher import figures
+from matcher import formatting
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
-from matcher.plan_file import read_plan
+from matcher.plan.files import read_plan
 from matcher.report import html as html_module
 from matcher.report import markdown as markdown_module
 from matcher.report import report, to_html, to_markdown, to_xlsx
+from matcher.report.summary import Summary, summarize
 from matcher.solve import solve
-from matcher.summary import Summary, summarize
 from tests.networks import network
 
 SUFFIXES = (".md", ".xlsx", ".html")
@@ -500,7 +500,7 @@ def test_a_path_that_does_not_do_is_an_input_error(
     ],
 )
 def test_money(value: float | None, text: str) -> None:
-    assert figures.money(value) == text
+    assert formatting.money(value) == text
 
 
 @pytest.mark.parametrize(
@@ -515,19 +515,19 @@ def test_money(value: float | None, text: str) -> None:
     ],
 )
 def test_unit_cost(value: float, text: str) -> None:
-    assert figures.unit_cost(value) == text
+    assert formatting.unit_cost(value) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(24000.0, "24,000"), (0.125, "0.125"), (2e-4, "0.0002"), (0.0, "0")]
 )
 def test_a_quantity_that_is_something_is_not_shown_as_nothing(value: float, text: str) -> None:
-    assert figures.quantity(value) == text
+    assert formatting.quantity(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(6.99, "6.9"), (7.0, "7.0"), (-0.01, "−0.1")])
 def test_days_in_hand_are_never_overstated(value: float, text: str) -> None:
-    assert figures.days(value) == text
+    assert formatting.days(value) == text
 
 
 @pytest.mark.parametrize(
@@ -542,4 +542,4 @@ def test_days_in_hand_are_never_overstated(value: float, text: str) -> None:
     ],
 )
 def test_short_money(value: float, text: str) -> None:
-    assert figures.short_money(value) == text
+    assert formatting.short_money(value) == text

@@ -10,9 +10,9 @@ import pytest
 
 import matcher
 from matcher.errors import InputError
+from matcher.explain.rule_costs import RuleCosts, explain_rules
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
-from matcher.rule_costs import RuleCosts, explain_rules
 from tests.networks import Row, network
 from tests.test_cli import run
 from tests.test_rules import CASES, TWO_PARTS, WOMEN, ruled

@@ -8,12 +8,12 @@ import openpyxl
 import polars as pl
 import pytest
 
-from matcher.check import check
+from matcher.judge import check
 from matcher.read import network_from_tables, read
 from matcher.read.names import READ_ME
-from matcher.rule_tables import RULE_KINDS
+from matcher.schema.rule_tables import RULE_KINDS
+from matcher.schema.tables import BY_NAME
 from matcher.solve import solve
-from matcher.tables import BY_NAME
 from matcher.write import template
 from matcher.write.example import example_tables
 from matcher.write.rule_help import CELLS, EXAMPLES

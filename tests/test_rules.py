@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.formulation.stated import KINDS
+from matcher.formulation.rules import KINDS
 from matcher.network import Network
 from matcher.plan import plan_from_dict
-from matcher.rule_tables import RULE_KINDS
+from matcher.schema.rule_tables import RULE_KINDS
 from tests.networks import DEFAULTS, Row, network
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -13,10 +13,10 @@ from functools import cache
 import polars as pl
 import pytest
 
-from matcher.check import check
+from matcher.judge import check
 from matcher.network import Network
 from matcher.plan import Plan
-from matcher.rule_tables import GROUPS, MEASURES, SCOPES
+from matcher.schema.rule_tables import GROUPS, MEASURES, SCOPES
 from matcher.solve import solve
 from tests.rule_brute_force import KINDS, Best, Trial, drawn
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from matcher.adapters import compare, scms_history, scms_network
-from matcher.adapters.scms_lines import country_table, read_lines, site_table
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.errors import InputError
+from matcher.generate.adapters import compare, scms_history, scms_network
+from matcher.generate.adapters.scms_lines import country_table, read_lines, site_table
+from matcher.network.arrays import to_arrays
+from matcher.screening.candidates import screen
 from matcher.solve import solve
 
 SHARED = Path(os.environ.get("MATCHER_SHARED", Path(__file__).parents[2] / "shared"))

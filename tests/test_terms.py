@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.engines import engine
 from matcher.engines.base import Limits
 from matcher.engines.pulp import write_model
 from matcher.formulation import RULES, Formulation, formulate
 from matcher.network import Network
-from matcher.rule_tables import RULE_TABLES
+from matcher.network.arrays import to_arrays
+from matcher.schema.rule_tables import RULE_TABLES
+from matcher.screening.candidates import screen
 from tests.networks import Row, network
 
 GOLDEN = Path(__file__).parent / "golden" / "terms"

@@ -15,8 +15,8 @@ from matcher.errors import InputError, LimitError
 from matcher.network import Network
 from matcher.read import network_from_tables, read
 from matcher.read.names import READ_ME
-from matcher.table import Column
-from matcher.tables import BY_NAME, TABLES
+from matcher.schema.columns import Column
+from matcher.schema.tables import BY_NAME, TABLES
 from matcher.write import Format, template, write
 from matcher.write.example import example_tables
 

@@ -13,9 +13,9 @@ import socket
 import sys
 
 from matcher.errors import MatcherError
-from worker.loop import Loop
 from worker.settings import settings_from_environment
 from worker.store.database import Database
+from worker.wake.loop import Loop
 
 
 def main() -> None:

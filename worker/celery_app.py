@@ -15,15 +15,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from functools import cache
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from matcher.errors import MatcherError
-from worker import wakeup
+from worker import jobs
+from worker.jobs import runner
 from worker.settings import settings_from_environment
 from worker.store.database import Database
+from worker.wake import upkeep, wakeup
 
 try:
     _settings = settings_from_environment()
@@ -31,7 +35,7 @@ try:
 except MatcherError as error:
     sys.exit(str(error))
 
-app = Celery("worker", broker=_settings.redis_url, include=["worker.tasks"])
+app = Celery("worker", broker=_settings.redis_url)
 app.conf.update(
     task_default_queue=wakeup.QUEUE,
     task_acks_late=False,
@@ -54,18 +58,51 @@ app.conf.update(
 
 _over = threading.Event()
 
+# After a job ends, so many waiting ones are called up: its parts, or its tenant's next.
+_CALL_UP = 8
+
+
+@cache
+def _database() -> Database:
+    return Database(_settings.database_url, _settings.store_timeout_s)
+
+
+@app.task(name=wakeup.TASK, bind=True)  # type: ignore[untyped-decorator]
+def wake(task: Any, solve_id: str) -> None:
+    """Run the solve, or any that waits if that one is taken."""
+    database = _database()
+    worker = f"{task.request.hostname}/{os.getppid()}"
+    claimed = jobs.claim(database, worker, _settings, solve_id) or jobs.claim(
+        database, worker, _settings
+    )
+    if claimed is None:
+        return
+    runner.run(database, claimed, _settings)
+    for waiting in jobs.waiting(database, _CALL_UP):
+        wakeup.enqueue(_settings, waiting)
+
+
+def _keep_up() -> None:
+    """The upkeep of a worker: silent workers, webhooks, and jobs that nobody was woken for."""
+    database = _database()
+    upkeep.keep_up(
+        database, _settings, _over, lambda: wakeup.sweep(_settings, jobs.waiting(database))
+    )
+
+
+def _give_back_later(worker: str) -> None:
+    """After the grace, give back what this worker still runs."""
+    time.sleep(_settings.stop_grace_s)
+    jobs.give_back(_database(), worker)
+
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _on_ready(**_: Any) -> None:
-    from worker import tasks
-
-    threading.Thread(target=tasks.keep_up, args=(_over,), name="upkeep", daemon=True).start()
+    threading.Thread(target=_keep_up, name="upkeep", daemon=True).start()
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _on_shutting_down(sender: str, **_: Any) -> None:
-    from worker import tasks
-
     _over.set()
     name = f"{sender}/{os.getpid()}"
-    threading.Thread(target=tasks.give_back_later, args=(name,), name="stop", daemon=True).start()
+    threading.Thread(target=_give_back_later, args=(name,), name="stop", daemon=True).start()

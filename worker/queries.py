@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, delete, func, select, text, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from matcher.network import Network
-from worker import access, plans, snapshots
+from worker import access
 from worker.access import Caller
-from worker.jobs import ENDED
+from worker.jobs import ENDED, plans
+from worker.store import snapshots
 from worker.store.database import Database
 from worker.store.models import (
     ApiKey,

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from matcher.outcome import Found, Stopped
 from matcher.program import Floats, Program
+from matcher.status import Found, Stopped
 
 __all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped", "settled_bound"]
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from matcher.bare import command, environment
+from matcher.engines.launch import command, environment
 from matcher.engines.wire import read, write
 from matcher.errors import EngineCrashed
 

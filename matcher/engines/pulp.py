@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from matcher.bare import command, environment
+from matcher.engines.launch import command, environment
 from matcher.engines.native import Channel, die_with_parent, end_with_children, repeat_until_done
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError, EngineUnavailable

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from matcher.arrays import Arrays, Bools, Floats
-from matcher.candidates import Candidates
-from matcher.formulation.aims import Aim, aims
-from matcher.formulation.blocks import RULES
 from matcher.formulation.builder import Builder, Index
 from matcher.formulation.concerned import starts_vehicles
-from matcher.objectives import COST, COVERAGE, Stage, stages_of
+from matcher.formulation.constraints import RULES
+from matcher.formulation.objectives import Aim, aims
+from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.program import Block, Program
-from matcher.program_parts import parts
-from matcher.rules import Rule, rules_of
+from matcher.program.components import parts
+from matcher.schema.objectives import COST, COVERAGE, Stage, stages_of
+from matcher.schema.rules import Rule, rules_of
+from matcher.screening.candidates import Candidates
 
 __all__ = ["RULES", "Aim", "Formulation", "formulate"]
 

@@ -9,16 +9,16 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from matcher.arrays import Arrays, Bools, Floats, Ints
-from matcher.candidates import Candidates
-from matcher.formulation.about import about
 from matcher.formulation.concerned import has_terms, keeps_incumbent, ramp_share
-from matcher.measures import measure
-from matcher.objectives import Stage
-from matcher.options import expand
+from matcher.formulation.instances import about
+from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.program import Block, Program
-from matcher.rules import DECIDED, MIN_COUNTED_SHARE, Rule
-from matcher.tables import MODES
+from matcher.schema.objectives import Stage
+from matcher.schema.rules import DECIDED, MIN_COUNTED_SHARE, Rule
+from matcher.schema.tables import MODES
+from matcher.screening.award_options import expand
+from matcher.screening.candidates import Candidates
+from matcher.screening.metrics import measure
 
 Index = NDArray[np.int64]
 
@@ -335,5 +335,5 @@ def distinct(group: Ints, value: Ints, num_groups: int) -> NDArray[np.int64]:
 
 
 def _names(cells: pl.Series) -> tuple[str, ...]:
-    """The names that `matcher.arrays.numbered` numbers, in that order."""
+    """The names that `matcher.network.arrays.numbered` numbers, in that order."""
     return tuple(cells.drop_nulls().unique().sort().to_list())

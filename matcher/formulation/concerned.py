@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matcher.arrays import Arrays, Bools, Floats, Ints, index_of
-from matcher.candidates import Candidates
-from matcher.landed_cost import OVERLOAD
+from matcher.network.arrays import Arrays, Bools, Floats, Ints, index_of
+from matcher.screening.candidates import Candidates
+from matcher.screening.landed_cost import OVERLOAD
 
 Index = NDArray[np.int64]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from matcher.arrays import Floats, Ints, index_of
 from matcher.formulation.builder import Builder
 from matcher.formulation.concerned import Index
-from matcher.measures import measure
+from matcher.network.arrays import Floats, Ints, index_of
 from matcher.program import Block
+from matcher.screening.metrics import measure
 
 # An amount this close to a step, relatively, is there: the difference is rounding.
 ROUNDING = 1e-9

@@ -16,8 +16,8 @@ from matcher.formulation.concerned import (
     starts_vehicles,
     tooled_once,
 )
-from matcher.landed_cost import OVERLOAD
 from matcher.program import Block
+from matcher.screening.landed_cost import OVERLOAD
 
 # Shares add up to 1 but for rounding.
 ROUNDING = 1e-9

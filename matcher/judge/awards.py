@@ -7,9 +7,15 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from matcher.arrays import Arrays, Bools, Floats
-from matcher.awarded import Awards
-from matcher.eligibility import (
+from matcher.evaluation import Priced, Reckoning
+from matcher.evaluation.awards import Awards
+from matcher.evaluation.rules import parties, with_incumbents
+from matcher.judge.tolerance import TOLERANCE, all_off
+from matcher.network.arrays import Arrays, Bools, Floats
+from matcher.plan.findings import CODES, Finding
+from matcher.schema.rules import MIN_COUNTED_SHARE, rules_of
+from matcher.screening.award_options import Pairs
+from matcher.screening.gates import (
     ceiling_gate,
     delivery_gate,
     in_house_gate,
@@ -20,13 +26,7 @@ from matcher.eligibility import (
     ramp_gate,
     terms_gate,
 )
-from matcher.finding import CODES, Finding
-from matcher.judge.tolerance import TOLERANCE, all_off
-from matcher.landed_cost import TERMS, cost_at_largest
-from matcher.options import Pairs
-from matcher.reckoning import Priced, Reckoning
-from matcher.rule_figures import parties, with_incumbents
-from matcher.rules import MIN_COUNTED_SHARE, rules_of
+from matcher.screening.landed_cost import TERMS, cost_at_largest
 
 
 def each(

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from matcher.arrays import Arrays, Floats
-from matcher.awarded import Awards
-from matcher.finding import CODES, Finding
+from matcher.evaluation.awards import Awards
 from matcher.judge.tolerance import TOLERANCE, off
 from matcher.network import Network
-from matcher.objectives import stages_of
-from matcher.outcome import gap
+from matcher.network.arrays import Arrays, Floats
 from matcher.plan import Costs, Plan, Result
+from matcher.plan.findings import CODES, Finding
+from matcher.schema.objectives import stages_of
+from matcher.status import gap
 
 
 def identity(network: Network, plan: Plan) -> Iterable[Finding]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from matcher.arrays import Arrays
-from matcher.awarded import Awards
-from matcher.finding import CODES, Finding
+from matcher.evaluation.awards import Awards
 from matcher.judge.tolerance import TOLERANCE
+from matcher.network.arrays import Arrays
+from matcher.plan.findings import CODES, Finding
 
 
 def demands(arrays: Arrays, awards: Awards) -> Iterable[Finding]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from matcher.arrays import Arrays, Floats
-from matcher.awarded import Awards
-from matcher.finding import CODES, Finding
+from matcher.evaluation.awards import Awards
 from matcher.judge.tolerance import TOLERANCE
-from matcher.options import expand
+from matcher.network.arrays import Arrays, Floats
+from matcher.plan.findings import CODES, Finding
+from matcher.screening.award_options import expand
 
 
 def resources(arrays: Arrays, awards: Awards) -> Iterable[Finding]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from matcher.finding import CODES, Finding
 from matcher.judge.tolerance import off
 from matcher.network import Network
 from matcher.plan import RULE_SCHEMA, Plan
-from matcher.rules import rules_of
+from matcher.plan.findings import CODES, Finding
+from matcher.schema.rules import rules_of
 
 KEYS = ("rule", "of", "who")
 FIGURES = tuple(name for name in RULE_SCHEMA if name not in KEYS)

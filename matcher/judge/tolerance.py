@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.arrays import Bools
+from matcher.network.arrays import Bools
 
 # Quantities may be off by this share of their demand, money by this share of itself.
 TOLERANCE = 1e-6

@@ -18,8 +18,8 @@ from matcher.read.json_file import read_json
 from matcher.read.names import table_name
 from matcher.read.parquet_file import read_parquet
 from matcher.read.xlsx_file import read_xlsx
+from matcher.suggestions import Nearest
 from matcher.validate import Findings, Raw, validated
-from matcher.validate.findings import Nearest
 
 __all__ = ["network_from_tables", "raw_tables", "read"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from matcher.tables import BY_NAME
-from matcher.validate.findings import Findings, Nearest
+from matcher.schema.tables import BY_NAME
+from matcher.suggestions import Nearest
+from matcher.validate.findings import Findings
 
 READ_ME = "Read me"
 """The sheet of the template that explains the others; it is no table."""

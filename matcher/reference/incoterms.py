@@ -10,12 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matcher.reference._files import frozen, in_order, load
-from matcher.tables import INCOTERMS
+from matcher.schema.tables import INCOTERMS
 
 
 @dataclass(frozen=True, slots=True)
 class Incoterms:
-    """One read-only flag per rule, in the order of `matcher.tables.INCOTERMS`.
+    """One read-only flag per rule, in the order of `matcher.schema.tables.INCOTERMS`.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from matcher.reference._files import frozen, in_order, load
-from matcher.tables import MODES
+from matcher.schema.tables import MODES
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ The chargeable weight of a unit is the larger of its weight and its volume times
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """One value per mode, in the order of `matcher.tables.MODES`; arrays are read-only.
+    """One value per mode, in the order of `matcher.schema.tables.MODES`; arrays are read-only.
 
     Parameters
     ----------

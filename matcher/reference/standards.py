@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from matcher.errors import Issue
 from matcher.reference._files import frozen, load
-from matcher.tables import STANDARD_CLASSES
+from matcher.schema.tables import STANDARD_CLASSES
 
 _EDITION: Final = re.compile(
     r"(?:(?:(?<=\d)[\s\-_./:,]+|\s*:\s*)(?:19|20)\d\d(?:\s*/\s*(?:amd|cor|a)\s*\d+(?::\d{4})?)?)+\s*$"
@@ -101,8 +101,8 @@ def catalogue() -> pl.DataFrame:
     -------
     polars.DataFrame
         ``standard`` (as it is commonly written), ``name``, ``class`` (as in
-        `matcher.tables.STANDARD_CLASSES`), ``issuer``, ``implies`` (list: what a holder meets as
-        well, by the text of the standard) and ``source``.
+        `matcher.schema.tables.STANDARD_CLASSES`), ``issuer``, ``implies`` (list: what a holder
+        meets as well, by the text of the standard) and ``source``.
     """
     columns = ("standard", "name", "class", "issuer", "implies", "source")
     return load("standards.csv", **dict.fromkeys(columns, pl.String)).with_columns(

@@ -10,8 +10,8 @@ from matcher.network import Network
 from matcher.plan import Plan
 from matcher.report.html import to_html
 from matcher.report.markdown import to_markdown
+from matcher.report.summary import Summary, summarize
 from matcher.report.xlsx import to_xlsx
-from matcher.summary import Summary, summarize
 
 __all__ = ["report", "to_html", "to_markdown", "to_xlsx"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from matcher.awarded import TOLERANCE
-from matcher.plan_file import AWARDS
+from matcher.evaluation.awards import TOLERANCE
+from matcher.plan.files import AWARDS
+from matcher.report.summary import Summary
 from matcher.report.table import Column, Kind, Table
-from matcher.summary import Summary
 from matcher.write.workbook import described, guide_column
 
 NAME = "Awards"

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from matcher import figures
-from matcher.landed_cost import TERMS
+from matcher.formatting import count, day, money, share
 from matcher.plan import Costs
-from matcher.report import stated
+from matcher.report import rules as stated
+from matcher.report.summary import REASON_LABELS, SME, TERM_LABELS, TIGHT_DAYS, Summary
 from matcher.report.table import Column, Section, Table
-from matcher.summary import REASON_LABELS, SME, TERM_LABELS, TIGHT_DAYS, Summary
+from matcher.screening.landed_cost import TERMS
 
 # Rows of these tables that a page shows; the workbook holds them all.
 SHOWN_SAVINGS = 12
@@ -77,22 +77,22 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
         found.append(
             (
                 f"Total cost, {currency}",
-                figures.money(costs.total),
-                ", ".join(f"{label} {figures.money(each)}" for label, each in cost_items(costs)),
+                money(costs.total),
+                ", ".join(f"{label} {money(each)}" for label, each in cost_items(costs)),
             )
         )
     if result is not None and result.bound is not None:
         found.append(
             (
                 f"Proven bound, {currency}",
-                figures.money(result.bound),
+                money(result.bound),
                 "no plan that does as well before cost costs less"
                 if stated.come_before_cost(summary)
                 else "no plan that covers as much costs less",
             )
         )
-        left = f"{figures.money(summary.left_to_save)} {currency}"
-        found.append(("Gap", figures.share(result.gap, 2), f"at most {left} above the optimum"))
+        left = f"{money(summary.left_to_save)} {currency}"
+        found.append(("Gap", share(result.gap, 2), f"at most {left} above the optimum"))
     found.append(
         (
             "Covered in full",
@@ -105,7 +105,7 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
             "Suppliers used",
             f"{summary.suppliers.height:,}",
             f"of {summary.network.suppliers.height:,}, with "
-            f"{figures.count(summary.awards.height, 'award')}",
+            f"{count(summary.awards.height, 'award')}",
         )
     )
     if summary.sme_share is not None:
@@ -113,8 +113,8 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
         found.append(
             (
                 "SME share",
-                figures.share(summary.sme_share),
-                f"of the landed cost, to {figures.count(small, 'supplier')}",
+                share(summary.sme_share),
+                f"of the landed cost, to {count(small, 'supplier')}",
             )
         )
     return tuple(found)
@@ -176,7 +176,7 @@ def _negotiable(summary: Summary) -> Section | None:
     if left is not None and left > 0:
         sentences.append(
             "Under the present bids and rules, any other plan that covers as much saves at most "
-            f"{figures.money(left)} {summary.currency}; more takes a change of a bid, a capacity "
+            f"{money(left)} {summary.currency}; more takes a change of a bid, a capacity "
             "or a rule."
         )
     if savings.is_empty():
@@ -189,9 +189,9 @@ def _negotiable(summary: Summary) -> Section | None:
     part = total / summary.costs.total if summary.costs.total else 0.0
     size = "Little is worth negotiating" if part < LITTLE else "Worth negotiating"
     sentences.append(
-        f"{size}: {figures.count(savings.height, 'demand')} had a bid that costs less per unit on "
+        f"{size}: {count(savings.height, 'demand')} had a bid that costs less per unit on "
         f"arrival than what was awarded and yet got nothing; together at most "
-        f"{figures.money(total)} {summary.currency} ({figures.share(part, 2)} of the plan). The "
+        f"{money(total)} {summary.currency} ({share(part, 2)} of the plan). The "
         "amounts are estimates from above: the difference × the most that the bid could take, "
         "before tooling, onboarding and what else the capacity is used for."
     )
@@ -233,7 +233,7 @@ def _unmet(summary: Summary) -> Section | None:
         "unmet",
         "What is not covered",
         (
-            f"{figures.count(summary.unmet.height, 'demand')} of "
+            f"{count(summary.unmet.height, 'demand')} of "
             f"{summary.network.demands.height:,} "
             f"{'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} "
             f"{'gets' if none == 1 else 'get'} nothing at all.",
@@ -268,15 +268,15 @@ def _cost(summary: Summary) -> Section | None:
     beyond = float(added["landed_cost"].sum())
     top = added.sort("landed_cost", descending=True).row(0, named=True)
     sentences = [
-        f"{figures.money(costs.total)} {summary.currency} in all: "
-        + ", ".join(f"{figures.money(each)} {_FOR[label]}" for label, each in cost_items(costs))
+        f"{money(costs.total)} {summary.currency} in all: "
+        + ", ".join(f"{money(each)} {_FOR[label]}" for label, each in cost_items(costs))
         + "."
     ]
     if price > 0:
         sentences.append(
-            f"Arrival adds {figures.money(beyond)} {summary.currency} "
-            f"({figures.share(beyond / price)}) to the price, most of it "
-            f"for {str(top['label']).lower()} ({figures.money(top['landed_cost'])}); what a price "
+            f"Arrival adds {money(beyond)} {summary.currency} "
+            f"({share(beyond / price)}) to the price, most of it "
+            f"for {str(top['label']).lower()} ({money(top['landed_cost'])}); what a price "
             "already holds by its incoterm is not counted again."
         )
     return Section(
@@ -354,7 +354,7 @@ def _delivery(summary: Summary) -> Section | None:
         "delivery",
         "Delivery",
         (
-            f"{figures.count(tight.height, 'award')} worth {figures.money(value)} "
+            f"{count(tight.height, 'award')} worth {money(value)} "
             f"{summary.currency} {'has' if tight.height == 1 else 'have'} less than "
             f"{TIGHT_DAYS:g} days in hand: a "
             "delay of a week makes them late.",
@@ -533,9 +533,9 @@ def _basis(summary: Summary) -> Section:
             f"{network.demands.height:,} demands, {network.suppliers.height:,} suppliers, "
             f"{network.bids.height:,} bids",
         ),
-        ("Orders are placed on", figures.day(network.start)),
-        ("Cost of capital", f"{figures.share(network.carrying_rate)} of the value a year"),
-        ("Cargo insurance", f"{figures.share(network.insurance_rate, 2)} of the insured value"),
+        ("Orders are placed on", day(network.start)),
+        ("Cost of capital", f"{share(network.carrying_rate)} of the value a year"),
+        ("Cargo insurance", f"{share(network.insurance_rate, 2)} of the insured value"),
     ]
     run = plan.run
     if run is not None:
@@ -544,7 +544,7 @@ def _basis(summary: Summary) -> Section:
             (
                 "Limits",
                 f"{run.time_limit_s:g} s, gap {run.gap_limit:.4%}, "
-                f"{figures.count(run.threads, 'thread')}, seed {run.seed}",
+                f"{count(run.threads, 'thread')}, seed {run.seed}",
             ),
             ("Took", f"{run.seconds:.1f} s over {run.candidates:,} candidates"),
             ("Versions", ", ".join(f"{name} {number}" for name, number in run.versions.items())),
@@ -584,7 +584,7 @@ def _basis(summary: Summary) -> Section:
             )
         )
     warned = (
-        f"Reading the network gave {figures.count(len(network.warnings), 'warning')}."
+        f"Reading the network gave {count(len(network.warnings), 'warning')}."
         if network.warnings
         else "Reading the network gave no warnings."
     )

@@ -9,8 +9,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from matcher.report.content import headline, judged, key_figures, proof, sections
+from matcher.report.summary import Summary
 from matcher.report.table import Table
-from matcher.summary import Summary
 
 # Rows of a table; more make a page that no browser scrolls with pleasure.
 LIMIT = 500
@@ -57,8 +57,8 @@ def to_html(summary: Summary) -> str:
 def _drawings(summary: Summary, name: str) -> list[tuple[str, Markup]]:
     """A chart laid out for a screen and for a telephone; the page shows the one that fits."""
     # Loading the plotting library takes half as long as all else: only who draws waits for it.
-    from matcher.charts import CHARTS
-    from matcher.drawing import svg
+    from matcher.report.charts import CHARTS
+    from matcher.report.drawing import svg
 
     drawn = []
     for size, width in (("wide", WIDE), ("slim", SLIM)):
@@ -75,7 +75,7 @@ def _is_number(table: Table, i: int) -> bool:
 
 @cache
 def _template() -> Template:
-    source = (files("matcher") / "templates" / "report.html.j2").read_text(encoding="utf-8")
+    source = (files("matcher.report") / "report.html.j2").read_text(encoding="utf-8")
     return Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(source)

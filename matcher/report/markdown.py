@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from matcher.report.content import headline, judged, key_figures, proof, sections
+from matcher.report.summary import Summary
 from matcher.report.table import Table
-from matcher.summary import Summary
 
 # Rows of a table; a page for reading, not for keeping.
 LIMIT = 100

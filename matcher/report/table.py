@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from matcher import figures
+from matcher import formatting
 
 # A figure is a text already; it stands where numbers stand.
 Kind = Literal["text", "figure", "count", "money", "unit_cost", "quantity", "share", "days", "date"]
@@ -83,16 +83,16 @@ class Section:
 def written(value: object, kind: Kind) -> str:
     """A value of a table as text."""
     if value is None:
-        return figures.NONE
+        return formatting.NONE
     if kind == "count":
         return f"{value:,}"
     writer = {
-        "money": figures.money,
-        "unit_cost": figures.unit_cost,
-        "quantity": figures.quantity,
-        "share": figures.share,
-        "days": figures.days,
-        "date": figures.day,
+        "money": formatting.money,
+        "unit_cost": formatting.unit_cost,
+        "quantity": formatting.quantity,
+        "share": formatting.share,
+        "days": formatting.days,
+        "date": formatting.day,
         "text": str,
         "figure": str,
     }[kind]

@@ -20,9 +20,9 @@ from matcher.report.content import (
     sections,
     unit_terms,
 )
-from matcher.report.stated import rule_rows
+from matcher.report.rules import rule_rows
+from matcher.report.summary import Summary
 from matcher.report.table import Kind, Section, Table
-from matcher.summary import Summary
 from matcher.write.workbook import Exact
 
 # Rows of a sheet; spreadsheets hold 1,048,576, and slow down long before.

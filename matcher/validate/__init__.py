@@ -11,8 +11,8 @@ import polars as pl
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.reference.standards import Standards, standards
-from matcher.table import Table
-from matcher.tables import BY_NAME, TABLES
+from matcher.schema.columns import Table
+from matcher.schema.tables import BY_NAME, TABLES
 from matcher.validate.advice import advise
 from matcher.validate.cells import Parser
 from matcher.validate.columns import absent, check_keys, check_references, typed

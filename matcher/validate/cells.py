@@ -13,9 +13,9 @@ import polars as pl
 
 from matcher.reference.economies import CURRENCIES, ECONOMIES
 from matcher.reference.standards import Standards
-from matcher.table import Column
-from matcher.tables import EARLIEST, LATEST
-from matcher.validate.findings import Nearest
+from matcher.schema.columns import Column
+from matcher.schema.tables import EARLIEST, LATEST
+from matcher.suggestions import Nearest
 
 LARGEST_NUMBER = 1e15
 """Numbers beyond this are refused: they are mistakes, and doubles no longer count units."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import polars as pl
 
-from matcher.table import Column, Table
+from matcher.schema.columns import Column, Table
+from matcher.suggestions import Nearest
 from matcher.validate.cells import Parser, as_text
-from matcher.validate.findings import Findings, Nearest, quoted
+from matcher.validate.findings import Findings, quoted
 from matcher.validate.raw import Raw, Typed
 
 

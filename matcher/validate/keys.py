@@ -5,23 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from matcher.reference.economies import ECONOMIES
+from matcher.suggestions import Nearest
 from matcher.validate.cells import Fault, economy
-from matcher.validate.findings import Findings, Nearest, quoted
+from matcher.validate.findings import Findings, quoted
 from matcher.validate.raw import Tables
-
-
-def listed(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    """The frame with one row for each key that the cells of ``column`` list, as ``key``.
-
-    Rows that list none are left out; it takes keys apart as `matcher.rules.keys_of` does.
-    """
-    keys = pl.col(column).str.split(";").alias("key")
-    return (
-        frame.with_columns(keys)
-        .explode("key")
-        .with_columns(pl.col("key").str.strip_chars())
-        .filter(pl.col("key") != "")
-    )
 
 
 def check_known(

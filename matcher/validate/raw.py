@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from matcher.table import Table
+from matcher.schema.columns import Table
 
 TOLERANCE = 1e-9
 """Relative tolerance of comparisons between sums and multiples."""
@@ -20,7 +20,7 @@ class Raw:
     Parameters
     ----------
     name
-        Name of the table in `matcher.tables`.
+        Name of the table in `matcher.schema.tables`.
     place
         File, sheet or JSON pointer that the user knows it by.
     header

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from matcher.rules import COUNTS
-from matcher.tables import SIZE_CLASSES
-from matcher.validate.findings import Findings, Nearest, plain
-from matcher.validate.keys import check_economies, check_known, listed
+from matcher.schema.rules import COUNTS, listed
+from matcher.schema.tables import SIZE_CLASSES
+from matcher.suggestions import Nearest
+from matcher.validate.findings import Findings, plain
+from matcher.validate.keys import check_economies, check_known
 from matcher.validate.raw import TOLERANCE, Tables
 
 USED: dict[str, tuple[str, ...]] = {

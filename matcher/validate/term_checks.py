@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import polars as pl
 
-from matcher.tables import BY_NAME
+from matcher.schema.rules import listed
+from matcher.schema.tables import BY_NAME
 from matcher.validate.findings import Findings, plain
-from matcher.validate.keys import check_economies, check_known, listed
+from matcher.validate.keys import check_economies, check_known
 from matcher.validate.raw import Tables
 
 

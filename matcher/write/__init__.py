@@ -11,7 +11,7 @@ from xlsxwriter.exceptions import XlsxWriterException
 
 from matcher.errors import InputError, Issue
 from matcher.network import Network
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 from matcher.write.example import example_tables
 from matcher.write.workbook import write_workbook
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 
 _ROWS: dict[str, tuple[dict[str, Any], ...]] = {
     "network": ({"name": "Example", "currency": "USD", "start": "2026-01-05"},),

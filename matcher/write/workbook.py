@@ -11,8 +11,8 @@ import xlsxwriter
 
 from matcher.errors import LimitError
 from matcher.read.names import READ_ME
-from matcher.table import Column, Table
-from matcher.tables import BY_NAME, TABLES
+from matcher.schema.columns import Column, Table
+from matcher.schema.tables import BY_NAME, TABLES
 from matcher.validate.cells import limits
 from matcher.write.rule_help import CELLS, EXAMPLES
 

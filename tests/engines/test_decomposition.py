@@ -17,28 +17,28 @@ from scipy.optimize import linprog
 from scipy.sparse import block_diag, csr_array
 
 import matcher
-from matcher.arrays import to_arrays
-from matcher.candidates import screen
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
-from matcher.engines.decomposition.assigning import Assigning, is_assigning
-from matcher.engines.decomposition.contest import contenders, settle
-from matcher.engines.decomposition.coupling import PricedCoupling
-from matcher.engines.decomposition.knapsack import earn, earn_if_in
-from matcher.engines.decomposition.moves import COVERED, State, anneal, construct, lacking
-from matcher.engines.decomposition.pieces import pieces_of
-from matcher.engines.decomposition.prices import Pace, Rises, ascend
+from matcher.engines.decomposition.bounds.coupling_dual import PricedCoupling
+from matcher.engines.decomposition.bounds.demand_dual import PricedSelections, is_about_serving
+from matcher.engines.decomposition.bounds.prices import Pace, Rises, ascend
+from matcher.engines.decomposition.contention import contenders, settle
+from matcher.engines.decomposition.kernels.knapsack import earn, earn_if_in
+from matcher.engines.decomposition.kernels.selection import select
 from matcher.engines.decomposition.search import Search, items_of
-from matcher.engines.decomposition.selection import select
-from matcher.engines.decomposition.serving import PricedSelections, is_about_serving
-from matcher.engines.decomposition.siting import sets_of, weigh
-from matcher.engines.decomposition.standing import Standing
+from matcher.engines.decomposition.search.facilities import sets_of, weigh
+from matcher.engines.decomposition.search.moves import COVERED, State, anneal, construct, lacking
+from matcher.engines.decomposition.search.single_source import Assigning, is_assigning
 from matcher.engines.decomposition.structure import structure_of
+from matcher.engines.decomposition.structure.blocks import pieces_of
+from matcher.engines.decomposition.subproblem import Standing
 from matcher.errors import EngineUnavailable
 from matcher.formulation import formulate
+from matcher.generate.recipe import recipe_for
+from matcher.network.arrays import to_arrays
 from matcher.program import Block, Program
-from matcher.recipe import recipe_for
-from matcher.tables import BY_NAME
+from matcher.schema.tables import BY_NAME
+from matcher.screening.candidates import screen
 
 QUICK = Pace(first=1.0, last=0.01, deflection=0.3, steps=300)
 EXACT = Limits(time_s=20, gap=0.0)

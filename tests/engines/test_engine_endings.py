@@ -18,10 +18,10 @@ import pytest
 from programs import NATIVE, all_in_one_half, large_sourcing, market_split, program
 
 import matcher
-from matcher.bare import environment
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.child import ChildEngine, Solver
+from matcher.engines.launch import environment
 from matcher.engines.process import Kept, NativeProcess
 from matcher.errors import EngineCrashed, EngineUnavailable
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from matcher.reference.incoterms import Incoterms, incoterms
-from matcher.tables import INCOTERMS
+from matcher.schema.tables import INCOTERMS
 
 TERMS = ("origin", "export", "freight", "insurance", "imports", "duty")
 

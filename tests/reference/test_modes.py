@@ -16,7 +16,7 @@ from matcher.reference.modes import (
     modes,
     units_per_container,
 )
-from matcher.tables import MODES
+from matcher.schema.tables import MODES
 
 SEA, AIR, ROAD, RAIL = range(4)
 POSITIVE = st.floats(1e-6, 1e6)

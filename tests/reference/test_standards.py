@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.reference.standards import Standards, catalogue, normalise, standards
-from matcher.tables import BY_NAME, STANDARD_CLASSES
+from matcher.schema.tables import BY_NAME, STANDARD_CLASSES
 
 NONE = BY_NAME["standards"].empty()
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from matcher.reference.trade_costs import trade_costs
-from matcher.tables import BY_NAME
+from matcher.schema.tables import BY_NAME
 
 
 def test_has_the_columns_and_types_of_the_networks_own_table() -> None:

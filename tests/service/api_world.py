@@ -18,12 +18,12 @@ import uvicorn
 from api.app import create_app
 from api.serve import Server
 from matcher.network import Network
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 from tests.service import servers
 from worker import access
-from worker.loop import Loop
 from worker.settings import Settings
 from worker.store.database import Database
+from worker.wake.loop import Loop
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ZIP = "application/zip"

@@ -19,11 +19,13 @@ import pytest
 from sqlalchemy import make_url
 
 import matcher
+from matcher.generate.recipe import Recipe, recipe_for
 from matcher.network import Network
-from matcher.recipe import Recipe, recipe_for
 from tests.service import servers
-from worker import jobs, plans, snapshots
+from worker import jobs
+from worker.jobs import plans
 from worker.settings import Settings
+from worker.store import snapshots
 from worker.store.database import Database
 from worker.store.models import Solve, Tenant
 

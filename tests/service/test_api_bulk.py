@@ -16,8 +16,9 @@ import matcher
 from matcher.network import Network
 from tests.service.api_world import XLSX, ZIP, World, new_store, rows, world_on, zipped
 from tests.service.test_api_directory import matched
-from worker import assembly, directory
+from worker import directory
 from worker.access import Caller
+from worker.directory import assembly
 
 JSON = "application/json"
 _names = itertools.count()
@@ -445,7 +446,7 @@ def test_more_than_one_transaction_should_hold_is_a_422(
     world: World, small: Network, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agency = world.client(tenant=tenant)
-    monkeypatch.setattr("api.intake.MAX_ENTRIES_BYTES", 1000)
+    monkeypatch.setattr("api.uploads.intake.MAX_ENTRIES_BYTES", 1000)
     answer = load(agency, zipped(small))
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("too-large")

@@ -10,7 +10,8 @@ from matcher.network import Network
 from tests.service import servers
 from tests.service.api_world import World, new_store, rows, world_on
 from tests.service.test_api_access import put_directory
-from worker import entry_check, snapshots
+from worker.directory import check as entry_check
+from worker.store import snapshots
 
 
 @pytest.fixture(scope="module")
@@ -291,12 +292,12 @@ def test_an_entry_is_not_stored_on_ground_that_has_moved(
 
     def overtaken(*given: Any) -> Any:
         checked = check(*given)
-        monkeypatch.setattr("worker.entry_check.checked", check)
+        monkeypatch.setattr("worker.directory.check.checked", check)
         assert agency.put("/v1/shared", json=tables).status_code == 200
         return checked
 
     with world.with_key(agency.headers["Authorization"].split()[1]) as client:
-        monkeypatch.setattr("worker.entry_check.checked", overtaken)
+        monkeypatch.setattr("worker.directory.check.checked", overtaken)
         late = client.put("/v1/suppliers/S3", json=profile)
         assert late.status_code == 409
         assert late.json()["type"].endswith("in-flight")

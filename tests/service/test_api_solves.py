@@ -17,7 +17,7 @@ import pytest
 
 import matcher
 from matcher.network import Network
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 from tests.service import servers
 from tests.service.api_world import XLSX, World, new_store, world_on
 from worker import jobs
@@ -223,7 +223,7 @@ def test_a_stream_is_told_live_and_replayed_without_a_hole(case: Case) -> None:
 
 
 def test_a_silent_stream_pings(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.solves.PING_S", 0.3)
+    monkeypatch.setattr("api.routes.solves.PING_S", 0.3)
     solve = waiting_solve(case.world.database, case)
     with case.world.client().stream(
         "GET", f"/v1/solves/{solve}/events", headers={"Accept": "text/event-stream"}

@@ -14,8 +14,11 @@ from tests.networks import frame, network
 from tests.service.api_world import ZIP, World, new_store, rows, world_on, zipped
 from tests.service.test_api_bulk import everything, load, load_tables, only
 from tests.service.test_api_directory import matched
-from worker import assembly, directory, shards, snapshots
+from worker import directory
 from worker.access import Caller
+from worker.directory import assembly
+from worker.jobs import shards
+from worker.store import snapshots
 
 _names = itertools.count()
 SHARED = ("incumbents", "consortia", "periods", "objectives")

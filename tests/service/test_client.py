@@ -24,7 +24,7 @@ from matcher.cli import main
 from matcher.client import XLSX, Client
 from matcher.engines.base import Progress
 from matcher.errors import EngineCrashed, InputError, LimitError, ServiceError
-from matcher.tables import TABLES
+from matcher.schema.tables import TABLES
 
 URL = "http://service.test"
 FIRST_STEPS = "examples/first-steps"

@@ -19,9 +19,10 @@ from sqlalchemy import select, text
 from matcher.errors import MatcherError
 from matcher.network import Network
 from tests.service.conftest import Desk
-from worker import jobs, snapshots
+from worker import jobs
 from worker.jobs import Claim, Finished
 from worker.settings import Settings
+from worker.store import snapshots
 from worker.store.database import Database
 from worker.store.models import Base, Event, OutboxMessage, StoredPlan, Webhook
 

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from matcher.network import Network
 from tests.service.conftest import Desk, Workers
 from tests.service.servers import RedisServer, free_port, until
-from worker import wakeup
 from worker.settings import Settings
 from worker.store.models import Event, StoredPlan
+from worker.wake import wakeup
 
 SEED = 20_240_229
 

@@ -21,9 +21,9 @@ from matcher.network import Network
 from tests.service.conftest import Desk
 from tests.service.servers import free_port, until
 from worker import outbox
-from worker.loop import Loop
 from worker.store.models import OutboxMessage, Webhook
-from worker.upkeep import keep_up
+from worker.wake.loop import Loop
+from worker.wake.upkeep import keep_up
 
 
 @dataclass

@@ -19,15 +19,16 @@ from sqlalchemy import func, select
 import matcher
 from matcher.errors import InputError, MatcherError
 from matcher.network import Network
-from matcher.parts import parts_of
+from matcher.network.split import parts_of
 from matcher.plan import plan_from_dict
 from tests.service.conftest import Desk, Workers, is_solver
 from tests.service.servers import until
-from worker import jobs, queries, runner, scenarios
-from worker.loop import Loop
+from worker import jobs, queries
+from worker.jobs import runner, scenarios
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.models import Event, NetworkSnapshot, Solve
+from worker.wake.loop import Loop
 
 EXACT = {"gap_limit": 0.0, "threads": 1}
 # What is tested has little to do with the store.

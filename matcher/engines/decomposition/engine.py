@@ -18,13 +18,13 @@ import psutil
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.child import ChildEngine
-from matcher.engines.decomposition.pieces import Piece, pieces_of
-from matcher.engines.decomposition.standing import CLOSED, Standing, Work
 from matcher.engines.decomposition.structure import structure_of
+from matcher.engines.decomposition.structure.blocks import Piece, pieces_of
+from matcher.engines.decomposition.subproblem import CLOSED, Standing, Work
 from matcher.engines.process import Kept
 from matcher.errors import EngineUnavailable
-from matcher.outcome import gap
 from matcher.program import Floats, Program, never_met
+from matcher.status import gap
 
 _log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from matcher.engines.base import Engine, Limits
-from matcher.engines.decomposition.pieces import Piece
-from matcher.engines.decomposition.selection import Bools, Index
+from matcher.engines.decomposition.kernels.selection import Bools, Index
 from matcher.engines.decomposition.structure import Structure
+from matcher.engines.decomposition.structure.blocks import Piece
 from matcher.program import Block, Floats, Program
 
 _SEEN = 0.01

@@ -1,0 +1,1 @@
+"""Files that callers send: taken in, and read in a process of their own."""

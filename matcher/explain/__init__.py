@@ -1,0 +1,367 @@
+"""Why and why not: what decided each demand–bid pair, in figures and in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import numpy as np
+import polars as pl
+
+from matcher.errors import InputError, Issue
+from matcher.formatting import count
+from matcher.network import Network
+from matcher.network.arrays import Arrays, to_arrays
+from matcher.plan import Plan
+from matcher.schema.tables import MODES
+from matcher.screening.candidates import Candidates, Rejections, screen
+from matcher.screening.gates import REASONS
+from matcher.solve.complete import complete
+from matcher.solve.frames import COVERED, is_used_up
+
+# Landed costs per unit this close are the same: half of the last digit shown.
+SAME_COST = 5e-5
+_AVERAGE = (pl.col("landed_cost_per_unit") * pl.col("quantity")).sum() / pl.col("quantity").sum()
+
+WHY_SCHEMA: dict[str, pl.DataType] = {
+    "demand": pl.String(),
+    "supplier": pl.String(),
+    "bid": pl.String(),
+    "outcome": pl.String(),
+    "mode": pl.String(),
+    "landed_cost_per_unit": pl.Float64(),
+    "cost_difference": pl.Float64(),
+    "quantity": pl.Float64(),
+    "reason": pl.String(),
+    "distance": pl.Float64(),
+    "unit": pl.String(),
+    "standard": pl.String(),
+    "text": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What decided a demand, or what decided for and against a supplier.
+
+    ``headline`` is the answer in a sentence; ``rows`` are the pairs behind it, as `why` gives
+    them, the nearest to an award first.
+    """
+
+    headline: str
+    rows: pl.DataFrame
+
+
+def why(network: Network, plan: Plan) -> pl.DataFrame:
+    """What decided each demand–bid pair.
+
+    One row for each pair that was awarded or beaten, and one for each gate that a rejected pair
+    fails. ``outcome`` is ``awarded``, ``beaten`` or ``rejected``; with incremental tiers
+    ``landed_cost_per_unit`` is the average of the units awarded, or of the largest award.
+    ``cost_difference`` is landed cost per unit above the average of what the demand was awarded, in
+    the network's currency;
+    ``reason`` and ``distance`` are the gate's (see `matcher.screening.gates.REASONS`) or, for a
+    beaten pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper
+    one per unit, and lost to award sizes, supplier counts, or once-only costs).
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> rows = matcher.why(network, matcher.solve(network))
+    >>> rows.select("demand", "bid", "outcome").rows()
+    [('D1', 'B1', 'awarded'), ('D1', 'B2', 'awarded'), ('D2', 'B3', 'awarded')]
+    """
+    plan = complete(network, plan)
+    arrays = to_arrays(network)
+    screening = screen(arrays)
+    plan = replace(plan, awards=_averaged(arrays, screening.candidates, plan.awards))
+    awarded = plan.awards.group_by("demand").agg(average=_AVERAGE)
+    is_open = pl.Series([] if plan.unmet is None else plan.unmet["demand"], dtype=pl.String)
+    admissible = (
+        _admissible(arrays, screening.candidates, plan)
+        .join(awarded, on="demand", how="left")
+        .with_columns(
+            cost_difference=pl.col("landed_cost_per_unit") - pl.col("average"),
+            is_open=pl.col("demand").is_in(is_open.implode()),
+        )
+    )
+    rejected = _rejected(arrays, screening.rejections)
+    return pl.concat(
+        [
+            _reasoned(admissible, is_proven=_is_proven(plan)).select(*WHY_SCHEMA),
+            rejected.select(*WHY_SCHEMA),
+        ]
+    ).sort("demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
+
+
+def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
+    """Who makes a demand, and why nobody else does.
+
+    Raises
+    ------
+    InputError
+        The network has no such demand.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> matcher.explain_demand(network, matcher.solve(network), "D2").headline
+    'D2: all of it is awarded, to S3; of 1 bid, 0 fail a gate and 0 are beaten.'
+    """
+    _known(network, "demands", "demand", demand)
+    rows = why(network, plan).filter(pl.col("demand") == demand)
+    needed = network.demands.filter(pl.col("demand") == demand)["quantity"][0]
+    made = rows.filter(pl.col("outcome") == "awarded")
+    share = float(made["quantity"].sum()) / needed
+    bids = rows["bid"].n_unique()
+    rejected = rows.filter(pl.col("outcome") == "rejected")["bid"].n_unique()
+    if made.is_empty():
+        head = f"{demand} is not awarded"
+    else:
+        names = ", ".join(made["supplier"].unique(maintain_order=True))
+        covered = "all" if share > 1 - COVERED else f"{min(share, 0.999):.1%}"
+        head = f"{demand}: {covered} of it is awarded, to {names}"
+    return Explanation(
+        f"{head}; of {count(bids, 'bid')}, {rejected} fail a gate and "
+        f"{bids - rejected - made['bid'].n_unique()} are beaten.",
+        _ranked(rows),
+    )
+
+
+def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation:
+    """What a supplier is awarded, and what it lacks for more.
+
+    Raises
+    ------
+    InputError
+        The network has no such supplier.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> network = matcher.read("examples/first-steps")
+    >>> matcher.explain_supplier(network, matcher.solve(network), "S1").headline[:16]
+    'S1 gets 1 award;'
+    """
+    _known(network, "suppliers", "supplier", supplier)
+    rows = why(network, plan).filter(pl.col("supplier") == supplier)
+    made = rows.filter(pl.col("outcome") == "awarded")
+    if rows.is_empty():
+        bids = network.bids.filter(pl.col("supplier") == supplier).height
+        return Explanation(
+            f"{supplier} has {count(bids, 'bid')}, and no demand is for what it offers "
+            "(capability).",
+            rows,
+        )
+    counts = (
+        rows.filter(pl.col("outcome") != "awarded")
+        .group_by("reason")
+        .agg(pl.struct("demand", "bid").n_unique().alias("pairs"))
+        .sort("pairs", "reason", descending=[True, False])
+    )
+    lost = ", ".join(f"{reason} {pairs}" for reason, pairs in counts.iter_rows()) or "nothing"
+    return Explanation(
+        f"{supplier} gets {count(made.height, 'award')}; "
+        f"{count(rows.select('demand', 'bid').n_unique(), 'pair')} of a demand and a bid came "
+        f"into question. What decided the others: {lost}.",
+        _ranked(rows),
+    )
+
+
+def _known(network: Network, table: str, column: str, key: str) -> None:
+    keys = network.table(table)[column]
+    if key in keys:
+        return
+    near = get_close_matches(key, keys.to_list(), 1)
+    raise InputError(
+        [
+            Issue(
+                "unknown_key",
+                table,
+                None,
+                column,
+                key,
+                f"is not a {column} of this network",
+                f"did you mean '{near[0]}'?" if near else f"the table {table} lists them",
+            )
+        ]
+    )
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    order = pl.col("outcome").replace_strict({"awarded": 0, "beaten": 1, "rejected": 2})
+    return rows.sort(order, "cost_difference", "distance", "bid", nulls_last=True)
+
+
+def _admissible(arrays: Arrays, c: Candidates, plan: Plan) -> pl.DataFrame:
+    """Pairs with a candidate: what is awarded of them, or their cheapest candidate."""
+    network = arrays.network
+    # Candidates are sorted by demand and bid; the cheapest of a pair speaks for it.
+    cost = c.unit_cost + c.landed_once / c.upper
+    order = np.lexsort((cost, c.bid, c.demand))
+    first = np.ones(c.size, dtype=np.bool_)
+    first[1:] = (c.demand[order][1:] != c.demand[order][:-1]) | (
+        c.bid[order][1:] != c.bid[order][:-1]
+    )
+    best = c.take(order[first])
+    frame = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(best.demand),
+            "supplier": network.suppliers["supplier"].gather(best.supplier),
+            "bid": network.bids["bid"].gather(best.bid),
+            "best_mode": pl.Series(MODES).gather(best.mode),
+            "best_cost": cost[order[first]],
+            "full": is_used_up(arrays, plan.awards)[best.bid, arrays.demands.period[best.demand]],
+        }
+    )
+    made = plan.awards.group_by("demand", "bid").agg(
+        mode=pl.col("mode").sort_by("quantity").last(),
+        landed_cost_per_unit=_AVERAGE,
+        quantity=pl.col("quantity").sum(),
+    )
+    return (
+        frame.join(made, on=["demand", "bid"], how="left")
+        .with_columns(
+            outcome=pl.when(pl.col("quantity").is_null())
+            .then(pl.lit("beaten"))
+            .otherwise(pl.lit("awarded")),
+            mode=pl.col("mode").fill_null(pl.col("best_mode")),
+            landed_cost_per_unit=pl.col("landed_cost_per_unit").fill_null(pl.col("best_cost")),
+        )
+        .drop("best_mode", "best_cost")
+    )
+
+
+def _averaged(arrays: Arrays, c: Candidates, awards: pl.DataFrame) -> pl.DataFrame:
+    """The awards with the average landed cost of their units where tiers are incremental."""
+    c = c.take(np.flatnonzero(c.landed_once))
+    network = arrays.network
+    once = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(c.demand),
+            "bid": network.bids["bid"].gather(c.bid),
+            "mode": pl.Series(MODES).gather(c.mode),
+            "tier": (c.tier - arrays.bids.tier_start[c.bid] + 1).astype(np.int64),
+            "once": c.landed_once,
+        }
+    )
+    option = ["demand", "bid", "mode", "tier"]
+    spread = pl.col("once").fill_null(0.0) / pl.col("quantity")
+    return awards.join(once, on=option, how="left", maintain_order="left").with_columns(
+        pl.col("landed_cost_per_unit") + spread
+    )
+
+
+def _is_proven(plan: Plan) -> bool:
+    """Whether it is proven that no plan covers more, or that there is none."""
+    result = plan.result
+    if result is None:
+        return False
+    return result.found == "infeasible" or (result.coverage is not None and result.coverage.proven)
+
+
+def _reasoned(frame: pl.DataFrame, *, is_proven: bool) -> pl.DataFrame:
+    """Reason and sentence for pairs that passed every gate."""
+    no_room = (
+        "award sizes or rules leave no room for an award"
+        if is_proven
+        else "the plan leaves it out, and nobody has proven that it must"
+    )
+    difference, beaten = pl.col("cost_difference"), pl.col("outcome") == "beaten"
+    money = difference.abs().round(4).cast(pl.String)
+    # Where part of the demand is open, no cost keeps a bid out: something else does.
+    lost_on_cost = (beaten & ~pl.col("is_open") & (difference > SAME_COST)).fill_null(False)
+    reason = (
+        pl.when(~beaten)
+        .then(None)
+        .when(lost_on_cost)
+        .then(pl.lit("cost"))
+        .when(pl.col("full"))
+        .then(pl.lit("capacity"))
+        .otherwise(pl.lit("rules"))
+    )
+    text = (
+        pl.when(~beaten)
+        .then(pl.format("awarded {} units by {}", _as_read(pl.col("quantity")), "mode"))
+        .when(lost_on_cost)
+        .then(pl.format("costs {} more per unit on arrival than what was awarded", money))
+        .when(pl.col("full"))
+        .then(pl.lit("its capacity is used up by other awards"))
+        .when(pl.col("is_open"))
+        .then(pl.lit(f"passes every gate, but {no_room}"))
+        .when(difference.abs() <= SAME_COST)
+        .then(pl.lit("costs the same per unit as what was awarded"))
+        .otherwise(
+            pl.format(
+                "costs {} less per unit, but award size, number of suppliers, tooling or "
+                "onboarding make the whole plan dearer",
+                money,
+            )
+        )
+    )
+    return frame.with_columns(
+        reason=reason,
+        text=text,
+        distance=pl.when(lost_on_cost).then(difference),
+        unit=pl.when(lost_on_cost).then(pl.lit(REASONS["ceiling"])),
+        standard=pl.lit(None, dtype=pl.String),
+    )
+
+
+def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
+    network, supplier = arrays.network, arrays.bids.supplier[r.bid]
+    reasons, units = list(REASONS), list(REASONS.values())
+    modes = pl.Series([*MODES, None], dtype=pl.String)
+    standards = pl.Series([*arrays.capability.standards.standards, None], dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "demand": network.demands["demand"].gather(r.demand),
+            "supplier": network.suppliers["supplier"].gather(supplier),
+            "bid": network.bids["bid"].gather(r.bid),
+            "outcome": pl.repeat("rejected", r.demand.size, eager=True),
+            "mode": modes.gather(np.where(r.mode < 0, len(MODES), r.mode)),
+            "reason": pl.Series(reasons, dtype=pl.String).gather(r.reason.astype(np.int64)),
+            "distance": r.distance,
+            "unit": pl.Series(units, dtype=pl.String).gather(r.reason.astype(np.int64)),
+            "standard": standards.gather(np.where(r.standard < 0, standards.len() - 1, r.standard)),
+        }
+    ).with_columns(
+        landed_cost_per_unit=pl.lit(None, dtype=pl.Float64),
+        cost_difference=pl.lit(None, dtype=pl.Float64),
+        quantity=pl.lit(None, dtype=pl.Float64),
+    )
+    figure = pl.col("distance").round(4).cast(pl.String)
+    sentence = {
+        "own_plant": pl.lit("its supplier is an own plant of another lead firm"),
+        "in_house": pl.lit("the component is core, and its supplier no own plant of the lead firm"),
+        "terms": pl.format("its price holds to a place {} km away, in another economy", figure),
+        "quality": pl.format("its defect rate is {} ppm above the limit", figure),
+        "on_time": pl.format("its on-time rate is {} below the limit", figure),
+        "standard": pl.format("lacks {}", pl.col("standard")),
+        "certificate_date": pl.format(
+            "its {} certificate misses the due date by {} days",
+            pl.col("standard"),
+            pl.col("distance").cast(pl.Int64),
+        ),
+        "ramp": pl.format(
+            "may not deliver before {} days after the due date", pl.col("distance").cast(pl.Int64)
+        ),
+        "lane": pl.format("no mode it bids for connects the two places, {} km apart", figure),
+        "quantity": pl.format("its smallest award is {} units above what may be given", figure),
+        "delivery": pl.format("arrives {} days too late by {}", figure, pl.col("mode")),
+        "ceiling": pl.format("costs {} per unit above the ceiling by {}", figure, pl.col("mode")),
+    }
+    text = pl.lit(None, dtype=pl.String)
+    for reason, expression in sentence.items():
+        text = pl.when(pl.col("reason") == reason).then(expression).otherwise(text)
+    return frame.with_columns(text=text)
+
+
+def _as_read(quantity: pl.Expr) -> pl.Expr:
+    """A quantity as text, with three decimals at most, and none that says nothing."""
+    rounded = (
+        pl.when(quantity.abs() < 1).then(quantity.round_sig_figs(3)).otherwise(quantity.round(3))
+    )
+    return rounded.cast(pl.String).str.strip_suffix(".0")

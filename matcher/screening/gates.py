@@ -1,0 +1,327 @@
+"""The gates: hard tests before cost. One gate, one function, one reason code.
+
+Each gate gives the *shortfall* of every row: how far it is from passing, in the gate's own unit;
+0 or less passes. Gates on pairs do not depend on mode or tier; gates on options do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.network.arrays import Arrays, Bools, Floats, Ints
+from matcher.reference.incoterms import incoterms
+from matcher.reference.routes import great_circle_km
+from matcher.screening.award_options import Options, Pairs, largest_award
+from matcher.screening.transport_links import Links
+
+# Reason code → unit of its distance. The order is that of the tests.
+REASONS: dict[str, str] = {
+    "capability": "bids",
+    "own_plant": "lead firms",
+    "in_house": "own plants",
+    "terms": "km",
+    "quality": "ppm",
+    "on_time": "share",
+    "standard": "standards",
+    "certificate_date": "days",
+    "ramp": "days",
+    "lane": "km",
+    "quantity": "units",
+    "delivery": "days",
+    "ceiling": "network currency per unit",
+}
+REASON = {name: np.int8(i) for i, name in enumerate(REASONS)}
+
+# Relative slack for sums of floating-point numbers; far below anything a person would state.
+TOLERANCE = 1e-9
+
+
+def own_plant_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`own_plant`: 1 if the supplier is an own plant of another lead firm than the demand's."""
+    owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
+    foreign = (owner >= 0) & (owner != arrays.demands.lead_firm[pairs.demand])
+    return np.where(foreign, 1.0, 0.0)
+
+
+def in_house_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`in_house`: 1 if the component is core and the supplier no own plant of the lead firm."""
+    owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
+    core = arrays.components.core[arrays.demands.component[pairs.demand]]
+    return np.where(core & (owner != arrays.demands.lead_firm[pairs.demand]), 1.0, 0.0)
+
+
+def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`terms`: km between the place a C or D term names and the demand's place.
+
+    Another place of the demand's economy passes where the buyer pays the import cost, which covers
+    the way inland: with a C term from another economy. Two places count as 1 km apart at least.
+    """
+    places, bids, terms = arrays.places, arrays.bids, incoterms()
+    incoterm, named = bids.incoterm[pairs.bid], bids.named_place[pairs.bid]
+    target = arrays.demands.place[pairs.demand]
+    economy = places.economy[target]
+    crosses = places.economy[arrays.suppliers.place[bids.supplier[pairs.bid]]] != economy
+    inland_paid = crosses & ~terms.imports[incoterm] & (places.economy[named] == economy)
+    bound = terms.names_destination[incoterm] & (named >= 0) & (named != target) & ~inland_paid
+    shortfall = np.zeros(pairs.size)
+    rows = np.flatnonzero(bound)
+    if rows.size:
+        a, b = named[rows], target[rows]
+        shortfall[rows] = np.maximum(
+            1.0,
+            great_circle_km(
+                places.latitude[a], places.longitude[a], places.latitude[b], places.longitude[b]
+            ),
+        )
+    return shortfall
+
+
+def quality_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`quality`: defective parts per million above the demand's limit."""
+    shortfall: Floats = arrays.bids.ppm[pairs.bid] - arrays.demands.max_ppm[pairs.demand]
+    return shortfall
+
+
+def on_time_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`on_time`: share of on-time-in-full deliveries below the demand's limit."""
+    shortfall: Floats = (
+        arrays.demands.min_on_time_rate[pairs.demand] - arrays.bids.on_time_rate[pairs.bid]
+    )
+    return shortfall
+
+
+def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
+    """`standard` and `certificate_date`: number of standards asked that are not met.
+
+    A standard is met by a certificate of it, or of a standard that implies it, whose scope covers
+    the component and which is valid on the demand's due date. In a consortium the certificates
+    are its lead's.
+    """
+    lacking: Ints = _lacking(*_standard_columns(arrays, pairs))
+    return lacking
+
+
+def ramp_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+    """`ramp`: days by which the demand is due before the bid may deliver.
+
+    A bid may not deliver in a period where its ramp share is 0; the distance runs to the day
+    after that period, and after those right behind it in which the share is 0 too.
+    """
+    shortfall = np.zeros(pairs.size)
+    closed, opens = _ramps_of_zero(arrays)
+    if closed.size:
+        code = _ramp_code(arrays, pairs.bid, arrays.demands.period[pairs.demand])
+        at = np.searchsorted(closed, code).clip(max=closed.size - 1)
+        rows = np.flatnonzero(closed[at] == code)
+        shortfall[rows] = opens[at[rows]] - arrays.demands.due_days[pairs.demand[rows]]
+    return shortfall
+
+
+def _ramps_of_zero(arrays: Arrays) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes of the bids and periods with a ramp share of 0, ascending, and the day after it."""
+    ramps, network = arrays.periods, arrays.network
+    zero = np.flatnonzero(ramps.ramp_share == 0)
+    code = _ramp_code(arrays, ramps.ramp_bid[zero], ramps.ramp_period[zero])
+    order = np.argsort(code)
+    code, period = code[order], ramps.ramp_period[zero][order]
+    after = (network.periods["last"] - network.start).dt.total_days().to_numpy() + 1
+    # Periods of one bid that follow each other end with the last of them.
+    last = np.flatnonzero(np.diff(code, append=-1) != 1)
+    return code, after[period[last[np.searchsorted(last, np.arange(code.size))]]]
+
+
+def _ramp_code(arrays: Arrays, bid: Ints, period: Ints) -> NDArray[np.int64]:
+    """A number for each bid and period; it rises by 1 from a period to the next by date."""
+    rank = arrays.network.periods["first"].rank("ordinal").to_numpy().astype(np.int64)
+    # The gap of 1 keeps the last period of a bid from being followed by the first of the next.
+    code: NDArray[np.int64] = bid.astype(np.int64) * (rank.size + 1) + rank[period]
+    return code
+
+
+def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
+    """`lane`: km along the great circle if no mode that the bid allows connects the places."""
+    shortfall = np.zeros(pairs.size)
+    rows = np.flatnonzero(~usable.any(axis=1))
+    # Two places at one point still miss a lane, so the distance is never 0.
+    shortfall[rows] = np.maximum(links.direct_km[pairs.link[rows]], 1.0)
+    return shortfall
+
+
+def quantity_gate(arrays: Arrays, options: Options) -> Floats:
+    """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
+    passes = (options.lower <= options.upper * (1 + TOLERANCE)) & (options.upper > 0)
+    smallest = np.maximum(options.lower, arrays.bids.order_multiple[options.bid])
+    return np.where(passes, 0.0, smallest - largest_award(arrays, options))
+
+
+def delivery_gate(slack_days: Floats) -> Floats:
+    """`delivery`: days too late."""
+    return np.where(slack_days < -TOLERANCE, -slack_days, 0.0)
+
+
+def ceiling_gate(arrays: Arrays, options: Options, landed: Floats) -> Floats:
+    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency.
+
+    ``landed`` is what a unit costs in the option's largest award; see
+    `matcher.screening.landed_cost.cost_at_largest`.
+    """
+    ceiling = arrays.demands.ceiling[options.demand]
+    excess = landed - ceiling
+    passes = excess <= TOLERANCE * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
+    return np.where(passes, 0.0, excess)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """Standards that pairs lack: ``row`` points into the pairs that were asked about.
+
+    ``days`` is how many days a certificate misses the due date by, and 0 if there is none.
+    """
+
+    row: Ints
+    standard: Ints
+    days: Ints
+
+
+def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
+    """Which standards each of the pairs lacks, one row a standard."""
+    columns = _standard_columns(arrays, pairs)
+    row, standard, days = _lacks(int(_lacking(*columns).sum()), *columns)
+    return Lacks(row, standard, days)
+
+
+def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[Any, ...]:
+    capability, demands = arrays.capability, arrays.demands
+    return (
+        demands.component[pairs.demand],
+        demands.lead_firm[pairs.demand],
+        demands.due_days[pairs.demand],
+        arrays.bids.holder[pairs.bid],
+        capability.asked_start,
+        capability.asked,
+        capability.asked_by,
+        capability.held_start,
+        capability.held,
+        capability.held_scope,
+        capability.held_from,
+        capability.held_to,
+        capability.standards.meets,
+    )
+
+
+@numba.njit(cache=True)
+def _days_missed(
+    component: int,
+    due: int,
+    supplier: int,
+    asked: int,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> int:
+    """0 if met; the fewest days by which a certificate misses the due date; -1 if there is none."""
+    nearest = -1
+    for i in range(held_start[supplier], held_start[supplier + 1]):
+        if not meets[held[i], asked] or (scope[i] >= 0 and scope[i] != component):
+            continue
+        missed = max(0, due - valid_to[i], valid_from[i] - due)
+        if missed == 0:
+            return 0
+        if nearest < 0 or missed < nearest:
+            nearest = missed
+    return nearest
+
+
+@numba.njit(cache=True)
+def _lacking(
+    component: Ints,
+    firm: Ints,
+    due: Ints,
+    supplier: Ints,
+    asked_start: Ints,
+    asked: Ints,
+    asked_by: Ints,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> Ints:
+    count = np.zeros(component.size, dtype=np.int32)
+    for p in range(component.size):
+        previous = -1
+        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
+            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
+                continue
+            previous = asked[r]  # asked by all and by one lead firm, it is still one standard
+            if (
+                _days_missed(
+                    component[p],
+                    due[p],
+                    supplier[p],
+                    asked[r],
+                    held_start,
+                    held,
+                    scope,
+                    valid_from,
+                    valid_to,
+                    meets,
+                )
+                != 0
+            ):
+                count[p] += 1
+    return count
+
+
+@numba.njit(cache=True)
+def _lacks(
+    size: int,
+    component: Ints,
+    firm: Ints,
+    due: Ints,
+    supplier: Ints,
+    asked_start: Ints,
+    asked: Ints,
+    asked_by: Ints,
+    held_start: Ints,
+    held: Ints,
+    scope: Ints,
+    valid_from: Ints,
+    valid_to: Ints,
+    meets: Bools,
+) -> tuple[Ints, Ints, Ints]:
+    row = np.empty(size, dtype=np.int32)
+    standard = np.empty(size, dtype=np.int32)
+    days = np.empty(size, dtype=np.int32)
+    k = 0
+    for p in range(component.size):
+        previous = -1
+        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
+            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
+                continue
+            previous = asked[r]
+            missed = _days_missed(
+                component[p],
+                due[p],
+                supplier[p],
+                asked[r],
+                held_start,
+                held,
+                scope,
+                valid_from,
+                valid_to,
+                meets,
+            )
+            if missed != 0:
+                row[k], standard[k], days[k] = p, asked[r], max(missed, 0)
+                k += 1
+    return row, standard, days

@@ -1,0 +1,254 @@
+"""Landed cost: what one unit costs when it has arrived, term by term.
+
+Every term is per unit, in the network's currency. What the incoterm says the price already holds
+is not counted again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from matcher.network.arrays import Arrays, Bools, Floats, Ints
+from matcher.reference.incoterms import incoterms
+from matcher.reference.modes import AIR_KG_PER_M3
+from matcher.screening.award_options import Options, largest_award
+from matcher.screening.delivery import delivery, economies_of
+from matcher.screening.transport_links import AIR, Links
+
+TERMS = (
+    "price",
+    "origin_charges",
+    "export",
+    "freight",
+    "insurance",
+    "duty",
+    "import",
+    "carrying",
+    "quality",
+    "payment_terms",
+)
+
+DAYS_PER_YEAR = 365.0
+# An award may exceed what its vehicles take by this share of it without starting another.
+OVERLOAD = 1e-6
+# Cover of 110 % of the price is the least that the C terms ask for (Incoterms 2020, CIF A5).
+INSURED_SHARE = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class DutyRates:
+    """Duty by HS code, economy of origin and of destination: shape (codes, economies, economies).
+
+    ``code`` gives the position of each component's HS code.
+    """
+
+    code: NDArray[np.int32]
+    rate: Floats
+
+
+def duty_rates(arrays: Arrays) -> DutyRates:
+    """The duty of every HS code that occurs, between every two economies that occur.
+
+    The longest matching HS code wins, then a row that names the origin; within one economy, and
+    where no row matches, the rate is 0 (reading the network has warned of the latter).
+    """
+    codes, code = np.unique(np.array(arrays.components.hs, dtype=str), return_inverse=True)
+    economies = arrays.places.economies
+    rate = np.zeros((codes.size, len(economies), len(economies)))
+    index = {name: i for i, name in enumerate(economies)}
+    frame = arrays.network.duties.with_columns(
+        length=pl.col("hs").fill_null("").str.len_chars(),
+        named=pl.col("origin").is_not_null(),
+    ).sort("length", "named")
+    # Broad rows first, so that what is written later is the more specific.
+    for hs, origin, destination, value in frame.select(
+        "hs", "origin", "destination", "rate"
+    ).iter_rows():
+        if destination not in index or (origin is not None and origin not in index):
+            continue
+        rows = np.flatnonzero(np.char.startswith(codes, hs or ""))
+        columns = slice(None) if origin is None else index[origin]
+        rate[rows, columns, index[destination]] = value
+    rate[:, np.arange(len(economies)), np.arange(len(economies))] = 0.0
+    return DutyRates(code=code.astype(np.int32), rate=rate)
+
+
+def landed_cost(
+    arrays: Arrays, links: Links, duties: DutyRates, options: Options, pipeline_days: Floats
+) -> Floats:
+    """Landed cost per unit of each option, shape (terms, options), in the order of `TERMS`.
+
+    Parameters
+    ----------
+    pipeline_days
+        Days between factory gate and use, of each option; see
+        `matcher.screening.delivery.Delivery`.
+
+    Notes
+    -----
+    With h(term) = 1 where the incoterm's price already holds a term, and 0 otherwise:
+
+    - price: the tier's price
+    - origin charges, export, freight, insurance, import: (1 − h) × the charge; export and import
+      are the economy's cost per container ÷ units per container, 0 within one economy
+    - freight = cost per container ÷ units per container + cost per kg × chargeable kg
+    - insurance = rate × 1.1 × (price + origin + export + freight, as far as not held); 0 within
+      one place
+    - duty = rate × customs value × (1 − h); the customs value is what the goods have cost up to
+      the border of the importing economy (CIF), or without freight and insurance where the
+      economy values FOB
+    - carrying = price × carrying rate × pipeline days ÷ 365
+    - quality = ppm ÷ 10⁶ × cost of a defect
+    - payment terms = − price × carrying rate × payment days ÷ 365, from the factory gate on, so
+      that with carrying it makes the capital that is really tied up
+    """
+    bids, components, economies = arrays.bids, arrays.components, arrays.economies
+    network, terms = arrays.network, incoterms()
+    bid, demand = options.bid, options.demand
+    component = arrays.demands.component[demand]
+    incoterm = bids.incoterm[bid]
+    origin, destination = economies_of(arrays, options)
+    crosses = origin != destination
+    container_share = 1.0 / components.units_per_container[component]
+    price = arrays.tiers.price[options.tier]
+
+    origin_charges = _unless(terms.origin[incoterm], bids.origin_charges[bid])
+    export = _unless(
+        terms.export[incoterm] | ~crosses, economies.export_cost[origin] * container_share
+    )
+    weight = components.weight_kg[component]
+    chargeable = np.where(
+        options.mode == AIR,
+        np.maximum(weight, components.volume_m3[component] * AIR_KG_PER_M3),
+        weight,
+    )
+    full_freight = (
+        links.cost_per_container[options.link, options.mode] * container_share
+        + links.cost_per_kg[options.link, options.mode] * chargeable
+    )
+    freight_held = terms.freight[incoterm]
+    freight = _unless(freight_held, full_freight)
+    insurance_held = terms.insurance[incoterm]
+    shipped_value = price + origin_charges + export + freight
+    stays = arrays.suppliers.place[bids.supplier[bid]] == arrays.demands.place[demand]
+    insurance = _unless(
+        insurance_held | stays, network.insurance_rate * INSURED_SHARE * shipped_value
+    )
+
+    cif_value = shipped_value + insurance
+    # Where customs value FOB, main carriage and insurance are taken out whoever paid them.
+    fob_value = price + origin_charges + export
+    fob_value -= np.where(freight_held, full_freight, 0.0)
+    fob_value -= np.where(insurance_held, network.insurance_rate * INSURED_SHARE * price, 0.0)
+    customs_value = np.where(
+        economies.fob_valuation[destination], np.maximum(fob_value, 0.0), cif_value
+    )
+    rate = duties.rate[duties.code[component], origin, destination]
+    duty = _unless(terms.duty[incoterm], rate * customs_value)
+    imports = _unless(
+        terms.imports[incoterm] | ~crosses, economies.import_cost[destination] * container_share
+    )
+    capital = price * (network.carrying_rate / DAYS_PER_YEAR)
+    return np.stack(
+        [
+            price,
+            origin_charges,
+            export,
+            freight,
+            insurance,
+            duty,
+            imports,
+            capital * pipeline_days,
+            bids.ppm[bid] * 1e-6 * components.defect_cost[component],
+            -capital * bids.payment_days[bid],
+        ]
+    )
+
+
+def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
+    """Cost of having an award at all, in the network's currency: tooling and the lane's own.
+
+    Where the lane's own is paid for each vehicle, it is that of the first.
+    """
+    cost: Floats = (
+        arrays.bids.tooling_cost[options.bid] + links.fixed_cost[options.link, options.mode]
+    )
+    return cost
+
+
+def further_vehicles(links: Links, options: Options, quantity: Floats) -> Floats:
+    """Cost of the vehicles that ``quantity`` units of each option start after the first.
+
+    = lane's fixed cost × (⌈quantity ÷ vehicle units⌉ − 1), in the network's currency; 0 where the
+    lane states no vehicles.
+    """
+    vehicle_units = links.vehicle_units[options.link, options.mode]
+    started = np.maximum(np.ceil(quantity * (1 - OVERLOAD) / vehicle_units), 1.0)
+    cost: Floats = links.fixed_cost[options.link, options.mode] * (started - 1.0)
+    return cost
+
+
+def tier_once(
+    arrays: Arrays, links: Links, duties: DutyRates, options: Options
+) -> tuple[Floats, Floats]:
+    """What an award costs once because its bid's tiers are incremental.
+
+    Returns
+    -------
+    landed : numpy.ndarray
+        Of the landed cost, shape (options,), network currency: with it, the landed cost per unit
+        of the option's tier holds for all units. It is below 0 where prices rise with the
+        quantity, and 0 in the first tier and without incremental tiers.
+    paid : numpy.ndarray
+        The same of the price, which is what the supplier is paid.
+
+    Notes
+    -----
+    Tier j holds for the units from L_j on and costs ℓ_j each (landed, by the option's mode), so x
+    units in tier k cost Σ_{j<k} ℓ_j (L_{j+1} − L_j) + ℓ_k (x − L_k) = ℓ_k x + once, where
+    once = Σ_{j≤k} (ℓ_{j−1} − ℓ_j) L_j.
+    """
+    landed, paid = np.zeros(options.bid.size), np.zeros(options.bid.size)
+    first = arrays.bids.tier_start[options.bid]
+    rows = np.flatnonzero(arrays.bids.incremental[options.bid] & (options.tier > first))
+    part = options.take(rows)
+    pipeline_days = delivery(arrays, links, part).pipeline  # the same in every tier
+
+    def unit_cost(tier: Ints) -> Floats:
+        at = replace(part, tier=tier)
+        cost: Floats = landed_cost(arrays, links, duties, at, pipeline_days).sum(axis=0)
+        return cost
+
+    tier = first[rows]
+    cost, price = unit_cost(tier), arrays.tiers.price[tier]
+    for _ in range(int((part.tier - tier).max(initial=0))):
+        # An option whose own tier is reached stays there and adds nothing more.
+        tier = np.minimum(tier + 1, part.tier)
+        next_cost, next_price = unit_cost(tier), arrays.tiers.price[tier]
+        landed[rows] += (cost - next_cost) * arrays.tiers.lower[tier]
+        paid[rows] += (price - next_price) * arrays.tiers.lower[tier]
+        cost, price = next_cost, next_price
+    return landed, paid
+
+
+def cost_at_largest(
+    arrays: Arrays, options: Options, unit_cost: Floats, landed_once: Floats
+) -> Floats:
+    """Landed cost per unit of each option's largest award, before order multiples.
+
+    = unit cost + once-only cost of incremental tiers (see `tier_once`) ÷ largest award; without
+    incremental tiers it is the unit cost. Of a tier that lies above the largest award, the
+    smallest quantity of the tier counts instead, since no smaller award is priced so.
+    """
+    largest = np.maximum(largest_award(arrays, options), arrays.tiers.lower[options.tier])
+    cost: Floats = unit_cost + landed_once / largest
+    return cost
+
+
+def _unless(held: Bools, charge: Floats) -> Floats:
+    """The charge where the price does not hold it; 0 where it does, even if it is unknown."""
+    return np.where(held, 0.0, charge)

@@ -1,0 +1,45 @@
+"""The known name that somebody may have meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+class Nearest:
+    """Finds the known name nearest to a text: equal but for case and punctuation, or similar.
+
+    Similarity is looked for in at most `BUDGET` comparisons over the life of the object, so that
+    many unknown ids among many known ones stay cheap.
+    """
+
+    BUDGET = 200_000
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = list(known)
+        self._folded = {_folded(name): name for name in reversed(self._known)}
+        self._left = self.BUDGET
+
+    def same(self, text: str) -> str | None:
+        """The known name that differs by case and punctuation only."""
+        return self._folded.get(_folded(text))
+
+    def find(self, text: str, cutoff: float = 0.6) -> str | None:
+        """The nearest known name, if one is near at all."""
+        same = self.same(text)
+        if same is not None or self._left < len(self._known):
+            return same
+        self._left -= len(self._known)
+        near = difflib.get_close_matches(text[:100], self._known, n=1, cutoff=cutoff)
+        return near[0] if near else None
+
+    def fix(self, text: str, otherwise: str) -> str:
+        """The advice for an unknown text."""
+        near = self.find(text)
+        return otherwise if near is None else f"did you mean '{near}'? Otherwise {otherwise}"
+
+
+def _folded(text: str) -> str:
+    """Letters and digits only, in lower case, without a copy number such as `` (2)``."""
+    return re.sub(r"[\W_]", "", re.sub(r"\s*\(\d+\)$", "", text).casefold())
