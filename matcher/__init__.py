@@ -9,7 +9,7 @@ True
 
 from matcher.errors import InputError
 from matcher.explain import explain_demand, explain_supplier, why
-from matcher.explain.presolve import foresee
+from matcher.explain.presolve import presolve_checks
 from matcher.explain.rule_costs import explain_rules
 from matcher.frontier import frontier
 from matcher.generate import generate
@@ -33,10 +33,10 @@ __all__ = [
     "explain_rules",
     "explain_supplier",
     "export",
-    "foresee",
     "frontier",
     "generate",
     "network_from_tables",
+    "presolve_checks",
     "read",
     "read_plan",
     "report",

@@ -93,7 +93,7 @@ class Trial:
 
     def best(self) -> Best | None:
         """What the best plan comes to; ``None`` if no plan keeps the mandatory rules."""
-        self._reckon()
+        self._evaluate()
         kept = np.ones(len(self.x), dtype=np.bool_)
         cost = self.cost.sum(axis=1) + self.once
         levels: dict[int, Floats] = {}
@@ -191,7 +191,7 @@ class Trial:
 
     # ---------------------------------------------------------------- costs
 
-    def _reckon(self) -> None:
+    def _evaluate(self) -> None:
         self.x = self._plans()
         self.awarded = self.x > 0
         self.paid, self.cost = np.zeros(self.x.shape), np.zeros(self.x.shape)

@@ -111,7 +111,7 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
     formulation = formulate(arrays, screen(arrays).candidates)
     covered = engine("highs").solve(formulation.coverage_program(), Limits(gap=0.0))
     assert covered.best == pytest.approx(1.5)
-    program = formulation.aimed_at(1, [1.5], covered.x)
+    program = formulation.minimising(1, [1.5], covered.x)
     _, part = parts(program, program.upper)
     unmet = part[formulation.u : formulation.u + 4]
     assert unmet[0] == unmet[1]
@@ -120,7 +120,7 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
     assert sorted(limited) == pytest.approx([0.5, 1.0])
     assert program.upper[formulation.u + 2] == 0.0
     # Without a plan that covers, only the sum is kept.
-    assert formulation.aimed_at(1, [1.5]).num_rows == formulation.program.num_rows + 1
+    assert formulation.minimising(1, [1.5]).num_rows == formulation.program.num_rows + 1
 
 
 @dataclass

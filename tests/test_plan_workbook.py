@@ -14,7 +14,7 @@ import pytest
 from matcher.errors import InputError
 from matcher.judge import check
 from matcher.network import Network
-from matcher.plan import AWARD_SCHEMA, Plan, Relaxation, Relaxed, Result, plan_from_dict
+from matcher.plan import AWARD_SCHEMA, Correction, CorrectionSet, Plan, Result, plan_from_dict
 from matcher.plan.files import read_plan
 from matcher.read import xlsx_file
 from matcher.report import report, to_html, to_markdown, xlsx
@@ -385,24 +385,24 @@ class TestPages:
         assert "| Suppliers, as few as can be | 1 | 1 | 0.0% |" in text
         assert "no plan that does as well before cost costs less" in text
 
-    def test_ways_out_of_a_contradiction_are_listed(self) -> None:
+    def test_correction_sets_are_listed(self) -> None:
         net = network(bids=[{"bid": "B", "supplier": "S"}])
         ways = (
-            Relaxation(
-                rules=(Relaxed(rule="two", of="C", limit="min", stated=2.0, needed=1.0),),
+            CorrectionSet(
+                rules=(Correction(rule="two", of="C", limit="min", stated=2.0, needed=1.0),),
                 unmet=0.0,
                 cost=100.0,
             ),
-            Relaxation(
+            CorrectionSet(
                 rules=(
-                    Relaxed(rule="budget", limit="max", stated=50.0, needed=75.5),
-                    Relaxed(rule="few", limit="max", stated=1.0, needed=2.0),
+                    Correction(rule="budget", limit="max", stated=50.0, needed=75.5),
+                    Correction(rule="few", limit="max", stated=1.0, needed=2.0),
                 ),
                 unmet=0.25,
                 cost=75.5,
             ),
         )
-        none = Result(found="infeasible", stopped="proved", relaxations=ways)
+        none = Result(found="infeasible", stopped="proved", correction_sets=ways)
         plan = Plan(awards=hand_made().awards.clear(), result=none, currency="USD")
         summary = summarize(net, plan)
         text = to_markdown(summary)
@@ -412,7 +412,7 @@ class TestPages:
         assert f"| {both} | 75.50 | 0.25 |" in text
         page = to_html(summary)
         assert page.count("75.5") == 2  # in the table alone, not in the headline too
-        sheet = openpyxl.load_workbook(io.BytesIO(xlsx.to_xlsx(summary)))["Ways out"]
+        sheet = openpyxl.load_workbook(io.BytesIO(xlsx.to_xlsx(summary)))["What to change"]
         assert [cell.value for cell in sheet[3]] == [0.25, 75.5, both]
 
 

@@ -15,7 +15,7 @@ from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
 from tests.networks import Row, network
 from tests.test_cli import run
-from tests.test_rules import CASES, TWO_PARTS, WOMEN, ruled
+from tests.test_formulation_rules import CASES, TWO_PARTS, WOMEN, ruled
 
 
 def solved(made: Network) -> Plan:

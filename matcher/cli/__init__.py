@@ -16,12 +16,12 @@ from rich.console import Console
 import matcher
 from matcher.cli.console import (
     ProgressLine,
-    show_foresight,
     show_frontier,
     show_issues,
     show_judgement,
     show_network,
     show_plan,
+    show_presolve,
     show_rule_costs,
     show_why,
 )
@@ -92,7 +92,7 @@ Memory = Annotated[
 def validate(network: NetworkPath, as_json: AsJson = False) -> None:
     """Read a network and say everything that is wrong with it, and what no plan can do."""
     read = matcher.read(network)
-    foresight = matcher.foresee(read)
+    presolve = matcher.presolve_checks(read)
     if as_json:
         _print_json(
             {
@@ -100,9 +100,9 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
                 "name": read.name,
                 "input_hash": read.input_hash,
                 "warnings": [issue.to_dict() for issue in read.warnings],
-                "foresight": {
-                    "headline": foresight.headline,
-                    "rows": foresight.rows.to_dicts(),
+                "presolve": {
+                    "headline": presolve.headline,
+                    "rows": presolve.rows.to_dicts(),
                 },
             }
         )
@@ -110,11 +110,11 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
         show_network(out, read)
         out.print(
             "[bold red]The data hold together, but no plan keeps every rule.[/]"
-            if foresight.no_plan
+            if presolve.no_plan
             else "[bold green]The data can be trusted with a plan.[/]"
         )
-        show_foresight(out, foresight)
-    if foresight.no_plan:
+        show_presolve(out, presolve)
+    if presolve.no_plan:
         raise typer.Exit(NO_PLAN)
 
 

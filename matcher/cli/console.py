@@ -15,7 +15,7 @@ from rich.text import Text
 
 from matcher.engines.base import Progress
 from matcher.errors import Issue
-from matcher.explain.presolve import Foresight
+from matcher.explain.presolve import PresolveChecks
 from matcher.explain.rule_costs import RuleCosts
 from matcher.formatting import NONE, count, money, quantity, share, unit_cost
 from matcher.frontier import Frontier
@@ -318,13 +318,13 @@ def show_rule_costs(console: Console, found: RuleCosts, currency: str) -> None:
         console.print(f" [dim]→[/] {escape(row['text'])}", highlight=False, soft_wrap=True)
 
 
-def show_foresight(console: Console, foresight: Foresight) -> None:
+def show_presolve(console: Console, presolve: PresolveChecks) -> None:
     """What no plan can do, one by one; nothing where nothing is known."""
-    rows = foresight.rows
+    rows = presolve.rows
     if rows.is_empty():
         return
-    style = "bold red" if foresight.no_plan else "bold yellow"
-    console.print(Text(foresight.headline, style=style), soft_wrap=True)
+    style = "bold red" if presolve.no_plan else "bold yellow"
+    console.print(Text(presolve.headline, style=style), soft_wrap=True)
     ranked = rows.sort("stops", descending=True, maintain_order=True)
     for row in ranked.head(MANY_ISSUES).iter_rows(named=True):
         mark = "[red]✗[/]" if row["stops"] else "[yellow]![/]"

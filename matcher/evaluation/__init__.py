@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from matcher.evaluation.objective_values import Attained, attainment
+from matcher.evaluation.objective_values import AwardFigures, objective_value
 from matcher.evaluation.rules import Amounts, rule_figures
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.plan import Costs
 from matcher.schema.objectives import stages_of
-from matcher.screening.award_options import Options
+from matcher.screening.award_options import AwardOptions
 from matcher.screening.delivery import delivery
 from matcher.screening.landed_cost import (
     duty_rates,
@@ -24,17 +24,17 @@ from matcher.screening.landed_cost import (
     landed_cost,
     tier_once,
 )
-from matcher.screening.metrics import Counted, measure
-from matcher.screening.transport_links import Links
+from matcher.screening.metrics import MetricName, metric
+from matcher.screening.transport_links import TransportLinks
 
 # What is awarded may lie below the step of a discount by this share of it and still reach it.
 TOLERANCE = 1e-6
-COUNTED: tuple[Counted, ...] = ("quantity", "value", "cost", "capital")
+COUNTED: tuple[MetricName, ...] = ("quantity", "value", "cost", "capital")
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """Awards as columns, costed and dated; what `matcher.screening.metrics.measure` asks for.
+    """Awards as columns, costed and dated; what `matcher.screening.metrics.metric` asks for.
 
     ``terms`` has shape (terms, awards), the other columns (awards,). ``landed_once`` is the part
     of ``fixed_cost`` that incremental tiers add. Each award counts as if it paid its tooling and
@@ -60,7 +60,7 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
+class Evaluation:
     """What awards come to, one by one and together.
 
     ``landed`` is unit cost × quantity of each award; ``fixed`` its fixed cost, with the tooling
@@ -77,7 +77,9 @@ class Reckoning:
     reached: dict[str, float]
 
 
-def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> Reckoning:
+def evaluate(
+    arrays: Arrays, links: TransportLinks, options: AwardOptions, quantity: Floats
+) -> Evaluation:
     """What ``quantity`` units (> 0) of each option come to; no option stands there twice.
 
     Notes
@@ -117,7 +119,7 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
     rules = rule_figures(arrays, options.demand, options.bid, amounts, plan_cost)
     penalties = float(rules["penalty"].sum())
     total = plan_cost + penalties
-    attained = Attained(
+    of_awards = AwardFigures(
         demand=options.demand,
         supplier=arrays.bids.supplier[options.bid],
         share=quantity / arrays.demands.quantity[options.demand],
@@ -126,20 +128,20 @@ def reckon(arrays: Arrays, links: Links, options: Options, quantity: Floats) -> 
         total_cost=total,
     )
     reached = {
-        stage.name: attainment(arrays, attained, stage)
+        stage.name: objective_value(arrays, of_awards, stage)
         for stage in stages_of(arrays.network.objectives)
     }
     made = Costs(**costs, penalties=penalties, total=total)
-    return Reckoning(priced, landed, fixed, made, rules, reached)
+    return Evaluation(priced, landed, fixed, made, rules, reached)
 
 
-def _amounts(arrays: Arrays, priced: Priced, name: Counted, quantity: Floats) -> Amounts:
-    per_unit, once = measure(arrays, priced, name)
+def _amounts(arrays: Arrays, priced: Priced, name: MetricName, quantity: Floats) -> Amounts:
+    per_unit, once = metric(arrays, priced, name)
     whole = arrays.demands.quantity[priced.demand]
     return Amounts(per_unit * quantity + once, np.abs(per_unit) * whole + np.abs(once))
 
 
-def _priced(arrays: Arrays, links: Links, options: Options, runs: Bools) -> Priced:
+def _priced(arrays: Arrays, links: TransportLinks, options: AwardOptions, runs: Bools) -> Priced:
     duties = duty_rates(arrays)
     days = delivery(arrays, links, options)
     landed_once, price_once = tier_once(arrays, links, duties, options)
@@ -161,7 +163,7 @@ def _priced(arrays: Arrays, links: Links, options: Options, runs: Bools) -> Pric
     )
 
 
-def _tooling_paid_before(arrays: Arrays, options: Options) -> Bools:
+def _tooling_paid_before(arrays: Arrays, options: AwardOptions) -> Bools:
     """Whether an earlier award of the same bid and line pays the tooling of an award."""
     demands, demand, bid = arrays.demands, options.demand, options.bid
     line = demands.line[demand]
@@ -183,7 +185,7 @@ def _coordination(arrays: Arrays, bid: Ints) -> float:
     return float(arrays.consortia.coordination_cost[consortium[consortium >= 0]].sum())
 
 
-def _switching(arrays: Arrays, options: Options) -> float:
+def _switching(arrays: Arrays, options: AwardOptions) -> float:
     network = arrays.network
     pair = ["component", "supplier"]
     made = pl.DataFrame(
@@ -203,7 +205,7 @@ def _switching(arrays: Arrays, options: Options) -> float:
     return float(left["switching_cost"].sum())
 
 
-def _paid_back(arrays: Arrays, options: Options, quantity: Floats, value: Floats) -> float:
+def _paid_back(arrays: Arrays, options: AwardOptions, quantity: Floats, value: Floats) -> float:
     """Discounts on all awards: what every schedule pays back, in network currency."""
     network = arrays.network
     supplier = network.bids["supplier"].gather(options.bid)

@@ -11,10 +11,10 @@ import polars as pl
 from matcher.network.arrays import Arrays, Bools, Floats, Ints, index_of
 from matcher.plan.findings import CODES, Finding
 from matcher.schema.tables import MODES
-from matcher.screening.award_options import Options, Pairs, sized, usable_modes
+from matcher.screening.award_options import AwardOptions, Pairs, sized, usable_modes
 from matcher.screening.delivery import delivery
 from matcher.screening.landed_cost import duty_rates, landed_cost, tier_once
-from matcher.screening.transport_links import Links, links_between
+from matcher.screening.transport_links import TransportLinks, transport_links
 
 # An award whose quantity is this close below a tier, relatively, has reached it.
 TOLERANCE = 1e-6
@@ -30,8 +30,8 @@ class Awards:
     """
 
     frame: pl.DataFrame
-    options: Options
-    links: Links
+    options: AwardOptions
+    links: TransportLinks
     supplier: Ints
     quantity: Floats
     runs: Bools
@@ -128,7 +128,7 @@ def _resolved(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> A
     quantity = frame["quantity"].to_numpy().astype(np.float64)
     origin = arrays.suppliers.place[bids.supplier[bid]]
     destination = arrays.demands.place[demand]
-    links = links_between(arrays, origin, destination)
+    links = transport_links(arrays, origin, destination)
     pairs = Pairs(demand, bid, links.find(origin, destination))
     tier = _tiers(arrays, bid, quantity, frame["tier"])
     usable = usable_modes(arrays, pairs, links)
@@ -158,7 +158,7 @@ def _resolved(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> A
         )
     kept = np.flatnonzero(first)
     frame = frame.filter(pl.Series(first))
-    options = Options(
+    options = AwardOptions(
         pair=np.arange(kept.size, dtype=np.int32),
         demand=demand[kept],
         bid=bid[kept],
@@ -175,7 +175,7 @@ def _resolved(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> A
 
 
 def _best_mode(
-    arrays: Arrays, links: Links, pairs: Pairs, tier: Ints, quantity: Floats, usable: Bools
+    arrays: Arrays, links: TransportLinks, pairs: Pairs, tier: Ints, quantity: Floats, usable: Bools
 ) -> Ints:
     """The mode an author who names none will have meant: the cheapest of those in time."""
     duties = duty_rates(arrays)

@@ -1,4 +1,4 @@
-"""What awards attain of each objective, from the network alone."""
+"""The value of each objective that awards reach, from the network alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Attained:
+class AwardFigures:
     """Awards as objectives see them, shape (awards,), and what the plan costs.
 
     ``share`` is of the demand; ``value`` is what the supplier is paid, network currency; ``slack``
@@ -30,14 +30,14 @@ class Attained:
     total_cost: float
 
 
-def attainment(arrays: Arrays, attained: Attained, stage: Stage) -> float:
+def objective_value(arrays: Arrays, awards: AwardFigures, stage: Stage) -> float:
     """What a stage comes to, as people count it.
 
     Objectives are added up by weight; where some should be large and others small, those that
     should be large count negative.
     """
     values = [
-        (objective.weight * VALUES[objective.name](arrays, attained, objective), objective.name)
+        (objective.weight * VALUES[objective.name](arrays, awards, objective), objective.name)
         for objective in stage.objectives
     ]
     if stage.is_gain:
@@ -45,49 +45,49 @@ def attainment(arrays: Arrays, attained: Attained, stage: Stage) -> float:
     return sum(-value if name in GAINS else value for value, name in values)
 
 
-def _coverage(arrays: Arrays, attained: Attained, _: Objective) -> float:
+def _coverage(arrays: Arrays, awards: AwardFigures, _: Objective) -> float:
     """Σ priority × unmet share."""
     demands = arrays.demands
-    covered = np.bincount(attained.demand, attained.share, minlength=demands.quantity.size)
+    covered = np.bincount(awards.demand, awards.share, minlength=demands.quantity.size)
     return float(demands.priority @ np.maximum(1.0 - covered, 0.0))
 
 
-def _cost(_: Arrays, attained: Attained, __: Objective) -> float:
-    return attained.total_cost
+def _cost(_: Arrays, awards: AwardFigures, __: Objective) -> float:
+    return awards.total_cost
 
 
-def _local_value(arrays: Arrays, attained: Attained, objective: Objective) -> float:
+def _local_value(arrays: Arrays, awards: AwardFigures, objective: Objective) -> float:
     """Σ value awarded to suppliers in the local economies."""
     places = arrays.places
-    economy = places.economy[arrays.suppliers.place[attained.supplier]]
-    local: Bools = economy == places.economy[arrays.demands.place[attained.demand]]
+    economy = places.economy[arrays.suppliers.place[awards.supplier]]
+    local: Bools = economy == places.economy[arrays.demands.place[awards.demand]]
     if objective.economies:
         local = np.isin(np.asarray(places.economies, dtype=str), objective.economies)[economy]
-    return float(attained.value[local].sum())
+    return float(awards.value[local].sum())
 
 
-def _linkages(arrays: Arrays, attained: Attained, objective: Objective) -> float:
+def _linkages(arrays: Arrays, awards: AwardFigures, objective: Objective) -> float:
     """Number of micro, small and medium suppliers with a viable value."""
     is_small = arrays.network.suppliers["size_class"].is_in(SMES).to_numpy()
-    viable = _by_supplier(arrays, attained) >= objective.viable_value * (1 - TOLERANCE)
+    viable = _by_supplier(arrays, awards) >= objective.viable_value * (1 - TOLERANCE)
     return float((is_small & viable).sum())
 
 
-def _concentration(arrays: Arrays, attained: Attained, _: Objective) -> float:
+def _concentration(arrays: Arrays, awards: AwardFigures, _: Objective) -> float:
     """The largest value that one supplier is awarded."""
-    return float(_by_supplier(arrays, attained).max(initial=0.0))
+    return float(_by_supplier(arrays, awards).max(initial=0.0))
 
 
-def _delivery_slack(_: Arrays, attained: Attained, __: Objective) -> float:
+def _delivery_slack(_: Arrays, awards: AwardFigures, __: Objective) -> float:
     """Σ slack days × share of the demand."""
-    return float(attained.slack @ attained.share)
+    return float(awards.slack @ awards.share)
 
 
-def _supplier_count(_: Arrays, attained: Attained, __: Objective) -> float:
-    return float(np.unique(attained.supplier).size)
+def _supplier_count(_: Arrays, awards: AwardFigures, __: Objective) -> float:
+    return float(np.unique(awards.supplier).size)
 
 
-VALUES: dict[str, Callable[[Arrays, Attained, Objective], float]] = {
+VALUES: dict[str, Callable[[Arrays, AwardFigures, Objective], float]] = {
     "coverage": _coverage,
     "cost": _cost,
     "local_value": _local_value,
@@ -98,8 +98,8 @@ VALUES: dict[str, Callable[[Arrays, Attained, Objective], float]] = {
 }
 
 
-def _by_supplier(arrays: Arrays, attained: Attained) -> Floats:
+def _by_supplier(arrays: Arrays, awards: AwardFigures) -> Floats:
     """Value awarded to each supplier."""
-    return np.bincount(
-        attained.supplier, attained.value, minlength=arrays.suppliers.place.size
-    ).astype(np.float64)
+    return np.bincount(awards.supplier, awards.value, minlength=arrays.suppliers.place.size).astype(
+        np.float64
+    )

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.plan import RULE_SCHEMA
 from matcher.schema.rules import Rule, rules_of
-from matcher.screening.metrics import Counted
+from matcher.screening.metrics import MetricName
 
 # Quantities may be off by this share of their demand, and what they come to accordingly.
 TOLERANCE = 1e-6
@@ -103,7 +103,7 @@ def with_incumbents(awards: pl.DataFrame, incumbents: pl.DataFrame) -> pl.DataFr
 
 
 def rule_figures(
-    arrays: Arrays, demand: Ints, bid: Ints, amounts: dict[Counted, Amounts], plan_cost: float
+    arrays: Arrays, demand: Ints, bid: Ints, amounts: dict[MetricName, Amounts], plan_cost: float
 ) -> pl.DataFrame:
     """The figures of every rule, a row an instance; columns as in `matcher.plan.RULE_SCHEMA`.
 
@@ -232,17 +232,17 @@ def _count(who: Parties, rule: Rule, _: float) -> pl.DataFrame:
 
 def _limit(who: Parties, rule: Rule, plan_cost: float) -> pl.DataFrame:
     """The measure of the instance's awards; for a budget of the whole plan, all that it costs."""
-    found = _in_instances(who, rule, pl.col(rule.measure).sum(), _reach(rule.measure))
-    if rule.measure == "cost" and rule.scope == "network" and rule.group is None:
+    found = _in_instances(who, rule, pl.col(rule.metric).sum(), _reach(rule.metric))
+    if rule.metric == "cost" and rule.scope == "network" and rule.group is None:
         return found.with_columns(amount=pl.lit(plan_cost))
     return found
 
 
 def _share(who: Parties, rule: Rule, _: float) -> pl.DataFrame:
     """The measure of the instance's awards, of that of all awards in its scope."""
-    total = pl.col(rule.measure).sum()
-    part = _in_instances(who, rule, total, _reach(rule.measure)).drop("base", "reach")
-    whole = _in_scope(who, rule).group_by("of").agg(base=total, reach=_reach(rule.measure))
+    total = pl.col(rule.metric).sum()
+    part = _in_instances(who, rule, total, _reach(rule.metric)).drop("base", "reach")
+    whole = _in_scope(who, rule).group_by("of").agg(base=total, reach=_reach(rule.metric))
     return part.join(whole, on="of", how="left").with_columns(
         pl.col("base", "reach").fill_null(0.0)
     )
@@ -267,7 +267,7 @@ def _viable(who: Parties, rule: Rule, _: float) -> pl.DataFrame:
         _in_scope(who, rule)
         .filter(pl.col("who").is_not_null())
         .group_by("of", who="supplier")
-        .agg(amount=pl.col(rule.measure).sum(), reach=_reach(rule.measure))
+        .agg(amount=pl.col(rule.metric).sum(), reach=_reach(rule.metric))
         .with_columns(base=pl.lit(1.0))
     )
 

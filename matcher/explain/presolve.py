@@ -13,21 +13,21 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation.rules import parties
-from matcher.explain.reachable import TOLERANCE, Possible, possible, reach_of
+from matcher.explain.reachable import TOLERANCE, Reachable, reach_of, reachable
 from matcher.formatting import count, quantity
 from matcher.formulation.builder import resource_use
-from matcher.formulation.instances import about
+from matcher.formulation.instances import instances_of
 from matcher.network import Network
 from matcher.network.arrays import Arrays, to_arrays
 from matcher.schema.rules import COUNTS, Rule, rules_of
 from matcher.screening.candidates import Candidates, Rejections, screen
-from matcher.screening.metrics import measure
+from matcher.screening.metrics import metric
 from matcher.solve.frames import all_rejected
 
 # So many keys are named in a sentence.
 NAMED = 5
 
-FORESIGHT_SCHEMA: dict[str, pl.DataType] = {
+PRESOLVE_SCHEMA: dict[str, pl.DataType] = {
     "about": pl.String(),
     "key": pl.String(),
     "of": pl.String(),
@@ -43,13 +43,13 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Foresight:
+class PresolveChecks:
     """What cannot be, whatever the plan.
 
-    ``rows`` has a row for each impossibility: ``about`` is ``demand``, ``resource``, ``bundle`` or
-    ``rule``, ``key`` its key; for a rule ``of`` and ``who`` name the instance. ``missing`` is the
-    least that will be short, null where the code does not say how much; ``stops`` tells that no
-    plan exists at all. Codes:
+    ``rows`` has a row for each impossibility: ``instances_of`` is ``demand``, ``resource``,
+    ``bundle`` or ``rule``, ``key`` its key; for a rule ``of`` and ``who`` name the instance.
+    ``missing`` is the least that will be short, null where the code does not say how much;
+    ``stops`` tells that no plan exists at all. Codes:
 
     - ``no_candidate``: nobody's bid for the demand passes every gate; ``missing`` in units
     - ``no_room``: none of the bids that pass can be awarded; units
@@ -76,22 +76,22 @@ class Foresight:
         return bool(self.rows["stops"].any())
 
 
-def foresee(network: Network) -> Foresight:
+def presolve_checks(network: Network) -> PresolveChecks:
     """What cannot be, whatever the plan: what is short of bids, capacity, suppliers or room.
 
     Examples
     --------
     >>> import matcher
-    >>> matcher.foresee(matcher.read("examples/first-steps")).headline
+    >>> matcher.presolve_checks(matcher.read("examples/first-steps")).headline
     'Nothing is known to be impossible.'
     """
     arrays = to_arrays(network)
     screening = screen(arrays)
-    at_all = possible(arrays, screening.candidates)
+    at_all = reachable(arrays, screening.candidates)
     within, demands = _demands(at_all, screening.candidates, screening.rejections)
     rows = [*_bundles(at_all), *demands, *_resources(within), *_rules(within)]
-    frame = pl.DataFrame(rows, schema=FORESIGHT_SCHEMA)
-    return Foresight(_headline(frame), frame)
+    frame = pl.DataFrame(rows, schema=PRESOLVE_SCHEMA)
+    return PresolveChecks(_headline(frame), frame)
 
 
 def _headline(rows: pl.DataFrame) -> str:
@@ -121,7 +121,7 @@ def _named(noun: str, keys: list[str]) -> str:
 # ------------------------------------------------------------------ bids, demands, resources
 
 
-def _bundles(p: Possible) -> Iterator[Row]:
+def _bundles(p: Reachable) -> Iterator[Row]:
     """Each bundle of which a bid has no candidate."""
     bids, bundle = p.arrays.network.bids, p.arrays.bids.bundle[p.lacking]
     for bid in p.lacking[np.unique(bundle, return_index=True)[1]].tolist():
@@ -135,7 +135,9 @@ def _bundles(p: Possible) -> Iterator[Row]:
         )
 
 
-def _demands(p: Possible, every: Candidates, rejections: Rejections) -> tuple[Possible, list[Row]]:
+def _demands(
+    p: Reachable, every: Candidates, rejections: Rejections
+) -> tuple[Reachable, list[Row]]:
     """The demands that cannot be covered in full; and what is possible of the others."""
     arrays, demands = p.arrays, p.arrays.demands
     found = reach_of(p, np.zeros(p.candidates.size, dtype=np.int64))
@@ -186,7 +188,7 @@ def _demand(
     return _row("demand", key, code, text, fix, missing=all_of_it - reach)
 
 
-def _resources(p: Possible) -> Iterator[Row]:
+def _resources(p: Reachable) -> Iterator[Row]:
     """Resources that are short of what can be made on nothing else, in a period."""
     arrays, c, network = p.arrays, p.candidates, p.arrays.network
     rows, resource, use = resource_use(arrays, c)
@@ -230,14 +232,14 @@ def _resources(p: Possible) -> Iterator[Row]:
 # ------------------------------------------------------------------ rules
 
 
-def _rules(p: Possible) -> Iterator[Row]:
+def _rules(p: Reachable) -> Iterator[Row]:
     """Every instance of a rule that no plan meets, or that keeps demands from being covered."""
     for rule in rules_of(p.arrays.network.rules):
         if rule.kind in COUNTS and rule.minimum:
             yield from _counts(p, rule)
         elif rule.kind == "limit":
             if rule.minimum:
-                yield from _out_ofreach_of(p, rule)
+                yield from _out_of_reach(p, rule)
             if rule.maximum is not None and rule.group is None and not rule.is_target:
                 yield from _below_cover(p, rule)
         elif _is_share_of_units(rule) and rule.minimum and not rule.is_target:
@@ -246,15 +248,15 @@ def _rules(p: Possible) -> Iterator[Row]:
 
 def _is_budget(rule: Rule) -> bool:
     """Whether the rule counts all that the plan costs, not only its awards."""
-    return rule.measure == "cost" and rule.scope == "network" and rule.group is None
+    return rule.metric == "cost" and rule.scope == "network" and rule.group is None
 
 
 def _is_share_of_units(rule: Rule) -> bool:
-    return rule.kind == "share" and rule.measure == "quantity"
+    return rule.kind == "share" and rule.metric == "quantity"
 
 
-def _instances(p: Possible, rule: Rule) -> list[tuple[str, str]]:
-    """The keys (of, who) of the instances of a rule, in the order of `about`."""
+def _instances(p: Reachable, rule: Rule) -> list[tuple[str, str]]:
+    """The keys (of, who) of the instances of a rule, in the order of `instances_of`."""
     nobody = np.empty(0, dtype=np.int32)
     return parties(p.arrays, nobody, nobody).instances(rule).sort("of", "who").rows()
 
@@ -280,9 +282,9 @@ def _broken(
     )
 
 
-def _counts(p: Possible, rule: Rule) -> Iterator[Row]:
+def _counts(p: Reachable, rule: Rule) -> Iterator[Row]:
     c, arrays = p.candidates, p.arrays
-    found, owner, noun = about(arrays, c, rule), c.supplier, "supplier"
+    found, owner, noun = instances_of(arrays, c, rule), c.supplier, "supplier"
     code, nouns = "too_few_suppliers", "suppliers"
     if rule.kind == "economy_count":
         owner, noun = arrays.places.economy[arrays.suppliers.place[owner]], "economy"
@@ -298,11 +300,11 @@ def _counts(p: Possible, rule: Rule) -> Iterator[Row]:
         yield _broken(rule, keys[i], code, least - float(have[i]), wants, fix)
 
 
-def _out_ofreach_of(p: Possible, rule: Rule) -> Iterator[Row]:
+def _out_of_reach(p: Reachable, rule: Rule) -> Iterator[Row]:
     """Σ_d (reach_d · largest amount per unit + Σ what awards count once) < min."""
     c = p.candidates
-    found = about(p.arrays, c, rule)
-    per_unit, once = measure(p.arrays, c, rule.measure)
+    found = instances_of(p.arrays, c, rule)
+    per_unit, once = metric(p.arrays, c, rule.metric)
     amounts = (
         pl.DataFrame(
             {
@@ -323,16 +325,16 @@ def _out_ofreach_of(p: Possible, rule: Rule) -> Iterator[Row]:
     least, keys = rule.minimum or 0.0, _instances(p, rule)
     for i in np.flatnonzero(least - most > TOLERANCE * least).tolist():
         wants = (
-            f"asks for at least {quantity(least)} ({rule.measure}) and no more than "
+            f"asks for at least {quantity(least)} ({rule.metric}) and no more than "
             f"{quantity(float(most[i]))} can be awarded"
         )
         fix = "lower its min, or get further bids"
         yield _broken(rule, keys[i], "min_out_of_reach", least - float(most[i]), wants, fix)
 
 
-def _shares(p: Possible, rule: Rule) -> Iterator[Row]:
+def _shares(p: Reachable, rule: Rule) -> Iterator[Row]:
     """With P the most units of the group, min·T ≤ P lets no more than T = P / min be awarded."""
-    found = about(p.arrays, p.candidates, rule)
+    found = instances_of(p.arrays, p.candidates, rule)
     reach = reach_of(p, found.instance)
     part = np.zeros(found.size)
     np.add.at(part, reach["instance"].to_numpy(), reach["most"].to_numpy())
@@ -357,7 +359,7 @@ def _shares(p: Possible, rule: Rule) -> Iterator[Row]:
         )
 
 
-def _below_cover(p: Possible, rule: Rule) -> Iterator[Row]:
+def _below_cover(p: Reachable, rule: Rule) -> Iterator[Row]:
     """Σ_d reach_d · min_a (per unit + min(once, 0) / lower) > max: not all can be covered.
 
     An award of x ≥ lower units counts at least so much a unit. Discounts would lower what a plan
@@ -366,8 +368,8 @@ def _below_cover(p: Possible, rule: Rule) -> Iterator[Row]:
     arrays, c = p.arrays, p.candidates
     if _is_budget(rule) and not arrays.network.discounts.is_empty():
         return
-    found = about(arrays, c, rule)
-    per_unit, once = measure(arrays, c, rule.measure)
+    found = instances_of(arrays, c, rule)
+    per_unit, once = metric(arrays, c, rule.metric)
     least = per_unit.copy()
     gains = np.flatnonzero(once < 0)
     with np.errstate(divide="ignore"):
@@ -386,7 +388,7 @@ def _below_cover(p: Possible, rule: Rule) -> Iterator[Row]:
             rule.name,
             "max_below_cover",
             f"covering all that can be covered{f' of {of}' if of else ''} comes to at least "
-            f"{quantity(float(needed[i]))} ({rule.measure}), above its max of {quantity(most)}",
+            f"{quantity(float(needed[i]))} ({rule.metric}), above its max of {quantity(most)}",
             "raise its max, or make it a target with a priority",
             of=of or None,
             missing=float(needed[i] - most),

@@ -18,7 +18,7 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Possible:
+class Reachable:
     """Candidates that some plan may award.
 
     Parameters
@@ -37,14 +37,14 @@ class Possible:
     reach: Floats
     lacking: Index
 
-    def within(self, reach: Floats) -> Possible:
+    def within(self, reach: Floats) -> Reachable:
         """The same for demands that no plan awards more of than ``reach``."""
         rows = np.flatnonzero(reach[self.candidates.demand] > 0)
         kept = self.candidates.take(rows)
-        return Possible(self.arrays, kept, self.most[rows], reach, self.lacking)
+        return Reachable(self.arrays, kept, self.most[rows], reach, self.lacking)
 
 
-def possible(arrays: Arrays, c: Candidates) -> Possible:
+def reachable(arrays: Arrays, c: Candidates) -> Reachable:
     """The candidates that fit into their resources and bundles."""
     most = np.minimum(c.upper, _room(arrays, c))
     kept: Bools = (most > 0) & (c.lower <= most * (1 + TOLERANCE))
@@ -54,7 +54,7 @@ def possible(arrays: Arrays, c: Candidates) -> Possible:
     lacking = np.flatnonzero(bundled)
     kept &= ~np.isin(bundle[c.bid], bundle[lacking])
     rows = np.flatnonzero(kept)
-    return Possible(arrays, c.take(rows), most[rows], arrays.demands.quantity, lacking)
+    return Reachable(arrays, c.take(rows), most[rows], arrays.demands.quantity, lacking)
 
 
 def _room(arrays: Arrays, c: Candidates) -> Floats:
@@ -72,7 +72,7 @@ def _room(arrays: Arrays, c: Candidates) -> Floats:
     return room
 
 
-def reach_of(p: Possible, instance: Index) -> pl.DataFrame:
+def reach_of(p: Reachable, instance: Index) -> pl.DataFrame:
     """What each instance can be awarded of each demand: suppliers, and most units.
 
     ``instance`` has one entry a candidate, -1 for none. A bid gives its largest candidate, or all

@@ -13,7 +13,7 @@ import polars as pl
 from matcher.engines import kept_engine
 from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
-from matcher.evaluation import Reckoning, reckon
+from matcher.evaluation import Evaluation, evaluate
 from matcher.evaluation.awards import understand
 from matcher.explain.rule_estimates import estimates
 from matcher.formatting import quantity
@@ -150,8 +150,8 @@ def explain_rules(
     gap_limit = GAP_LIMIT if plan.run is None else plan.run.gap_limit
     limits = limits_of(time_limit_s, gap_limit, threads, seed)
     clock = Clock(began, limits.time_s)
-    reckoning, kept, is_claimed = _held(network, plan)
-    instances = _binding(reckoning.rules)
+    evaluation, kept, is_claimed = _held(network, plan)
+    instances = _binding(evaluation.rules)
     facts = _facts(network, instances)
     settled = is_claimed and _is_settled_by_cost(network)
     if estimate:
@@ -195,7 +195,7 @@ def _without(
     return lambda objective, progress: on_progress(f"without '{rule}': {objective}", progress)
 
 
-def _held(network: Network, plan: Plan) -> tuple[Reckoning, _Known, bool]:
+def _held(network: Network, plan: Plan) -> tuple[Evaluation, _Known, bool]:
     """What the plan comes to, what is known of it, and whether that is more than its figures."""
     result = plan.result
     if result is not None and result.found in ("infeasible", "none"):
@@ -215,12 +215,12 @@ def _held(network: Network, plan: Plan) -> tuple[Reckoning, _Known, bool]:
     complete(network, plan)  # for its errors
     arrays = to_arrays(network)
     awards = understand(arrays, plan.awards, [])
-    reckoning = reckon(arrays, awards.links, awards.options, awards.quantity)
-    cost = reckoning.costs.total
+    evaluation = evaluate(arrays, awards.links, awards.options, awards.quantity)
+    cost = evaluation.costs.total
     unmet = _unmet(arrays, awards.options.demand, awards.quantity)
     if result is None or plan.input_hash != network.input_hash:
-        return reckoning, _Known(cost, unmet, None), False
-    return reckoning, _known(result, cost, unmet), True
+        return evaluation, _Known(cost, unmet, None), False
+    return evaluation, _known(result, cost, unmet), True
 
 
 def _unmet(arrays: Arrays, demand: np.ndarray, awarded: np.ndarray) -> float:

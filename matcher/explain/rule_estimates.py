@@ -49,13 +49,13 @@ def estimates(
 
 def _come_to(formulation: Formulation, steps: tuple[Step, ...]) -> tuple[float, float] | None:
     """Cost and coverage loss of what was found; ``None`` if that is not the optimum."""
-    costs = [step.outcome for step in steps if step.aim.name == COST.name]
-    if len(steps) < len(formulation.aims) or not costs or costs[-1].found != "optimal":
+    costs = [step.outcome for step in steps if step.objective.name == COST.name]
+    if len(steps) < len(formulation.objectives) or not costs or costs[-1].found != "optimal":
         return None
     x = steps[-1].outcome.x
     assert x is not None
-    cost = next(aim for aim in formulation.aims if aim.name == COST.name)
-    return float(cost.cost @ x) + cost.offset, float(formulation.aims[0].cost @ x)
+    cost = next(objective for objective in formulation.objectives if objective.name == COST.name)
+    return float(cost.cost @ x) + cost.offset, float(formulation.objectives[0].cost @ x)
 
 
 def _in_parts(program: Program) -> Program:

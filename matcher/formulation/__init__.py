@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, vstack
 from matcher.formulation.builder import Builder, Index
 from matcher.formulation.concerned import starts_vehicles
 from matcher.formulation.constraints import RULES
-from matcher.formulation.objectives import Aim, aims
+from matcher.formulation.objectives import LinearObjective, linear_objectives
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.program import Block, Program
 from matcher.program.components import parts
@@ -23,7 +23,7 @@ from matcher.schema.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.candidates import Candidates
 
-__all__ = ["RULES", "Aim", "Formulation", "formulate"]
+__all__ = ["RULES", "Formulation", "LinearObjective", "formulate"]
 
 # Shares below this are rounding noise of a solver, not awards.
 NOISE = 1e-7
@@ -52,7 +52,7 @@ class Formulation:
     """
 
     program: Program
-    aims: tuple[Aim, ...]
+    objectives: tuple[LinearObjective, ...]
     candidates: Candidates
     quantity: Floats
     y: Index
@@ -67,9 +67,9 @@ class Formulation:
 
     def cost_program(self, unmet: float) -> Program:
         """The program that minimises landed cost with coverage loss of at most ``unmet``."""
-        return self.keeping(replace(self.program, name=COST.name), self.aims[0], unmet)
+        return self.keeping(replace(self.program, name=COST.name), self.objectives[0], unmet)
 
-    def aimed_at(
+    def minimising(
         self, number: int, reached: Sequence[float], covering: Floats | None = None
     ) -> Program:
         """The program that minimises an aim while the first aims keep what was reached of them.
@@ -85,9 +85,11 @@ class Formulation:
             program covers no less than it does there, and the parts stay apart. What covers most
             is among these solutions; all that cover as much in sum are only if it is proven.
         """
-        program, aim = self.program, self.aims[number]
-        program = replace(program, cost=aim.cost, offset=aim.offset, name=aim.name)
-        for kept, value in zip(self.aims, reached, strict=False):
+        program, objective = self.program, self.objectives[number]
+        program = replace(
+            program, cost=objective.cost, offset=objective.offset, name=objective.name
+        )
+        for kept, value in zip(self.objectives, reached, strict=False):
             allowed = kept.tolerance * abs(value) + kept.rounding
             is_lost = kept.name == COVERAGE.name and value > self._none_lost()
             if is_lost and covering is not None and allowed == 0:
@@ -96,7 +98,7 @@ class Formulation:
                 program = self.keeping(program, kept, value + allowed)
         return program
 
-    def _covering(self, program: Program, aim: Aim, x: Floats) -> Program:
+    def _covering(self, program: Program, objective: LinearObjective, x: Floats) -> Program:
         """The program with the coverage loss of each of its parts limited to that of ``x``.
 
         Where the sum of the parts' losses is the least possible, so is each of them.
@@ -104,31 +106,35 @@ class Formulation:
         u = np.arange(self.u, self.u + self.num_demands)
         _, part = parts(self.program, self.program.upper)
         part = part[u] + 1  # 0 is no part: what may not be left unmet at all
-        loss = np.bincount(part, aim.cost[u] * np.maximum(x[u], 0.0)).astype(np.float64)
+        loss = np.bincount(part, objective.cost[u] * np.maximum(x[u], 0.0)).astype(np.float64)
         is_lost = loss > self._none_lost()
         upper = program.upper.copy()
         upper[u[~is_lost[part]]] = 0.0
         mine = np.flatnonzero(is_lost[part])
-        entries = (aim.cost[u[mine]], (np.cumsum(is_lost)[part[mine]] - 1, u[mine]))
+        entries = (objective.cost[u[mine]], (np.cumsum(is_lost)[part[mine]] - 1, u[mine]))
         rows = csr_array(entries, shape=(int(is_lost.sum()), program.num_columns))
         return _limited(
-            replace(program, upper=upper), rows, loss[is_lost], self._lightest(), aim.name
+            replace(program, upper=upper), rows, loss[is_lost], self._lightest(), objective.name
         )
 
-    def keeping(self, program: Program, aim: Aim, most: float) -> Program:
+    def keeping(self, program: Program, objective: LinearObjective, most: float) -> Program:
         """The program with the value of an aim limited to ``most``.
 
         A solver's rounding is left to it, or the plan that reached the value might not count.
         """
-        if aim.name == COVERAGE.name and most <= self._none_lost():
+        if objective.name == COVERAGE.name and most <= self._none_lost():
             upper = program.upper.copy()
             upper[self.u : self.u + self.num_demands] = 0.0
             return replace(program, upper=upper)
-        scale = self._lightest() if aim.name == COVERAGE.name else float(np.abs(aim.cost).max())
+        scale = (
+            self._lightest()
+            if objective.name == COVERAGE.name
+            else float(np.abs(objective.cost).max())
+        )
         if scale == 0:
             return program
-        row = csr_array(aim.cost.reshape(1, -1))
-        return _limited(program, row, np.array([most - aim.offset]), scale, aim.name)
+        row = csr_array(objective.cost.reshape(1, -1))
+        return _limited(program, row, np.array([most - objective.offset]), scale, objective.name)
 
     def weighted_program(self) -> Program:
         """Both objectives in one: landed cost + weight × coverage loss.
@@ -157,7 +163,9 @@ class Formulation:
         return float(self._coverage()[self.u : self.u + self.num_demands].min())
 
     def _coverage(self) -> Floats:
-        return next(aim.cost for aim in self.aims if aim.name == COVERAGE.name)
+        return next(
+            objective.cost for objective in self.objectives if objective.name == COVERAGE.name
+        )
 
     @property
     def num_demands(self) -> int:
@@ -213,10 +221,9 @@ def formulate(
     builder = Builder(arrays, candidates, rules, stages)
     for rule in RULES:
         rule(builder)
-    ordered = aims(builder, stages)
     return Formulation(
         program=builder.program(arrays.network.name),
-        aims=ordered,
+        objectives=linear_objectives(builder, stages),
         candidates=candidates,
         quantity=builder.quantity,
         y=builder.y,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from matcher.formulation.concerned import has_terms, keeps_incumbent, ramp_share
-from matcher.formulation.instances import about
+from matcher.formulation.instances import instances_of
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.program import Block, Program
 from matcher.schema.objectives import Stage
@@ -18,7 +18,7 @@ from matcher.schema.rules import DECIDED, MIN_COUNTED_SHARE, Rule
 from matcher.schema.tables import MODES
 from matcher.screening.award_options import expand
 from matcher.screening.candidates import Candidates
-from matcher.screening.metrics import measure
+from matcher.screening.metrics import metric
 
 Index = NDArray[np.int64]
 
@@ -213,13 +213,17 @@ class Builder:
         counted = (demands.min_suppliers > 1) | (demands.max_suppliers < suppliers_bidding)
         needed = (self.lower > 0) | counted[c.demand] | has_terms(self.arrays, c)
         needed |= shares_bid(c) & ~self.arrays.bids.split[c.bid]
-        if any(aim.name == "supplier_count" for stage in self.stages for aim in stage.objectives):
+        if any(
+            objective.name == "supplier_count"
+            for stage in self.stages
+            for objective in stage.objectives
+        ):
             needed[:] = True
         for rule in self.rules:
             if rule.kind in DECIDED:
-                needed |= about(self.arrays, c, rule).instance >= 0
+                needed |= instances_of(self.arrays, c, rule).instance >= 0
         rows = np.flatnonzero(needed)
-        _, cost = measure(self.arrays, c, "cost")
+        _, cost = metric(self.arrays, c, "cost")
         y = np.full(c.size, -1)
         y[rows] = self.add_columns(
             Block("y", rows.size, self.keys.candidates(c, rows)),
@@ -299,7 +303,7 @@ def award_limits(arrays: Arrays, c: Candidates, rules: tuple[Rule, ...]) -> tupl
     counted = (arrays.demands.min_suppliers[c.demand] > 1) | (incumbent >= 0).any(axis=0)
     for rule in rules:
         if rule.counts_awards:
-            counted |= about(arrays, c, rule).instance >= 0
+            counted |= instances_of(arrays, c, rule).instance >= 0
     lower = np.maximum(c.lower / quantity, np.where(counted, MIN_COUNTED_SHARE, 0.0))
     upper = np.minimum(c.upper / quantity, 1.0)
     rows, resource, use = resource_use(arrays, c)

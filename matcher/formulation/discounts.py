@@ -11,7 +11,7 @@ from matcher.formulation.builder import Builder
 from matcher.formulation.concerned import Index
 from matcher.network.arrays import Floats, Ints, index_of
 from matcher.program import Block
-from matcher.screening.metrics import measure
+from matcher.screening.metrics import metric
 
 # An amount this close to a step, relatively, is there: the difference is rounding.
 ROUNDING = 1e-9
@@ -65,7 +65,7 @@ def discounts(b: Builder) -> None:
     V_j ≤ W_j t_j. So the step is the one that M reaches, whether or not another pays back more.
     """
     network, c = b.arrays.network, b.candidates
-    per_unit, once = measure(b.arrays, c, "value")
+    per_unit, once = metric(b.arrays, c, "value")
     order = np.argsort(c.supplier, kind="stable")
     begin = np.searchsorted(c.supplier[order], np.arange(network.suppliers.height + 1))
     for schedule in network.discounts.partition_by("discount", maintain_order=True):

@@ -16,7 +16,7 @@ Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class Instances:
     """The instances of a rule, as a grid of scopes and groups.
 
     ``scope`` and ``group`` have one entry a candidate: its scope and its group, -1 if the rule is
@@ -41,14 +41,14 @@ class About:
         return np.where(inside, self.scope * self.num_groups + self.group, -1)
 
 
-def about(arrays: Arrays, c: Candidates, rule: Rule) -> About:
+def instances_of(arrays: Arrays, c: Candidates, rule: Rule) -> Instances:
     """The instances of ``rule`` and the candidates of each."""
     of_demand, num_scopes = _chosen(_scope_keys(arrays, rule), rule.of)
     if rule.group == "incumbents":
-        return About(of_demand, of_demand[c.demand], _incumbents(arrays, c), num_scopes, 1)
+        return Instances(of_demand, of_demand[c.demand], _incumbents(arrays, c), num_scopes, 1)
     of_supplier, num_groups = _chosen(_group_keys(arrays, rule), rule.who)
     group = of_supplier[c.supplier]
-    return About(of_demand, of_demand[c.demand], group, num_scopes, num_groups)
+    return Instances(of_demand, of_demand[c.demand], group, num_scopes, num_groups)
 
 
 def _chosen(keys: pl.Series, named: tuple[str, ...]) -> tuple[Index, int]:

@@ -12,7 +12,7 @@ from matcher.formulation.instances import Index
 from matcher.network.arrays import Floats
 from matcher.program import Block
 from matcher.schema.objectives import SMES, Objective, Stage
-from matcher.screening.metrics import measure
+from matcher.screening.metrics import metric
 
 Terms = list[tuple[Index, Floats]]
 
@@ -23,7 +23,7 @@ ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class LinearObjective:
     """What one step of the search minimises: ``cost @ x + offset``.
 
     What is to be large has negative cost, and is a gain if that is all there is. Later steps may
@@ -38,7 +38,7 @@ class Aim:
     rounding: float = 0.0
 
 
-def aims(b: Builder, stages: tuple[Stage, ...]) -> tuple[Aim, ...]:
+def linear_objectives(b: Builder, stages: tuple[Stage, ...]) -> tuple[LinearObjective, ...]:
     """The aims of all stages; targets without a price stand between the first and the second."""
     # Columns that measure an objective come before any vector is as long as the program is wide.
     terms = [
@@ -52,17 +52,17 @@ def aims(b: Builder, stages: tuple[Stage, ...]) -> tuple[Aim, ...]:
             for column, value in entries:
                 np.add.at(cost, column, objective.weight * value)
             offset += objective.weight * b.offset if objective.name == "cost" else 0.0
-        made.append(Aim(stage.name, cost, offset, stage.tolerance, stage.is_gain))
+        made.append(LinearObjective(stage.name, cost, offset, stage.tolerance, stage.is_gain))
     return (made[0], *_levels(b), *made[1:])
 
 
-def _levels(b: Builder) -> list[Aim]:
+def _levels(b: Builder) -> list[LinearObjective]:
     """Targets without a price, by priority."""
     found = []
     for priority, columns in sorted(b.levels.items()):
         cost = np.zeros(b.num_columns)
         cost[np.concatenate(columns)] = 1.0
-        found.append(Aim(f"targets of priority {priority}", cost, rounding=ROUNDING))
+        found.append(LinearObjective(f"targets of priority {priority}", cost, rounding=ROUNDING))
     return found
 
 
@@ -154,7 +154,7 @@ OBJECTIVES: dict[str, Callable[[Builder, Objective], Terms]] = {
 
 def _value(b: Builder) -> tuple[Floats, Floats]:
     """Price paid for all of a candidate's demand, and once: network currency."""
-    per_unit, once = measure(b.arrays, b.candidates, "value")
+    per_unit, once = metric(b.arrays, b.candidates, "value")
     return per_unit * b.quantity[b.candidates.demand], once
 
 

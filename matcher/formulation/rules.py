@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 
 from matcher.formulation.builder import Builder
-from matcher.formulation.instances import Index, about
+from matcher.formulation.instances import Index, instances_of
 from matcher.network.arrays import Floats
 from matcher.program import Block
 from matcher.schema.rules import Rule
-from matcher.screening.metrics import Counted, measure
+from matcher.screening.metrics import MetricName, metric
 
 Entries = list[tuple[Index, Index, Floats]]
 
@@ -25,7 +25,7 @@ def stated_rules(b: Builder) -> None:
     """(6–10, 16) What the sourcing team states, rule by rule."""
     costs = b.costs()
     for rule in b.rules:
-        if rule.kind == "limit" and rule.measure == "cost" and _is_about_all(rule):
+        if rule.kind == "limit" and rule.metric == "cost" and _is_about_all(rule):
             _budget(b, rule, costs)
         else:
             KINDS[rule.kind](b, rule)
@@ -37,7 +37,7 @@ def _is_about_all(rule: Rule) -> bool:
 
 def _count(b: Builder, rule: Rule) -> None:
     """min ≤ Σ w ≤ max, with w = 1 for each supplier or economy that has an award."""
-    found = about(b.arrays, b.candidates, rule)
+    found = instances_of(b.arrays, b.candidates, rule)
     owner = b.candidates.supplier.astype(np.int64)
     keys = b.keys.supplier
     if rule.kind == "economy_count":
@@ -50,8 +50,8 @@ def _count(b: Builder, rule: Rule) -> None:
 
 def _limit(b: Builder, rule: Rule) -> None:
     """min ≤ Σ measure of the instance's awards ≤ max."""
-    found = about(b.arrays, b.candidates, rule)
-    entries = _amounts(b, rule.measure, found.instance)
+    found = instances_of(b.arrays, b.candidates, rule)
+    entries = _amounts(b, rule.metric, found.instance)
     _limited(b, rule, found.size, entries, rule.minimum, rule.maximum)
 
 
@@ -68,8 +68,8 @@ def _share(b: Builder, rule: Rule) -> None:
 
     T is a column, in units of its largest award, so that a rule on each of many groups stays small.
     """
-    found = about(b.arrays, b.candidates, rule)
-    in_scope = _amounts(b, rule.measure, found.scope)
+    found = instances_of(b.arrays, b.candidates, rule)
+    in_scope = _amounts(b, rule.metric, found.scope)
     row, column, value = _joined(in_scope)
     scale = _largest(row, value, found.num_scopes)
     most = np.bincount(row, np.abs(value), minlength=found.num_scopes) / scale
@@ -83,7 +83,7 @@ def _share(b: Builder, rule: Rule) -> None:
         0.0,
         0.0,
     )
-    part = _amounts(b, rule.measure, found.instance)
+    part = _amounts(b, rule.metric, found.instance)
     instances = np.arange(found.size)
     scope = instances // found.num_groups
     for limit, lower, upper in ((rule.minimum, 0.0, None), (rule.maximum, None, 0.0)):
@@ -94,7 +94,7 @@ def _share(b: Builder, rule: Rule) -> None:
 
 def _dependence(b: Builder, rule: Rule) -> None:
     """Σ value of a supplier's awards from a lead firm ≤ max·turnover, where one is stated."""
-    found = about(b.arrays, b.candidates, rule)
+    found = instances_of(b.arrays, b.candidates, rule)
     c, demands = b.candidates, b.arrays.demands
     num_firms = b.arrays.network.lead_firms.height
     firm = demands.lead_firm[c.demand].astype(np.int64)
@@ -109,12 +109,12 @@ def _dependence(b: Builder, rule: Rule) -> None:
 
 def _working_capital(b: Builder, rule: Rule) -> None:
     """Σ value × days until payment / 365 of a supplier's awards ≤ max·credit line."""
-    found = about(b.arrays, b.candidates, rule)
+    found = instances_of(b.arrays, b.candidates, rule)
     scope = np.where(found.instance >= 0, found.scope, -1)
     _of_suppliers(b, rule, scope, "capital", b.arrays.suppliers.credit_line)
 
 
-def _of_suppliers(b: Builder, rule: Rule, within: Index, name: Counted, means: Floats) -> None:
+def _of_suppliers(b: Builder, rule: Rule, within: Index, name: MetricName, means: Floats) -> None:
     """A row for each supplier with stated means and each ``within`` (-1: not concerned)."""
     assert rule.maximum is not None
     supplier = b.candidates.supplier
@@ -133,7 +133,7 @@ def _consistent(b: Builder, rule: Rule) -> None:
     of the group get nothing. A target may be missed by the share δ of its scope: with a split
     shares lie within σ_s ± δ, without one between σ_s − δ and σ_s.
     """
-    found = about(b.arrays, b.candidates, rule)
+    found = instances_of(b.arrays, b.candidates, rule)
     c, num_suppliers, num_scopes = b.candidates, b.z.size, found.num_scopes
     missed = None
     if rule.is_target:
@@ -253,12 +253,12 @@ def _ranked(
 def _viable(b: Builder, rule: Rule) -> None:
     """Σ measure of a supplier's awards in the instance ≥ min·w, with w = 1 if it has any."""
     assert rule.minimum is not None
-    found = about(b.arrays, b.candidates, rule)
+    found = instances_of(b.arrays, b.candidates, rule)
     supplier, keys = b.candidates.supplier.astype(np.int64), b.keys.supplier
     column, instance, owner = b.presence(found.instance, supplier, keys)
     pairs = instance * len(keys) + owner
     at = np.searchsorted(pairs, found.instance * len(keys) + supplier)
-    entries = _amounts(b, rule.measure, np.where(found.instance >= 0, at, -1))
+    entries = _amounts(b, rule.metric, np.where(found.instance >= 0, at, -1))
     each = np.arange(pairs.size)
     entries.append((each, column, np.full(pairs.size, -rule.minimum)))
     _limited(b, rule, pairs.size, entries, 0.0, None)
@@ -280,9 +280,9 @@ def _labelled(rule: Rule, size: int, part: str = "") -> Block:
     return Block(f"rule {rule.name}" + (f" {part}" if part else ""), size)
 
 
-def _amounts(b: Builder, name: Counted, instance: Index) -> Entries:
+def _amounts(b: Builder, name: MetricName, instance: Index) -> Entries:
     """(instance, column, amount) of a measure of all candidates with an instance."""
-    per_unit, once = measure(b.arrays, b.candidates, name)
+    per_unit, once = metric(b.arrays, b.candidates, name)
     per_share = per_unit * b.quantity[b.candidates.demand]
     rows = np.flatnonzero((instance >= 0) & (per_share != 0))
     decided = np.flatnonzero((instance >= 0) & (once != 0))

@@ -297,7 +297,7 @@ def frontier(
         search = FrontierSearch(
             solver=solver,
             formulation=formulation,
-            at=[aim.name for aim in formulation.aims].index(first),
+            at=[objective.name for objective in formulation.objectives].index(first),
             points=points,
             limits=limits,
             clock=Clock(began, limits.time_s),

@@ -84,9 +84,14 @@ def points_of(
     A bound at one level of the second objective holds at every level that asks for more.
     """
     values = np.array(
-        [[_value(plan, aim.name) for aim in (search.first, search.second)] for _, plan in made]
+        [
+            [_value(plan, objective.name) for objective in (search.first, search.second)]
+            for _, plan in made
+        ]
     ).reshape(-1, 2)
-    sign = np.array([-1.0 if aim.is_gain else 1.0 for aim in (search.first, search.second)])
+    sign = np.array(
+        [-1.0 if objective.is_gain else 1.0 for objective in (search.first, search.second)]
+    )
     low = values * sign
     slack = SAME * np.maximum(1.0, np.abs(low).max(axis=0, initial=0.0))
     proven = np.array([_is_proven(search, *each) for each in made], dtype=np.bool_)

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.formulation import Aim, Formulation
+from matcher.formulation import Formulation, LinearObjective
 from matcher.network.arrays import Floats
 from matcher.program import Program
 from matcher.solve.search import Clock, Step, pursue, solution
@@ -33,9 +33,9 @@ class Trace:
     steps: tuple[Step, ...]
     level: float
 
-    def outcome(self, aim: Aim) -> Outcome | None:
+    def outcome(self, objective: LinearObjective) -> Outcome | None:
         """What the search for an aim came to, if it found anything."""
-        return _outcome(self.steps, aim)
+        return _outcome(self.steps, objective)
 
     @property
     def x(self) -> Floats:
@@ -67,14 +67,14 @@ class FrontierSearch:
     cancelled: Callable[[], bool] | None = None
 
     @property
-    def first(self) -> Aim:
+    def first(self) -> LinearObjective:
         """The aim of the first objective."""
-        return self.formulation.aims[self.at]
+        return self.formulation.objectives[self.at]
 
     @property
-    def second(self) -> Aim:
+    def second(self) -> LinearObjective:
         """The aim of the second objective."""
-        return self.formulation.aims[self.at + 1]
+        return self.formulation.objectives[self.at + 1]
 
     def run(self) -> tuple[tuple[Trace, ...], str]:
         """The traces, from the first end to the second, and why there are not more, if so.
@@ -92,9 +92,9 @@ class FrontierSearch:
         if self._is_ended(steps):
             return (start,), ENDED_EARLY
         shared = steps[: self.at]
-        aims = list(self.formulation.aims)
-        aims[self.at : self.at + 2] = self.second, self.first
-        turned = replace(self.formulation, aims=tuple(aims))
+        objectives = list(self.formulation.objectives)
+        objectives[self.at : self.at + 2] = self.second, self.first
+        turned = replace(self.formulation, objectives=tuple(objectives))
         steps = self._pursue(2, 1 / (self.points - 1), turned, taken=shared, start=start.x)
         best = _outcome(steps, self.second)
         if best is None or best.best is None or _outcome(steps, self.first) is None:
@@ -112,7 +112,7 @@ class FrontierSearch:
         for number, level in enumerate(levels.tolist()):
             if self.clock.left <= 0:
                 break
-            narrow = partial(self.formulation.keeping, aim=self.second, most=level)
+            narrow = partial(self.formulation.keeping, objective=self.second, most=level)
             share = 1 / (len(levels) - number)
             steps = self._pursue(
                 number + 3, share, self.formulation, narrow, taken=shared, start=found[-1].x
@@ -154,9 +154,9 @@ class FrontierSearch:
     ) -> tuple[Step, ...]:
         """Search number so and so, with a share of the time that is left."""
 
-        def told(aim: str, progress: Progress) -> None:
+        def told(objective: str, progress: Progress) -> None:
             if self.on_progress is not None:
-                self.on_progress(f"{number} of {self.points}, {aim}", progress)
+                self.on_progress(f"{number} of {self.points}, {objective}", progress)
 
         return pursue(
             self.solver,
@@ -171,9 +171,9 @@ class FrontierSearch:
         )
 
 
-def _outcome(steps: tuple[Step, ...], aim: Aim) -> Outcome | None:
+def _outcome(steps: tuple[Step, ...], objective: LinearObjective) -> Outcome | None:
     """What the search for an aim came to, if it found anything."""
-    found = (step.outcome for step in steps if step.aim is aim)
+    found = (step.outcome for step in steps if step.objective is objective)
     return next((outcome for outcome in found if outcome.x is not None), None)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from matcher.evaluation import reckon
+from matcher.evaluation import evaluate
 from matcher.evaluation.awards import understand
 from matcher.formatting import count
 from matcher.judge import awards, claims, demands, resources, rules
@@ -94,29 +94,29 @@ def check(network: Network, plan: Plan) -> Judgement:
     arrays = to_arrays(network)
     findings: list[Finding] = list(claims.identity(network, plan))
     made = understand(arrays, plan.awards, findings)
-    reckoning = reckon(arrays, made.links, made.options, made.quantity)
+    evaluation = evaluate(arrays, made.links, made.options, made.quantity)
 
-    findings += awards.gates(arrays, made, reckoning.priced)
+    findings += awards.gates(arrays, made, evaluation.priced)
     findings += awards.sizes(arrays, made)
     findings += demands.demands(arrays, made)
     findings += demands.bundles(arrays, made)
     findings += resources.resources(arrays, made)
-    findings += rules.broken_rules(network, reckoning.rules)
-    findings += awards.figures(arrays, made, reckoning)
+    findings += rules.broken_rules(network, evaluation.rules)
+    findings += awards.figures(arrays, made, evaluation)
 
     needed = arrays.demands.quantity
     awarded = np.bincount(made.options.demand, weights=made.quantity, minlength=needed.size)
     share = np.maximum(1.0 - awarded / needed, 0.0)
     unmet = float(arrays.demands.priority @ share)
-    findings += claims.suppliers(arrays, plan, made, reckoning.landed)
+    findings += claims.suppliers(arrays, plan, made, evaluation.landed)
     findings += claims.unmet(arrays, plan, share)
-    findings += rules.stated_figures(plan, reckoning.rules)
-    findings += claims.result(network, plan, reckoning.costs, unmet, reckoning.reached)
+    findings += rules.stated_figures(plan, evaluation.rules)
+    findings += claims.result(network, plan, evaluation.costs, unmet, evaluation.reached)
     targets = network.rules.filter(network.rules["priority"].is_not_null())["rule"]
-    missed = reckoning.rules.filter(reckoning.rules["missed"] > 0)["rule"]
+    missed = evaluation.rules.filter(evaluation.rules["missed"] > 0)["rule"]
     return Judgement(
         findings=tuple(findings),
-        costs=reckoning.costs,
+        costs=evaluation.costs,
         unmet=unmet,
         num_open=int((share > 2 * TOLERANCE).sum()),
         num_missed=int(missed.is_in(targets.implode()).sum()),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from matcher.evaluation import Priced, Reckoning
+from matcher.evaluation import Evaluation, Priced
 from matcher.evaluation.awards import Awards
 from matcher.evaluation.rules import parties, with_incumbents
 from matcher.judge.tolerance import TOLERANCE, all_off
@@ -113,9 +113,9 @@ def sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     )
 
 
-def figures(arrays: Arrays, awards: Awards, reckoning: Reckoning) -> Iterable[Finding]:
+def figures(arrays: Arrays, awards: Awards, evaluation: Evaluation) -> Iterable[Finding]:
     """Costs and dates that an award states and that are wrong."""
-    frame, priced = awards.frame, reckoning.priced
+    frame, priced = awards.frame, evaluation.priced
     scale = np.maximum(np.abs(priced.terms).max(axis=0, initial=0.0), 1e-12)
     for term, actual in zip(TERMS, priced.terms, strict=True):
         claimed = _claimed(frame, f"{term}_per_unit")
@@ -125,8 +125,8 @@ def figures(arrays: Arrays, awards: Awards, reckoning: Reckoning) -> Iterable[Fi
     bad = ~np.isnan(claimed) & (np.abs(claimed - unit_cost) > TOLERANCE * np.abs(unit_cost))
     yield from each(awards, "wrong_unit_cost", bad & awards.runs, unit_cost, claimed)
     for code, column, actual in (
-        ("wrong_award_cost", "landed_cost", reckoning.landed),
-        ("wrong_fixed_cost", "fixed_cost", reckoning.fixed),
+        ("wrong_award_cost", "landed_cost", evaluation.landed),
+        ("wrong_fixed_cost", "fixed_cost", evaluation.fixed),
         ("wrong_slack", "slack_days", priced.slack),
     ):
         claimed = _claimed(frame, column)

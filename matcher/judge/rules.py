@@ -30,7 +30,7 @@ def broken_rules(network: Network, rules: pl.DataFrame) -> Iterable[Finding]:
         least = row["min"]
         is_above = least is None or (most is not None and (row["actual"] or 0.0) > most)
         unit = UNITS.get(rule.kind, network.currency)
-        if rule.measure == "quantity" and rule.kind in ("share", "limit", "viable"):
+        if rule.metric == "quantity" and rule.kind in ("share", "limit", "viable"):
             unit = "units"
         amount = f"{row['missed']:,.6g} {unit}"
         told = f"{amount} more than allowed" if is_above else f"{amount} fewer than asked"

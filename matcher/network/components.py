@@ -26,7 +26,7 @@ Index = NDArray[np.integer[Any]]
 SCOPES = ("lead_firm", "component_group", "component", "demand")
 OF_ONE_SUPPLIER = ("dependence", "working_capital")
 SUMMED = ("coverage", "cost")
-"""Objectives whose least for the whole is the sum of the least for the parts."""
+"""Objectives whose least for the whole is the sum of the least for the subnetworks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _couples(rule: Rule) -> bool:
 
 
 def is_at_home(network: Network) -> pl.Series:
-    """For each rule, whether it belongs to one part; the others hold in every part.
+    """For each rule, whether it belongs to one subnetwork; the others hold in every subnetwork.
 
     Such a rule names its demands; one that does not holds for each lead firm, component group,
     component, demand or supplier on its own.

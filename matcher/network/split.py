@@ -1,7 +1,7 @@
-"""A network split into the parts that have nothing to do with each other.
+"""A network split into the subnetworks that have nothing to do with each other.
 
-`matcher.network.components` says what hangs together. Nothing that is decided in one part bears on
-another, so each can be solved for itself; `matcher.solve.merge` puts their plans together.
+`matcher.network.components` says what hangs together. Nothing that is decided in one subnetwork
+bears on another, so each can be solved for itself; `matcher.solve.merge` puts their plans together.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from matcher.network.components import Groups, groups_of, is_at_home, is_whole
 from matcher.schema.rules import listed
 
 
-def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, ...]:
-    """Split a network into parts that share no supplier, resource, consortium or stated rule.
+def subnetworks_of(network: Network, *, at_most: int | None = None) -> tuple[Network, ...]:
+    """Split a network into subnetworks that share no supplier, resource, consortium or rule.
 
-    Demands that nobody bids for go along with the first part, so that they are reported as unmet;
-    so do rules that name nothing that is needed, and incumbents that bid for nothing. Other
-    suppliers that offer nothing that is needed are in no part. A rule on each of many things is in
-    every part. A rule over the whole network, a target that goes before cost, and any objective
-    but coverage and cost keep the network together.
+    Demands that nobody bids for go along with the first subnetwork, so that they are reported as
+    unmet; so do rules that name nothing that is needed, and incumbents that bid for nothing. Other
+    suppliers that offer nothing that is needed are in no subnetwork. A rule on each of many things
+    is in every subnetwork. A rule over the whole network, a target that goes before cost, and any
+    objective but coverage and cost keep the network together.
 
     Parameters
     ----------
     at_most
-        Put small parts together until there are no more than this many, of about as many
+        Put small subnetworks together until there are no more than this many, of about as many
         demand–bid pairs each.
 
     Returns
@@ -50,25 +50,25 @@ def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, 
 
     Notes
     -----
-    A part is a valid network without being checked again. Its rows are rows of a checked network,
-    in the same order, and what a row points to comes along: each table is filtered by keys that
-    were gathered from the tables that point to it. What holds between rows holds between rows
+    A subnetwork is a valid network without being checked again. Its rows are rows of a checked
+    network, in the same order, and what a row points to comes along: each table is filtered by keys
+    that were gathered from the tables that point to it. What holds between rows holds between rows
     that come along together (a bid with its tiers, usages, resources and its one demand). Rates,
     duties, standards, trade costs, periods and objectives are shared as they are. What rules and
     discounts name comes along even if nothing of it takes part, such as a supplier without its
-    bids. Every part has a demand and a bid for it, so no required table is empty.
+    bids. Every subnetwork has a demand and a bid for it, so no required table is empty.
 
     Examples
     --------
     >>> import matcher
     >>> from matcher.generate.recipe import recipe_for
     >>> network = matcher.generate(recipe_for(4_000, connected=False))
-    >>> for part in parts_of(network):
-    ...     print(part.name, part.demands.height)
-    synthetic 200 x 100, seed 0 (part 1 of 3) 68
-    synthetic 200 x 100, seed 0 (part 2 of 3) 66
-    synthetic 200 x 100, seed 0 (part 3 of 3) 66
-    >>> parts_of(network, at_most=1) == (network,)
+    >>> for subnetwork in subnetworks_of(network):
+    ...     print(subnetwork.name, subnetwork.demands.height)
+    synthetic 200 x 100, seed 0 (subnetwork 1 of 3) 68
+    synthetic 200 x 100, seed 0 (subnetwork 2 of 3) 66
+    synthetic 200 x 100, seed 0 (subnetwork 3 of 3) 66
+    >>> subnetworks_of(network, at_most=1) == (network,)
     True
     """
     if at_most is not None and at_most < 1:
@@ -76,7 +76,7 @@ def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, 
             [
                 Issue(
                     "bad_option",
-                    "parts",
+                    "subnetworks",
                     None,
                     "at_most",
                     str(at_most),
@@ -98,7 +98,7 @@ def parts_of(network: Network, *, at_most: int | None = None) -> tuple[Network, 
 
 
 def _numbers(network: Network, groups: Groups, at_most: int | None) -> Ints:
-    """The number of the part that each group becomes; -1 for idle suppliers."""
+    """The number of the subnetwork that each group becomes; -1 for idle suppliers."""
     has_bids = groups.num_pairs > 0
     found, first = np.unique(groups.demand, return_index=True)
     ordered = found[np.argsort(first)]
@@ -135,17 +135,17 @@ def _balanced(size: NDArray[np.int64], num_bins: int) -> Ints:
 def split(
     network: Network, num: int, demand: Ints, supplier: Ints, rule: Ints
 ) -> Iterator[Network]:
-    """The parts, given the number of the part of every demand, supplier and rule (-1: none).
+    """The subnetworks, given the number of that of every demand, supplier and rule (-1: none).
 
-    Each table is filtered and sorted once for all parts, with a column ``part``; a part takes its
-    slice of each.
+    Each table is filtered and sorted once for all subnetworks, with a column ``subnetwork``; a
+    subnetwork takes its slice of each.
     """
     demands = _numbered(network.demands, demand)
     makers = _numbered(network.suppliers, supplier)
     rules = _ruling(network, num, rule)
-    of_makers = makers.select("part", "supplier")
+    of_makers = makers.select("subnetwork", "supplier")
     bids = _keyed(network.bids, of_makers)
-    of_bids = bids.select("part", "bid")
+    of_bids = bids.select("subnetwork", "bid")
     certificates = _keyed(network.certificates, of_makers)
     resources = _keyed(network.resources, of_makers)
     incumbents = _keyed(network.incumbents, of_makers)
@@ -154,33 +154,33 @@ def split(
     suppliers = _keyed(network.suppliers, of_makers, *named.suppliers())
     components = _keyed(
         network.components,
-        demands.select("part", "component"),
-        bids.select("part", "component"),
-        certificates.select("part", component="scope"),
-        incumbents.select("part", "component"),
-        *named.components(discounts.select("part", key="component_group")),
+        demands.select("subnetwork", "component"),
+        bids.select("subnetwork", "component"),
+        certificates.select("subnetwork", component="scope"),
+        incumbents.select("subnetwork", "component"),
+        *named.components(discounts.select("subnetwork", key="component_group")),
     )
-    requirements = _keyed(network.requirements, components.select("part", "component"))
+    requirements = _keyed(network.requirements, components.select("subnetwork", "component"))
     lead_firms = _keyed(
         network.lead_firms,
-        demands.select("part", "lead_firm"),
-        requirements.select("part", "lead_firm"),
-        suppliers.select("part", "lead_firm"),
-        incumbents.select("part", "lead_firm"),
-        named.of("lead_firm").select("part", lead_firm="key"),
+        demands.select("subnetwork", "lead_firm"),
+        requirements.select("subnetwork", "lead_firm"),
+        suppliers.select("subnetwork", "lead_firm"),
+        incumbents.select("subnetwork", "lead_firm"),
+        named.of("lead_firm").select("subnetwork", lead_firm="key"),
     )
-    # Goods only go from a part's suppliers to its demands.
-    lanes = _keyed(network.lanes, makers.select("part", origin="place")).join(
-        demands.select("part", destination="place"),
-        on=("part", "destination"),
+    # Goods only go from a subnetwork's suppliers to its demands.
+    lanes = _keyed(network.lanes, makers.select("subnetwork", origin="place")).join(
+        demands.select("subnetwork", destination="place"),
+        on=("subnetwork", "destination"),
         how="semi",
         maintain_order="left",
     )
     places = _keyed(
         network.places,
-        demands.select("part", "place"),
-        suppliers.select("part", "place"),
-        bids.select("part", place="named_place"),
+        demands.select("subnetwork", "place"),
+        suppliers.select("subnetwork", "place"),
+        bids.select("subnetwork", place="named_place"),
         named.parks(),
     )
     slices = {
@@ -199,15 +199,15 @@ def split(
             "tiers": _keyed(network.tiers, of_bids),
             "lanes": lanes,
             "incumbents": incumbents,
-            "consortia": _keyed(network.consortia, bids.select("part", "consortium")),
+            "consortia": _keyed(network.consortia, bids.select("subnetwork", "consortium")),
             "discounts": discounts,
-            "capacities": _keyed(network.capacities, resources.select("part", "resource")),
+            "capacities": _keyed(network.capacities, resources.select("subnetwork", "resource")),
             "ramps": _keyed(network.ramps, of_bids),
             "rules": rules,
         }.items()
     }
     for i in range(num):
-        name = f"{network.name} (part {i + 1} of {num})"
+        name = f"{network.name} (subnetwork {i + 1} of {num})"
         yield replace(
             network,
             network=network.network.with_columns(name=pl.lit(name)),
@@ -217,23 +217,26 @@ def split(
 
 
 def _ruling(network: Network, num: int, rule: Ints) -> pl.DataFrame:
-    """The rules of each part: those at home there, and those that hold in every part."""
+    """The rules of each subnetwork: those at home there, and those that hold in all of them."""
     rules = network.rules.with_row_index("row").with_columns(
-        part=pl.Series(rule, dtype=pl.Int32), is_at_home=is_at_home(network)
+        subnetwork=pl.Series(rule, dtype=pl.Int32), is_at_home=is_at_home(network)
     )
-    everywhere = rules.filter(~pl.col("is_at_home")).drop("part")
-    parts = pl.DataFrame({"part": np.arange(num, dtype=np.int32)})
+    everywhere = rules.filter(~pl.col("is_at_home")).drop("subnetwork")
+    subnetworks = pl.DataFrame({"subnetwork": np.arange(num, dtype=np.int32)})
     return (
         pl.concat(
-            [rules.filter("is_at_home"), everywhere.join(parts, how="cross").select(rules.columns)]
+            [
+                rules.filter("is_at_home"),
+                everywhere.join(subnetworks, how="cross").select(rules.columns),
+            ]
         )
-        .sort("part", "row")
+        .sort("subnetwork", "row")
         .drop("row", "is_at_home")
     )
 
 
 class _Named:
-    """What the rules of each part name, which has to come along so that it is known there."""
+    """What the rules of each subnetwork name, which has to come along so that it is known there."""
 
     def __init__(self, network: Network, rules: pl.DataFrame) -> None:
         self._network = network
@@ -241,17 +244,17 @@ class _Named:
 
     def of(self, scope: str) -> pl.DataFrame:
         """Part and key of the demands' scope."""
-        return listed(self._rules.filter(scope=scope), "of").select("part", "key")
+        return listed(self._rules.filter(scope=scope), "of").select("subnetwork", "key")
 
     def _who(self, group: str) -> pl.DataFrame:
-        return listed(self._rules.filter(group=group), "who").select("part", "key")
+        return listed(self._rules.filter(group=group), "who").select("subnetwork", "key")
 
     def suppliers(self) -> tuple[pl.DataFrame, ...]:
         """Suppliers that are named, and one of each owner."""
         owner = _one_each(self._network.suppliers, "ownership")
         return (
-            self._who("supplier").select("part", supplier="key"),
-            self._who("ownership").join(owner, on="key").select("part", "supplier"),
+            self._who("supplier").select("subnetwork", supplier="key"),
+            self._who("ownership").join(owner, on="key").select("subnetwork", "supplier"),
         )
 
     def components(self, groups: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
@@ -259,14 +262,14 @@ class _Named:
         keys = pl.concat([self.of("component_group"), groups])
         member = _one_each(self._network.components, "group")
         return (
-            self.of("component").select("part", component="key"),
-            keys.join(member, on="key").select("part", "component"),
+            self.of("component").select("subnetwork", component="key"),
+            keys.join(member, on="key").select("subnetwork", "component"),
         )
 
     def parks(self) -> pl.DataFrame:
         """One place of each park."""
         member = _one_each(self._network.places, "park")
-        return self._who("park").join(member, on="key").select("part", "place")
+        return self._who("park").join(member, on="key").select("subnetwork", "place")
 
 
 def _one_each(frame: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -278,29 +281,29 @@ def _one_each(frame: pl.DataFrame, column: str) -> pl.DataFrame:
     )
 
 
-def _numbered(frame: pl.DataFrame, part: Ints) -> pl.DataFrame:
-    """The rows that are in a part, sorted by part and otherwise in their order."""
+def _numbered(frame: pl.DataFrame, subnetwork: Ints) -> pl.DataFrame:
+    """The rows that are in a subnetwork, sorted by it and otherwise in their order."""
     return (
-        frame.with_columns(part=pl.Series(part, dtype=pl.Int32))
-        .filter(pl.col("part") >= 0)
-        .sort("part", maintain_order=True)
+        frame.with_columns(subnetwork=pl.Series(subnetwork, dtype=pl.Int32))
+        .filter(pl.col("subnetwork") >= 0)
+        .sort("subnetwork", maintain_order=True)
     )
 
 
 def _keyed(frame: pl.DataFrame, *keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows whose key is among those of a part, once for each such part; sorted likewise."""
+    """The rows whose key is among those of a subnetwork, once for each; sorted likewise."""
     wanted = pl.concat(keys).unique()
     on = wanted.columns[1]
     return (
         frame.with_row_index("row")
         .join(wanted, on=on)
-        .sort("part", "row")
-        .select(*frame.columns, "part")
+        .sort("subnetwork", "row")
+        .select(*frame.columns, "subnetwork")
     )
 
 
 def _slices(frame: pl.DataFrame, num: int) -> list[pl.DataFrame]:
-    """The rows of each part."""
-    starts = np.searchsorted(frame["part"].to_numpy(), np.arange(num + 1)).tolist()
-    frame = frame.drop("part")
+    """The rows of each subnetwork."""
+    starts = np.searchsorted(frame["subnetwork"].to_numpy(), np.arange(num + 1)).tolist()
+    frame = frame.drop("subnetwork")
     return [frame.slice(start, stop - start) for start, stop in pairwise(starts)]

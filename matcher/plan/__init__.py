@@ -94,7 +94,7 @@ class Reached(_Claim):
     proven: bool
 
 
-class Relaxed(_Claim):
+class Correction(_Claim):
     """A limit of a rule that has to be another one: ``of`` and ``who`` name the instance."""
 
     rule: str
@@ -110,13 +110,13 @@ class Relaxed(_Claim):
         return f"{self.limit} of '{self.rule}'{where} from {self.stated:,.6g} to {self.needed:,.6g}"
 
 
-class Relaxation(_Claim):
-    """One way out of a contradiction: what to relax, and what the plan would then be.
+class CorrectionSet(_Claim):
+    """Limits that, changed together, leave a plan; and what that plan would be.
 
     ``unmet`` is its coverage loss, ``cost`` its total in the plan's currency.
     """
 
-    rules: tuple[Relaxed, ...]
+    rules: tuple[Correction, ...]
     unmet: float
     cost: float
 
@@ -157,7 +157,7 @@ class Result(_Claim):
     bound: float | None = None
     gap: float | None = None
     detail: str = ""
-    relaxations: tuple[Relaxation, ...] = ()
+    correction_sets: tuple[CorrectionSet, ...] = ()
 
 
 class Run(_Claim):
@@ -308,7 +308,7 @@ def _verdict(plan: Plan, result: Result) -> str:
         ways = "; or ".join(
             f"{way}, for a plan of {way.cost:,.2f} {plan.currency}"
             + (" that leaves demand open" if way.unmet > 1e-6 else "")
-            for way in result.relaxations
+            for way in result.correction_sets
         )
         return f"{cause} Change the {ways}." if ways else cause
     if result.best is None or result.coverage is None:

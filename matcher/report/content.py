@@ -49,7 +49,7 @@ _FOUND = {
 def sections(summary: Summary) -> tuple[Section, ...]:
     """The body of a report; sections with nothing to say are left out."""
     parts = (
-        stated.ways_out(summary),
+        stated.correction_sets(summary),
         _faults(summary),
         _negotiable(summary),
         _unmet(summary),
@@ -137,11 +137,11 @@ def cost_items(costs: Costs) -> tuple[tuple[str, float], ...]:
 
 
 def headline(summary: Summary) -> str:
-    """The plan in a sentence; the ways out of a contradiction have a section of their own."""
+    """The plan in a sentence; correction sets have a section of their own."""
     result = summary.plan.result
-    if result is None or not result.relaxations:
+    if result is None or not result.correction_sets:
         return summary.plan.verdict
-    told = result.model_copy(update={"relaxations": ()})
+    told = result.model_copy(update={"correction_sets": ()})
     return replace(summary.plan, result=told).verdict
 
 

@@ -1,4 +1,4 @@
-"""What a report says of what the team stated: rules, objectives, ways out of a contradiction."""
+"""What a report says of what the team stated: rules, objectives, correction sets."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _SHARE_OF = {
 }
 
 
-def ways_out(summary: Summary) -> Section | None:
+def correction_sets(summary: Summary) -> Section | None:
     """What to change so that there is a plan, if the rules leave none."""
     result = summary.plan.result
-    if result is None or not result.relaxations:
+    if result is None or not result.correction_sets:
         return None
     frame = pl.DataFrame(
-        [(str(way), way.cost, way.unmet) for way in result.relaxations],
+        [(str(way), way.cost, way.unmet) for way in result.correction_sets],
         schema={"change": pl.String(), "cost": pl.Float64(), "unmet": pl.Float64()},
         orient="row",
     )
     return Section(
-        "ways_out",
+        "correction_sets",
         "To have a plan, change one of these",
         (
             "Each line is enough on its own. It changes its limits by as little as can be, and "
@@ -49,7 +49,7 @@ def ways_out(summary: Summary) -> Section | None:
         ),
         (
             Table(
-                "ways_out",
+                "correction_sets",
                 "Limits to change, and the plan that there is then",
                 (
                     Column("change", "Change"),

@@ -27,7 +27,7 @@ from matcher.write.workbook import Exact
 
 # Rows of a sheet; spreadsheets hold 1,048,576, and slow down long before.
 LIMIT = 200_000
-WAYS_OUT = "Ways out"
+CORRECTION_SETS = "What to change"
 # The longest text that a cell can hold.
 LONGEST_TEXT = 32_767
 _FORMATS: dict[Kind, str] = {
@@ -64,10 +64,10 @@ def to_xlsx(summary: Summary) -> bytes:
     sheets = _Sheets(book)
     parts = {section.key: section for section in sections(summary)}
     _summary_sheet(sheets, summary, parts)
-    if "ways_out" in parts:
-        ways = parts["ways_out"].tables[0]
+    if "correction_sets" in parts:
+        sets = parts["correction_sets"].tables[0]
         # What to change comes last: it may be long, and runs on to the right.
-        sheets.of_table(WAYS_OUT, replace(ways, columns=ways.columns[::-1]))
+        sheets.of_table(CORRECTION_SETS, replace(sets, columns=sets.columns[::-1]))
     awards = awards_sheet.awards_table(summary)
     sheet = sheets.of_table(awards_sheet.NAME, awards)
     awards_sheet.make_editable(sheet, awards, sheets.editable, sheets.cell)
@@ -208,8 +208,10 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
             for i, text in enumerate((label, reached, remark)):
                 sheet.write_string(row, i, text)
             row += 1
-    if "ways_out" in parts:
-        sheet.write_string(row + 1, 0, f"{parts['ways_out'].title}: see the sheet {WAYS_OUT}.")
+    if "correction_sets" in parts:
+        sheet.write_string(
+            row + 1, 0, f"{parts['correction_sets'].title}: see the sheet {CORRECTION_SETS}."
+        )
     section = parts.get("negotiate")
     if section is None:
         return

@@ -22,7 +22,7 @@ Kind = Literal[
 ]
 Scope = Literal["network", "lead_firm", "component_group", "component", "demand"]
 Group = Literal["supplier", "economy", "park", "size_class", "ownership", "incumbents"]
-Measure = Literal["quantity", "value", "cost"]
+Metric = Literal["quantity", "value", "cost"]
 
 # Where a minimum number of suppliers is asked, an award below this share of its demand would
 # only be there to be counted; so every award concerned has to reach it.
@@ -65,7 +65,7 @@ class Rule:
     of: tuple[str, ...] = ()
     group: Group | None = None
     who: tuple[str, ...] = ()
-    measure: Measure = "quantity"
+    metric: Metric = "quantity"
     minimum: float | None = None
     maximum: float | None = None
     split: tuple[float, ...] = ()
@@ -118,7 +118,7 @@ def _rule(row: dict[str, Any]) -> Rule:
         of=keys_of(row["of"]),
         group=row["group"],
         who=keys_of(row["who"]),
-        measure=row["measure"] or "quantity",
+        metric=row["measure"] or "quantity",
         minimum=row["min"],
         maximum=maximum,
         split=shares_of(row["split"]),

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
-from matcher.screening.transport_links import Links, links_between
+from matcher.screening.transport_links import TransportLinks, transport_links
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Demand–bid pairs, sorted by demand, then bid; ``link`` is the index in `Links`."""
+    """Demand–bid pairs, sorted by demand, then bid; ``link`` is the index in `TransportLinks`."""
 
     demand: Ints
     bid: Ints
@@ -34,7 +34,7 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class AwardOptions:
     """Options as columns. ``pair`` points into the pairs, ``tier`` into the network's tiers.
 
     ``lower`` and ``upper`` are the smallest and largest award, in units.
@@ -49,12 +49,12 @@ class Options:
     lower: Floats
     upper: Floats
 
-    def take(self, rows: NDArray[np.int64]) -> Options:
+    def take(self, rows: NDArray[np.int64]) -> AwardOptions:
         """The options at ``rows``."""
-        return Options(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return AwardOptions(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-def pairs_of(arrays: Arrays) -> tuple[Pairs, Links]:
+def pairs_of(arrays: Arrays) -> tuple[Pairs, TransportLinks]:
     """Every pair of a demand with a bid for its component, and the links that they need."""
     demands, bids = arrays.demands, arrays.bids
     general = np.flatnonzero(bids.demand < 0).astype(np.int32)
@@ -72,7 +72,7 @@ def pairs_of(arrays: Arrays) -> tuple[Pairs, Links]:
         demand, bid = demand[order], bid[order]
     origin = arrays.suppliers.place[bids.supplier[bid]]
     destination = demands.place[demand]
-    links = links_between(arrays, origin, destination)
+    links = transport_links(arrays, origin, destination)
     return Pairs(demand, bid, links.find(origin, destination)), links
 
 
@@ -88,13 +88,13 @@ def expand(count: Ints) -> tuple[Ints, Ints]:
     return row, (np.arange(row.size) - start[row]).astype(np.int32)
 
 
-def usable_modes(arrays: Arrays, pairs: Pairs, links: Links) -> Bools:
+def usable_modes(arrays: Arrays, pairs: Pairs, links: TransportLinks) -> Bools:
     """Which modes each pair can use: the bid allows it and the link has it; (pairs, modes)."""
     usable: Bools = arrays.bids.modes[pairs.bid] & links.connected[pairs.link]
     return usable
 
 
-def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> Options:
+def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> AwardOptions:
     """Every usable mode and tier of the pairs, in the order of pairs, modes and tiers."""
     bids = arrays.bids
     pair, mode = np.nonzero(usable)
@@ -105,7 +105,7 @@ def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> Options:
     return sized(arrays, pairs, pair.astype(np.int32), mode.astype(np.int32), tier)
 
 
-def largest_award(arrays: Arrays, options: Options) -> Floats:
+def largest_award(arrays: Arrays, options: AwardOptions) -> Floats:
     """Largest award of each option before order multiples: min(tier to, largest award, share cap
     × quantity), in units."""
     return _largest(arrays, options.demand, options.bid, options.tier)
@@ -118,7 +118,7 @@ def _largest(arrays: Arrays, demand: Ints, bid: Ints, tier: Ints) -> Floats:
     )
 
 
-def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> Options:
+def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> AwardOptions:
     """Options with the smallest and largest award each allows.
 
     lower = max(MOQ, tier from), upper = min(tier to, largest award, share cap × quantity), both
@@ -140,7 +140,7 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> O
         # The slack keeps 3 × 0.1 from counting as more than 0.3.
         lower[stepped] = np.ceil(lower[stepped] / step - 1e-9) * step
         upper[stepped] = np.floor(upper[stepped] / step + 1e-9) * step
-    return Options(
+    return AwardOptions(
         pair=pair,
         demand=demand,
         bid=bid,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.network.arrays import Arrays, Floats, Ints
-from matcher.screening.award_options import Options, Pairs, options_of, pairs_of, usable_modes
+from matcher.screening.award_options import AwardOptions, Pairs, options_of, pairs_of, usable_modes
 from matcher.screening.delivery import delivery
 from matcher.screening.gates import (
     REASON,
@@ -34,7 +34,7 @@ from matcher.screening.landed_cost import (
     landed_cost,
     tier_once,
 )
-from matcher.screening.transport_links import Links
+from matcher.screening.transport_links import TransportLinks
 
 T = TypeVar("T", "Candidates", "Rejections")
 
@@ -49,7 +49,8 @@ class Candidates:
     Parameters
     ----------
     demand, supplier, bid, link, mode, tier
-        Indices into the network's tables, `Links`, `matcher.schema.tables.MODES` and `Tiers`.
+        Indices into the network's tables, `TransportLinks`, `matcher.schema.tables.MODES` and
+        `Tiers`.
     lower, upper
         Smallest and largest award, in units.
     unit_cost
@@ -122,7 +123,7 @@ class Screening:
     """All that the gates and costs say about a network."""
 
     pairs: Pairs
-    links: Links
+    links: TransportLinks
     candidates: Candidates
     rejections: Rejections
 
@@ -141,7 +142,7 @@ def screen(arrays: Arrays) -> Screening:
 
 
 def _screen(
-    arrays: Arrays, links: Links, duties: DutyRates, pairs: Pairs
+    arrays: Arrays, links: TransportLinks, duties: DutyRates, pairs: Pairs
 ) -> tuple[Candidates, Rejections]:
     usable = usable_modes(arrays, pairs, links)
     options = options_of(arrays, pairs, usable)
@@ -178,7 +179,9 @@ def _screen(
     return candidates, _rejections(arrays, pairs, rejected, options, pair_gates, option_gates)
 
 
-def price(arrays: Arrays, links: Links, duties: DutyRates, options: Options) -> Candidates:
+def price(
+    arrays: Arrays, links: TransportLinks, duties: DutyRates, options: AwardOptions
+) -> Candidates:
     """Cost and date every option as a candidate, whether or not it passes the gates."""
     days = delivery(arrays, links, options)
     terms = landed_cost(arrays, links, duties, options, days.pipeline)
@@ -211,7 +214,7 @@ def _rejections(
     arrays: Arrays,
     pairs: Pairs,
     rejected: NDArray[np.int64],
-    options: Options,
+    options: AwardOptions,
     pair_gates: dict[str, Floats],
     option_gates: dict[str, Floats],
 ) -> Rejections:
@@ -260,7 +263,7 @@ def _nearest(
     arrays: Arrays,
     rejected: NDArray[np.int64],
     num_pairs: int,
-    options: Options,
+    options: AwardOptions,
     option_gates: dict[str, Floats],
 ) -> NDArray[np.int64]:
     """For each rejected pair the option that fails the fewest gates, then by the least."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from matcher.network.arrays import Arrays, Floats
-from matcher.screening.award_options import Options
-from matcher.screening.transport_links import Links
+from matcher.screening.award_options import AwardOptions
+from matcher.screening.transport_links import TransportLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Delivery:
     slack: Floats
 
 
-def delivery(arrays: Arrays, links: Links, options: Options) -> Delivery:
+def delivery(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> Delivery:
     """Delivery days of each option.
 
     arrive = production lead time + export days + transit + import days, and
@@ -50,7 +50,7 @@ def delivery(arrays: Arrays, links: Links, options: Options) -> Delivery:
     )
 
 
-def economies_of(arrays: Arrays, options: Options) -> tuple[np.ndarray, np.ndarray]:
+def economies_of(arrays: Arrays, options: AwardOptions) -> tuple[np.ndarray, np.ndarray]:
     """Economy of origin and of destination of each option, as indices."""
     origin = arrays.suppliers.place[arrays.bids.supplier[options.bid]]
     destination = arrays.demands.place[options.demand]

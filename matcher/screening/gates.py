@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.reference.incoterms import incoterms
 from matcher.reference.routes import great_circle_km
-from matcher.screening.award_options import Options, Pairs, largest_award
-from matcher.screening.transport_links import Links
+from matcher.screening.award_options import AwardOptions, Pairs, largest_award
+from matcher.screening.transport_links import TransportLinks
 
 # Reason code → unit of its distance. The order is that of the tests.
 REASONS: dict[str, str] = {
@@ -143,7 +143,7 @@ def _ramp_code(arrays: Arrays, bid: Ints, period: Ints) -> NDArray[np.int64]:
     return code
 
 
-def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
+def lane_gate(pairs: Pairs, links: TransportLinks, usable: Bools) -> Floats:
     """`lane`: km along the great circle if no mode that the bid allows connects the places."""
     shortfall = np.zeros(pairs.size)
     rows = np.flatnonzero(~usable.any(axis=1))
@@ -152,7 +152,7 @@ def lane_gate(pairs: Pairs, links: Links, usable: Bools) -> Floats:
     return shortfall
 
 
-def quantity_gate(arrays: Arrays, options: Options) -> Floats:
+def quantity_gate(arrays: Arrays, options: AwardOptions) -> Floats:
     """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
     passes = (options.lower <= options.upper * (1 + TOLERANCE)) & (options.upper > 0)
     smallest = np.maximum(options.lower, arrays.bids.order_multiple[options.bid])
@@ -164,7 +164,7 @@ def delivery_gate(slack_days: Floats) -> Floats:
     return np.where(slack_days < -TOLERANCE, -slack_days, 0.0)
 
 
-def ceiling_gate(arrays: Arrays, options: Options, landed: Floats) -> Floats:
+def ceiling_gate(arrays: Arrays, options: AwardOptions, landed: Floats) -> Floats:
     """`ceiling`: landed cost per unit above the demand's ceiling, in network currency.
 
     ``landed`` is what a unit costs in the option's largest award; see

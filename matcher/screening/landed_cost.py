@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.reference.incoterms import incoterms
 from matcher.reference.modes import AIR_KG_PER_M3
-from matcher.screening.award_options import Options, largest_award
+from matcher.screening.award_options import AwardOptions, largest_award
 from matcher.screening.delivery import delivery, economies_of
-from matcher.screening.transport_links import AIR, Links
+from matcher.screening.transport_links import AIR, TransportLinks
 
 TERMS = (
     "price",
@@ -78,7 +78,11 @@ def duty_rates(arrays: Arrays) -> DutyRates:
 
 
 def landed_cost(
-    arrays: Arrays, links: Links, duties: DutyRates, options: Options, pipeline_days: Floats
+    arrays: Arrays,
+    links: TransportLinks,
+    duties: DutyRates,
+    options: AwardOptions,
+    pipeline_days: Floats,
 ) -> Floats:
     """Landed cost per unit of each option, shape (terms, options), in the order of `TERMS`.
 
@@ -169,7 +173,7 @@ def landed_cost(
     )
 
 
-def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
+def fixed_cost(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> Floats:
     """Cost of having an award at all, in the network's currency: tooling and the lane's own.
 
     Where the lane's own is paid for each vehicle, it is that of the first.
@@ -180,7 +184,7 @@ def fixed_cost(arrays: Arrays, links: Links, options: Options) -> Floats:
     return cost
 
 
-def further_vehicles(links: Links, options: Options, quantity: Floats) -> Floats:
+def further_vehicles(links: TransportLinks, options: AwardOptions, quantity: Floats) -> Floats:
     """Cost of the vehicles that ``quantity`` units of each option start after the first.
 
     = lane's fixed cost × (⌈quantity ÷ vehicle units⌉ − 1), in the network's currency; 0 where the
@@ -193,7 +197,7 @@ def further_vehicles(links: Links, options: Options, quantity: Floats) -> Floats
 
 
 def tier_once(
-    arrays: Arrays, links: Links, duties: DutyRates, options: Options
+    arrays: Arrays, links: TransportLinks, duties: DutyRates, options: AwardOptions
 ) -> tuple[Floats, Floats]:
     """What an award costs once because its bid's tiers are incremental.
 
@@ -236,7 +240,7 @@ def tier_once(
 
 
 def cost_at_largest(
-    arrays: Arrays, options: Options, unit_cost: Floats, landed_once: Floats
+    arrays: Arrays, options: AwardOptions, unit_cost: Floats, landed_once: Floats
 ) -> Floats:
     """Landed cost per unit of each option's largest award, before order multiples.
 

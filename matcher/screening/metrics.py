@@ -11,10 +11,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from matcher.network.arrays import Arrays, Floats, Ints
-from matcher.schema.rules import Measure
+from matcher.schema.rules import Metric
 from matcher.screening.landed_cost import DAYS_PER_YEAR
 
-Counted = Measure | Literal["capital"]
+MetricName = Metric | Literal["capital"]
 
 
 class Priced(Protocol):
@@ -53,7 +53,7 @@ class Priced(Protocol):
         """Day after the start on which they are at the demand's place."""
 
 
-def measure(arrays: Arrays, priced: Priced, name: Counted) -> tuple[Floats, Floats]:
+def metric(arrays: Arrays, priced: Priced, name: MetricName) -> tuple[Floats, Floats]:
     """What each candidate counts, per unit of its quantity and once for its award.
 
     Returns

@@ -22,7 +22,7 @@ SEA, AIR, ROAD, RAIL = range(len(MODES))
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class TransportLinks:
     """Figures of each link and mode, shape (links, modes); money in the network's currency.
 
     Parameters
@@ -59,7 +59,7 @@ class Links:
         return np.searchsorted(self.code, code).astype(np.int32)
 
 
-def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
+def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> TransportLinks:
     """The links of the given pairs of places, each once.
 
     Raises
@@ -97,7 +97,7 @@ def links_between(arrays: Arrays, origin: Ints, destination: Ints) -> Links:
         figure[same_place] = 0.0
     fixed, vehicle_units = np.zeros(km.shape), np.full(km.shape, np.inf)
     _own_lanes(arrays, code, connected, days, per_container, per_kg, fixed, vehicle_units)
-    return Links(
+    return TransportLinks(
         num_places=num_places,
         code=code,
         connected=connected,

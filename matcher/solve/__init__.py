@@ -21,8 +21,8 @@ from matcher.network.arrays import Arrays, Floats, to_arrays
 from matcher.plan import Coverage, Plan, Reached, Result, Run
 from matcher.schema.objectives import COST
 from matcher.screening.candidates import Screening, screen
-from matcher.solve.frames import awards_frame, reckoned, suppliers_frame, unmet_frame
-from matcher.solve.infeasibility import relaxations
+from matcher.solve.frames import awards_frame, evaluate_candidates, suppliers_frame, unmet_frame
+from matcher.solve.infeasibility import correction_sets
 from matcher.solve.search import Clock, Step, pursue, solution
 from matcher.status import gap
 
@@ -96,8 +96,8 @@ def solve(
             steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
             result = result_of(formulation, steps[-1:])
         if result.found == "infeasible":
-            found = relaxations(arrays, screening, solver, limits, clock)
-            result = result.model_copy(update={"relaxations": found})
+            found = correction_sets(arrays, screening, solver, limits, clock)
+            result = result.model_copy(update={"correction_sets": found})
     plan = plan_of(arrays, screening, formulation, solution(steps), result)
     return replace(plan, run=run_of(limits, screening, steps[-1].outcome, began))
 
@@ -150,9 +150,9 @@ def _second_opinion(
     What it cannot confirm is not called infeasible.
     """
     other = engine_named("highs" if first == "cpsat" else "cpsat")
-    aim = formulation.aims[0]
+    objective = formulation.objectives[0]
     outcome = other.solve(
-        formulation.aimed_at(0, ()),
+        formulation.minimising(0, ()),
         replace(limits, time_s=max(clock.left, LEAST_SECOND_OPINION_S)),
         cancelled=cancelled,
     )
@@ -161,7 +161,7 @@ def _second_opinion(
         "none": f"{first} says that the rules contradict each other, which "
         f"{outcome.engine} could not confirm in time",
     }.get(outcome.found, f"{first} saw no plan, {outcome.engine} found this one")
-    return Step(aim, replace(outcome, detail=said))
+    return Step(objective, replace(outcome, detail=said))
 
 
 def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
@@ -172,14 +172,14 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     lost, lost_bound = max(coverage.best, 0.0), max(coverage.bound or 0.0, 0.0)
     proven = lost - lost_bound <= COVERAGE_TOLERANCE * max(1.0, lost)
     last = steps[-1].outcome
-    is_whole = len(steps) == len(formulation.aims) and last.x is not None
+    is_whole = len(steps) == len(formulation.objectives) and last.x is not None
     # If more coverage may be possible, what ended that search is what ended the whole.
     ended = proven or last.stopped not in ("proved", "gap_limit")
     optimal = is_whole and proven and all(step.outcome.found == "optimal" for step in steps[1:])
     x = solution(steps)
     assert x is not None
     # Later objectives may have been allowed to give up coverage again, or cover more by chance.
-    left = max(float(steps[0].aim.cost @ x), 0.0)
+    left = max(float(steps[0].objective.cost @ x), 0.0)
     slack = COVERAGE_TOLERANCE * max(1.0, lost)
     unmet = lost if abs(left - lost) <= slack else left
     return Result(
@@ -189,7 +189,9 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
             unmet=unmet, bound=min(lost_bound, unmet), proven=proven and unmet <= lost
         ),
         objectives=tuple(_reached(step, x) for step in steps),
-        bound=next((s.outcome.bound for s in reversed(steps) if s.aim.name == COST.name), None),
+        bound=next(
+            (s.outcome.bound for s in reversed(steps) if s.objective.name == COST.name), None
+        ),
         best=formulation.program.objective(x),
         detail=last.detail,
     )
@@ -197,13 +199,13 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
 
 def _reached(step: Step, x: Floats) -> Reached:
     """What the plan has of an objective, as people count it."""
-    aim, outcome = step.aim, step.outcome
-    sign = -1.0 if aim.is_gain else 1.0
+    objective, outcome = step.objective, step.outcome
+    sign = -1.0 if objective.is_gain else 1.0
     return Reached(
-        objective=aim.name,
-        value=sign * (float(aim.cost @ x) + aim.offset),
+        objective=objective.name,
+        value=sign * (float(objective.cost @ x) + objective.offset),
         bound=None if outcome.bound is None else sign * outcome.bound,
-        tolerance=aim.tolerance,
+        tolerance=objective.tolerance,
         proven=outcome.found == "optimal",
     )
 
@@ -217,8 +219,8 @@ def plan_of(
         (np.empty(0, dtype=np.int64), np.empty(0)) if x is None else (formulation.awards(x))
     )
     made = formulation.candidates.take(rows)
-    reckoning = reckoned(arrays, screening.links, made, quantity)
-    awards = awards_frame(arrays, made, quantity, reckoning.fixed)
+    evaluation = evaluate_candidates(arrays, screening.links, made, quantity)
+    awards = awards_frame(arrays, made, quantity, evaluation.fixed)
     suppliers = suppliers_frame(network.suppliers, awards)
     coverage = result.coverage
     unmet = unmet_frame(
@@ -229,7 +231,7 @@ def plan_of(
         is_proven=result.found == "infeasible" or (coverage is not None and coverage.proven),
     )
     if x is not None:
-        costs, bound = reckoning.costs, result.bound
+        costs, bound = evaluation.costs, result.bound
         # A solver's rounding may put its bound a hair above the exact cost of its own optimum; a
         # bound that is further above would be a lie, and is left for the judge to find.
         if bound is not None and costs.total < bound <= costs.total + 1e-6 * abs(costs.total):
@@ -238,7 +240,7 @@ def plan_of(
             update={
                 "objectives": tuple(
                     each.model_copy(
-                        update={"value": reckoning.reached.get(each.objective, each.value)}
+                        update={"value": evaluation.reached.get(each.objective, each.value)}
                     )
                     for each in result.objectives
                 ),
@@ -252,7 +254,7 @@ def plan_of(
         awards=awards,
         suppliers=suppliers,
         unmet=unmet,
-        rules=None if x is None else reckoning.rules,
+        rules=None if x is None else evaluation.rules,
         network=network.name,
         input_hash=network.input_hash,
         currency=network.currency,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from matcher.errors import InputError, Issue
-from matcher.evaluation import reckon
+from matcher.evaluation import evaluate
 from matcher.evaluation.awards import understand
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
@@ -53,9 +53,9 @@ def complete(network: Network, plan: Plan) -> Plan:
     ):
         return plan
     links, options, quantity = understood.links, understood.options, understood.quantity
-    reckoning = reckon(arrays, links, options, quantity)
+    evaluation = evaluate(arrays, links, options, quantity)
     priced = price(arrays, links, duty_rates(arrays), options)
-    computed = awards_frame(arrays, priced, quantity, reckoning.fixed)
+    computed = awards_frame(arrays, priced, quantity, evaluation.fixed)
     awards = pl.DataFrame(
         [plan.awards[name].fill_null(computed[name]) for name in plan.awards.columns]
     )
@@ -72,5 +72,5 @@ def complete(network: Network, plan: Plan) -> Plan:
             if plan.unmet is None
             else plan.unmet
         ),
-        rules=plan.rules if has_rules else reckoning.rules,
+        rules=plan.rules if has_rules else evaluation.rules,
     )

@@ -5,28 +5,30 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from matcher.evaluation import Reckoning, reckon
+from matcher.evaluation import Evaluation, evaluate
 from matcher.formatting import count
 from matcher.network.arrays import Arrays, Bools, Floats, index_of
 from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA
 from matcher.schema.tables import MODES
-from matcher.screening.award_options import Options
+from matcher.screening.award_options import AwardOptions
 from matcher.screening.candidates import Candidates, Rejections
 from matcher.screening.gates import REASONS
 from matcher.screening.landed_cost import TERMS
-from matcher.screening.transport_links import Links
+from matcher.screening.transport_links import TransportLinks
 
 # A demand counts as covered when no more than this share of it is missing.
 COVERED = 1e-6
 
 
-def reckoned(arrays: Arrays, links: Links, made: Candidates, quantity: Floats) -> Reckoning:
+def evaluate_candidates(
+    arrays: Arrays, links: TransportLinks, made: Candidates, quantity: Floats
+) -> Evaluation:
     """What awards of candidates come to; ``quantity`` in units, shape (candidates,)."""
     pair = np.arange(made.size, dtype=np.int32)
-    options = Options(
+    options = AwardOptions(
         pair, made.demand, made.bid, made.link, made.mode, made.tier, made.lower, made.upper
     )
-    return reckon(arrays, links, options, quantity)
+    return evaluate(arrays, links, options, quantity)
 
 
 def awards_frame(

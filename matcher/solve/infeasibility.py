@@ -13,21 +13,21 @@ from scipy.sparse import csr_array, diags_array, eye_array, hstack, vstack
 from matcher.engines.base import Engine, Limits
 from matcher.formulation import Formulation, formulate
 from matcher.network.arrays import Arrays, Floats
-from matcher.plan import Relaxation, Relaxed
+from matcher.plan import Correction, CorrectionSet
 from matcher.program import Block, Program
 from matcher.schema.objectives import COST, COVERAGE
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.candidates import Candidates, Screening
-from matcher.solve.frames import reckoned
+from matcher.solve.frames import evaluate_candidates
 from matcher.solve.search import Clock, pursue, solution
 
 # So many alternatives are named.
 ALTERNATIVES = 5
 
 
-def relaxations(
+def correction_sets(
     arrays: Arrays, screening: Screening, solver: Engine, limits: Limits, clock: Clock
-) -> tuple[Relaxation, ...]:
+) -> tuple[CorrectionSet, ...]:
     """Sets of rules that are enough to relax; none is part of another.
 
     The smallest come first, then those that cover most, then the cheapest.
@@ -53,13 +53,13 @@ def relaxations(
             for i, rule in enumerate(relaxable)
         )
         formulation = formulate(arrays, candidates, relaxed, (COVERAGE, COST))
-        coverage, missed, cost = formulation.aims
-        formulation = replace(formulation, aims=(missed, coverage, cost))
+        coverage, missed, cost = formulation.objectives
+        formulation = replace(formulation, objectives=(missed, coverage, cost))
         steps = pursue(solver, formulation, limits, clock)
         x = solution(steps)
         if x is not None:
             names = {relaxable[i].name for i in chosen}
-            found.append(_relaxation(arrays, screening, formulation, x, names))
+            found.append(_correction_set(arrays, screening, formulation, x, names))
     return tuple(sorted(found, key=lambda way: (len(way.rules), round(way.unmet, 6), way.cost)))
 
 
@@ -76,7 +76,9 @@ def _sets(
         replace(rule, priority=number, price=None) for number, rule in enumerate(relaxable, start=1)
     )
     formulation = formulate(arrays, candidates, levels, (COVERAGE, COST))
-    program = _choosing(formulation.program, [aim.cost for aim in formulation.aims[1:-1]])
+    program = _choosing(
+        formulation.program, [objective.cost for objective in formulation.objectives[1:-1]]
+    )
     first = formulation.program.num_columns
     for _ in range(ALTERNATIVES):
         if clock.left <= 0:
@@ -129,26 +131,26 @@ def _without(program: Program, columns: np.ndarray) -> Program:
     )
 
 
-def _relaxation(
+def _correction_set(
     arrays: Arrays, screening: Screening, formulation: Formulation, x: Floats, names: set[str]
-) -> Relaxation:
+) -> CorrectionSet:
     """What the solution asks of the named rules, and what it costs."""
     rows, quantity = formulation.awards(x)
     awarded = formulation.candidates.take(rows)
-    come_to = reckoned(arrays, screening.links, awarded, quantity)
+    come_to = evaluate_candidates(arrays, screening.links, awarded, quantity)
     missed = come_to.rules.filter(pl.col("rule").is_in(names), pl.col("missed") > 0)
-    return Relaxation(
-        rules=tuple(_relaxed(row) for row in missed.iter_rows(named=True)),
-        unmet=max(float(formulation.aims[1].cost @ x), 0.0),
+    return CorrectionSet(
+        rules=tuple(_correction(row) for row in missed.iter_rows(named=True)),
+        unmet=max(float(formulation.objectives[1].cost @ x), 0.0),
         cost=come_to.costs.total,
     )
 
 
-def _relaxed(row: dict[str, Any]) -> Relaxed:
+def _correction(row: dict[str, Any]) -> Correction:
     limit: Literal["min", "max"] = (
         "min" if row["min"] is not None and row["actual"] < row["min"] else "max"
     )
-    return Relaxed(
+    return Correction(
         rule=row["rule"],
         of=row["of"],
         who=row["who"],

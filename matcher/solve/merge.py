@@ -1,8 +1,7 @@
-"""Parts: what of a network has nothing to do with the rest, split off and put together again.
+"""One plan of a network from the plans of its subnetworks.
 
-`matcher.network.components` says what hangs together. Nothing that is decided in one part bears on
-another, so each can be solved for itself, and the least coverage loss and cost of the whole are the
-sums.
+Nothing that is decided in one subnetwork bears on another, so the least coverage loss and cost of
+the whole are the sums.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from matcher.errors import InputError, Issue
-from matcher.evaluation import Reckoning, reckon
+from matcher.evaluation import Evaluation, evaluate
 from matcher.evaluation.awards import understand
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
-from matcher.plan import UNMET_SCHEMA, Coverage, Plan, Reached, Relaxation, Result, Run
+from matcher.plan import UNMET_SCHEMA, CorrectionSet, Coverage, Plan, Reached, Result, Run
 from matcher.status import Found, Stopped, gap
 
-# From best to worst: what is found of the whole is the worst that is found of a part.
+# From best to worst: what is found of the whole is the worst that is found of a subnetwork.
 WORSE: tuple[Found, ...] = ("optimal", "feasible", "none", "infeasible")
 # From least to most telling: why the search of the whole stopped.
 TELLING: tuple[Stopped, ...] = (
@@ -33,17 +32,17 @@ TELLING: tuple[Stopped, ...] = (
 )
 # Best and bound are both sums; rounding may put a tight bound this far, relatively, above best.
 ROUNDING = 1e-6
-# So many different things that engines said of parts are told of the whole.
+# So many different things that engines said of subnetworks are told of the whole.
 _MOST_TOLD = 3
 
 
-def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> Plan:
-    """One plan of a network from the plans of its parts.
+def merge(network: Network, subnetworks: Sequence[Network], plans: Sequence[Plan]) -> Plan:
+    """One plan of a network from the plans of its subnetworks.
 
     Parameters
     ----------
-    parts
-        What `parts_of` made of the network.
+    subnetworks
+        What `subnetworks_of` made of the network.
     plans
         A plan of each, in the same order, as `matcher.solve` made it.
 
@@ -52,41 +51,43 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
     Plan
         As a solve of the whole would state it.
 
-        - Found is the worst of the parts: optimal only if every part is, and no plan at all if
-          a part has none. Why the search stopped is the most telling reason of those parts. What
-          to relax where a part has no plan is what to relax there, at the cost of the whole.
-        - Costs, objectives and the figures of rules are reckoned for the whole. Coverage is a sum.
-          So is the bound, if every part has one and is proven to cover as much as can be;
-          otherwise there is none, as a plan that covers more of one part may cover less of
+        - Found is the worst of the subnetworks: optimal only if every subnetwork is, and no plan at
+          all if a subnetwork has none. Why the search stopped is the most telling reason of those
+          subnetworks. What to relax where a subnetwork has no plan is what to relax there, at the
+          cost of the whole.
+        - Costs, objectives and the figures of rules are evaluated for the whole. Coverage is a sum.
+          So is the bound, if every subnetwork has one and is proven to cover as much as can be;
+          otherwise there is none, as a plan that covers more of one subnetwork may cover less of
           another, and cost less. ``detail`` then has the sum.
         - ``run`` adds up candidates and seconds: these are seconds of work, not of waiting, as
-          parts may be solved side by side. Threads and limits are the largest of any part. Where
-          engines or versions differ, all are named.
+          subnetworks may be solved side by side. Threads and limits are the largest of any
+          subnetwork. Where engines or versions differ, all are named.
 
     Raises
     ------
     InputError
-        Plans and parts do not belong together, or a plan has no result.
+        Plans and subnetworks do not belong together, or a plan has no result.
 
     Examples
     --------
     >>> import matcher
     >>> network = matcher.read("examples/first-steps")
-    >>> parts = parts_of(network)
-    >>> plan = merge(network, parts, [matcher.solve(part, gap_limit=0.0) for part in parts])
+    >>> subnetworks = subnetworks_of(network)
+    >>> plans = [matcher.solve(each, gap_limit=0.0) for each in subnetworks]
+    >>> plan = merge(network, subnetworks, plans)
     >>> plan.result.found, matcher.check(network, plan).ok
     ('optimal', True)
     """
-    results = _results(network, parts, plans)
+    results = _results(network, subnetworks, plans)
     if plans[0].input_hash == network.input_hash:
-        return plans[0]  # the one part of a network that does not fall apart
+        return plans[0]  # the one subnetwork of a network that does not fall apart
     found = max((result.found for result in results), key=WORSE.index)
     deciding = [result for result in results if result.found == found]
     result = Result(
         found=found,
         stopped=max((each.stopped for each in deciding), key=TELLING.index),
         detail=_told([each.detail for each in deciding]),
-        relaxations=_relaxations(results) if found == "infeasible" else (),
+        correction_sets=_correction_sets(results) if found == "infeasible" else (),
     )
     awards = pl.concat(plan.awards for plan in plans).sort("demand", maintain_order=True)
     suppliers = pl.concat(_made(plan.suppliers) for plan in plans).sort("supplier")
@@ -97,9 +98,9 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
         unmet = _all_unmet(network, pl.concat(_made(plan.unmet) for plan in without))
     else:
         unmet = pl.concat(_made(plan.unmet) for plan in plans).sort("demand")
-        reckoning = _reckoned(network, awards)
-        rules = reckoning.rules
-        result = _found(result, results, reckoning, network.currency)
+        evaluation = _evaluated(network, awards)
+        rules = evaluation.rules
+        result = _found(result, results, evaluation, network.currency)
     return Plan(
         awards=awards,
         suppliers=suppliers,
@@ -113,30 +114,37 @@ def merge(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> 
     )
 
 
-def _results(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) -> list[Result]:
-    """The result of each plan, if plans, parts and network belong together."""
+def _results(
+    network: Network, subnetworks: Sequence[Network], plans: Sequence[Plan]
+) -> list[Result]:
+    """The result of each plan, if plans, subnetworks and network belong together."""
     issues = []
-    if len(parts) != len(plans):
+    if len(subnetworks) != len(plans):
         issues.append(
             _issue(
-                f"{len(plans)} plans", f"do not match {len(parts)} parts", "give one plan a part"
+                f"{len(plans)} plans",
+                f"do not match {len(subnetworks)} subnetworks",
+                "give one plan a subnetwork",
             )
         )
-    in_parts = pl.concat([part.demands["demand"] for part in parts]) if parts else pl.Series([""])
-    if not in_parts.sort().equals(network.demands["demand"]):
+    demands = [subnetwork.demands["demand"] for subnetwork in subnetworks]
+    together = pl.concat(demands) if demands else pl.Series([""])
+    if not together.sort().equals(network.demands["demand"]):
         issues.append(
             _issue(
-                f"{len(parts)} parts",
+                f"{len(subnetworks)} subnetworks",
                 f"do not hold each demand of '{network.name}' once",
                 "give all that parts_of made of the network",
             )
         )
     results = []
-    for part, plan in zip(parts, plans, strict=False):
-        if plan.input_hash != part.input_hash:
+    for subnetwork, plan in zip(subnetworks, plans, strict=False):
+        if plan.input_hash != subnetwork.input_hash:
             issues.append(
                 _issue(
-                    str(plan.network), f"is not a plan of '{part.name}'", "keep the order of parts"
+                    str(plan.network),
+                    f"is not a plan of '{subnetwork.name}'",
+                    "keep the order of subnetworks",
                 )
             )
         elif plan.result is None or plan.suppliers is None or plan.unmet is None:
@@ -151,7 +159,7 @@ def _results(network: Network, parts: Sequence[Network], plans: Sequence[Plan]) 
 
 
 def _issue(value: str, problem: str, fix: str) -> Issue:
-    return Issue("wrong_parts", "parts", None, None, value, problem, fix)
+    return Issue("wrong_subnetworks", "subnetworks", None, None, value, problem, fix)
 
 
 def _made(frame: pl.DataFrame | None) -> pl.DataFrame:
@@ -160,28 +168,28 @@ def _made(frame: pl.DataFrame | None) -> pl.DataFrame:
     return frame
 
 
-def _reckoned(network: Network, awards: pl.DataFrame) -> Reckoning:
-    """What all awards come to in the whole network, which may ask more than its parts do."""
+def _evaluated(network: Network, awards: pl.DataFrame) -> Evaluation:
+    """What all awards come to in the whole network, which may ask more than its subnetworks do."""
     arrays = to_arrays(network)
     made = understand(arrays, awards, [])
-    return reckon(arrays, made.links, made.options, made.quantity)
+    return evaluate(arrays, made.links, made.options, made.quantity)
 
 
 def _all_unmet(network: Network, unmet: pl.DataFrame) -> pl.DataFrame:
-    """Every demand as unmet: a part without a plan leaves the whole without one."""
+    """Every demand as unmet: a subnetwork without a plan leaves the whole without one."""
     return (
         network.demands.select("demand", "quantity", share=pl.lit(1.0))
         .join(unmet.select("demand", "reason"), on="demand", how="left", maintain_order="left")
-        .with_columns(pl.col("reason").fill_null("another part of the network has no plan"))
+        .with_columns(pl.col("reason").fill_null("another subnetwork of the network has no plan"))
         .select(*UNMET_SCHEMA)
     )
 
 
 def _coverage(results: Sequence[Result]) -> Coverage:
-    """Coverage loss of all parts.
+    """Coverage loss of all subnetworks.
 
-    Between loss and bound of a part that is proven lies only a solver's rounding, which must not
-    add up over a thousand parts: there the loss is the bound.
+    Between loss and bound of a subnetwork that is proven lies only a solver's rounding, which must
+    not add up over a thousand subnetworks: there the loss is the bound.
     """
     lost = [each.coverage for each in results if each.coverage is not None]
     return Coverage(
@@ -192,25 +200,25 @@ def _coverage(results: Sequence[Result]) -> Coverage:
 
 
 def _told(details: Sequence[str]) -> str:
-    """What the engines said of the parts, the first few times."""
+    """What the engines said of the subnetworks, the first few times."""
     different = list(dict.fromkeys(filter(None, details)))
     more = len(different) - _MOST_TOLD
     return "; ".join(different[:_MOST_TOLD] + [f"and {more} more"] * (more > 0))
 
 
-def _relaxations(results: Sequence[Result]) -> tuple[Relaxation, ...]:
-    """Ways out for the whole: one of each part that needs one, beside the plans of the others.
+def _correction_sets(results: Sequence[Result]) -> tuple[CorrectionSet, ...]:
+    """Correction sets of the whole: one of each subnetwork that needs one, the others planned.
 
-    None where a part was not planned, as nobody knows what that would cost.
+    None where a subnetwork was not planned, as nobody knows what that would cost.
     """
-    stuck = [each.relaxations for each in results if each.found == "infeasible"]
+    stuck = [each.correction_sets for each in results if each.found == "infeasible"]
     others = [each for each in results if each.found != "infeasible"]
     covered = [each.coverage.unmet for each in others if each.coverage is not None]
     costs = [each.best for each in others if each.best is not None]
     if len(covered) < len(others) or len(costs) < len(others):
         return ()
     return tuple(
-        Relaxation(
+        CorrectionSet(
             rules=tuple(rule for way in ways for rule in way.rules),
             unmet=math.fsum([*covered, *(way.unmet for way in ways)]),
             cost=math.fsum([*costs, *(way.cost for way in ways)]),
@@ -219,21 +227,21 @@ def _relaxations(results: Sequence[Result]) -> tuple[Relaxation, ...]:
     )
 
 
-def _objectives(results: Sequence[Result], reached: dict[str, float]) -> tuple[Reached, ...]:
-    """What the whole reaches of each objective that every part was planned for.
+def _objectives(results: Sequence[Result], values: dict[str, float]) -> tuple[Reached, ...]:
+    """What the whole reaches of each objective that every subnetwork was planned for.
 
-    A sum of bounds is one only where each part has reached the most of what comes before.
+    A sum of bounds is one only where each subnetwork has reached the most of what comes before.
     """
     found, is_proven = [], True
-    for parts in zip(*(each.objectives for each in results), strict=False):
-        bounds = [each.bound for each in parts if each.bound is not None]
-        has_bound = is_proven and len(bounds) == len(parts)
-        is_proven = is_proven and all(each.proven for each in parts)
-        name = parts[0].objective
+    for reached in zip(*(each.objectives for each in results), strict=False):
+        bounds = [each.bound for each in reached if each.bound is not None]
+        has_bound = is_proven and len(bounds) == len(reached)
+        is_proven = is_proven and all(each.proven for each in reached)
+        name = reached[0].objective
         found.append(
             Reached(
                 objective=name,
-                value=reached[name],
+                value=values[name],
                 bound=math.fsum(bounds) if has_bound else None,
                 proven=is_proven,
             )
@@ -242,10 +250,10 @@ def _objectives(results: Sequence[Result], reached: dict[str, float]) -> tuple[R
 
 
 def _found(
-    result: Result, results: Sequence[Result], reckoning: Reckoning, currency: str
+    result: Result, results: Sequence[Result], evaluation: Evaluation, currency: str
 ) -> Result:
     """The result with what the plan costs and covers, and what is proven of it."""
-    costs, best, detail = reckoning.costs, reckoning.costs.total, result.detail
+    costs, best, detail = evaluation.costs, evaluation.costs.total, result.detail
     coverage = _coverage(results)
     bounds = [each.bound for each in results if each.bound is not None]
     bound = math.fsum(bounds) if len(bounds) == len(results) else None
@@ -253,14 +261,15 @@ def _found(
         bound = best
     if bound is not None and not coverage.proven:
         partial = (
-            f"no plan that covers as much of every part costs less than {bound:,.2f} {currency}"
+            "no plan that covers as much of every subnetwork costs less than "
+            f"{bound:,.2f} {currency}"
         )
         bound, detail = None, "; ".join(filter(None, (detail, partial)))
     return Result(
         found=result.found,
         stopped=result.stopped,
         coverage=coverage,
-        objectives=_objectives(results, reckoning.reached),
+        objectives=_objectives(results, evaluation.reached),
         costs=costs,
         best=best,
         bound=bound,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.formulation import Aim, Formulation
+from matcher.formulation import Formulation, LinearObjective
 from matcher.network.arrays import Floats
 from matcher.program import Program
 from matcher.schema.objectives import COVERAGE
@@ -22,7 +22,7 @@ Tell = Callable[[str, Progress], None]
 class Step:
     """What the search for one aim found."""
 
-    aim: Aim
+    objective: LinearObjective
     outcome: Outcome
 
 
@@ -67,24 +67,24 @@ def pursue(
     steps = list(taken)
     reached = [step.outcome.best for step in taken if step.outcome.best is not None]
     start = formulation.empty() if start is None else start
-    aims = formulation.aims
-    for number, aim in list(enumerate(aims))[len(steps) :]:
-        is_coverage = aim.name == COVERAGE.name
-        share = 1.0 / (len(aims) - number)
+    objectives = formulation.objectives
+    for number, objective in list(enumerate(objectives))[len(steps) :]:
+        is_coverage = objective.name == COVERAGE.name
+        share = 1.0 / (len(objectives) - number)
         if is_coverage:
             share = min(share, COVERAGE_SHARE_OF_TIME)
         # Further limits may hold together what would otherwise cover most each for itself: under
         # them only what was found without them tells what each part covers.
         covering = _covering(steps if narrow is None else taken)
-        program = formulation.aimed_at(number, reached, covering)
+        program = formulation.minimising(number, reached, covering)
         outcome = solver.solve(
             program if narrow is None else narrow(program),
             replace(limits, time_s=clock.left * share, gap=0.0 if is_coverage else limits.gap),
             start=start,
-            on_progress=_told(on_progress, aim),
+            on_progress=_told(on_progress, objective),
             cancelled=cancelled,
         )
-        steps.append(Step(aim, outcome))
+        steps.append(Step(objective, outcome))
         if outcome.x is None or outcome.best is None:
             break
         start = outcome.x
@@ -96,7 +96,7 @@ def pursue(
 
 def _covering(steps: Sequence[Step]) -> Floats | None:
     """The solution of the first step, if that was for coverage."""
-    if not steps or steps[0].aim.name != COVERAGE.name:
+    if not steps or steps[0].objective.name != COVERAGE.name:
         return None
     return steps[0].outcome.x
 
@@ -106,7 +106,9 @@ def solution(steps: tuple[Step, ...]) -> Floats | None:
     return next((step.outcome.x for step in reversed(steps) if step.outcome.x is not None), None)
 
 
-def _told(on_progress: Tell | None, aim: Aim) -> Callable[[Progress], None] | None:
+def _told(
+    on_progress: Tell | None, objective: LinearObjective
+) -> Callable[[Progress], None] | None:
     if on_progress is None:
         return None
-    return lambda progress: on_progress(aim.name, progress)
+    return lambda progress: on_progress(objective.name, progress)

@@ -201,7 +201,7 @@ class Desk:
 
     def parts(self, solve_id: str) -> list[Solve]:
         with self.database.read() as session:
-            return jobs.parts_of(session, solve_id)
+            return jobs.subnetworks_of(session, solve_id)
 
     def plan(self, solve_id: str) -> dict[str, Any] | None:
         with self.database.read() as session:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 import matcher
 from matcher.errors import InputError, MatcherError
 from matcher.network import Network
-from matcher.network.split import parts_of
+from matcher.network.split import subnetworks_of
 from matcher.plan import plan_from_dict
 from tests.service.conftest import Desk, Workers, is_solver
 from tests.service.servers import until
@@ -203,7 +203,7 @@ def test_a_solve_in_parts_gives_the_optimum_of_the_whole(
     solve_id = desk.submit(separable, **EXACT)
     with loop(desk, concurrency=2):
         solve = desk.ended(solve_id)
-    assert len(parts_of(separable)) == 6  # or there is nothing to test
+    assert len(subnetworks_of(separable)) == 6  # or there is nothing to test
     parts = desk.parts(solve_id)
     assert [part.part for part in parts] == list(range(6))
     assert {part.state for part in parts} == {"succeeded"}

@@ -331,7 +331,7 @@ def split(database: Database, claimed: Claim, parts: Sequence[Part]) -> bool:
         return True
 
 
-def parts_of(session: Session, solve_id: str) -> list[Solve]:
+def subnetworks_of(session: Session, solve_id: str) -> list[Solve]:
     """The parts of a solve, in order."""
     return list(
         session.scalars(select(Solve).where(Solve.parent_id == solve_id).order_by(Solve.part))
@@ -429,7 +429,7 @@ def cancel(session: Session, solve: Solve) -> None:
     if solve.state in ENDED or solve.cancel_requested_at is not None:
         return
     solve.cancel_requested_at = time.time()
-    for part in parts_of(session, solve.id):
+    for part in subnetworks_of(session, solve.id):
         cancel(session, part)
     if solve.phase == "merge" and solve.state == "queued":
         return  # its last part has just ended; what the parts have found is merged
@@ -547,5 +547,5 @@ def _end(session: Session, solve: Solve, state: str) -> None:
         parent.phase, parent.state, parent.attempts = "merge", "queued", 0
         parent.not_before = 0.0
     elif state == "failed" and "scenarios" not in parent.options:
-        for part in parts_of(session, parent.id):
+        for part in subnetworks_of(session, parent.id):
             cancel(session, part)  # without this part there is no plan of the whole

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from matcher.judge import check
 from matcher.network import Network
-from matcher.network.split import parts_of
+from matcher.network.split import subnetworks_of
 from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, Coverage, Plan, Result
 from matcher.plan import plan_from_dict as plan_of
 from matcher.solve.merge import merge
@@ -42,7 +42,7 @@ def parts(
     if num_pairs <= settings.split_above_pairs:
         return ()
     at_most = min(MOST_PARTS, max(2, ceil(num_pairs / max(settings.split_above_pairs, 1))))
-    networks = parts_of(network, at_most=at_most)
+    networks = subnetworks_of(network, at_most=at_most)
     if len(networks) == 1:
         return ()
     limit_s = float(options["time_limit_s"])
@@ -62,7 +62,7 @@ def parts(
 
 def merged(database: Database, session: Session, claimed: Claim) -> jobs.End:
     """Put the plans of all parts together; gives the write that ends the solve."""
-    solved = jobs.parts_of(session, claimed.solve_id)
+    solved = jobs.subnetworks_of(session, claimed.solve_id)
     for part in solved:
         if part.state == "failed":
             error = f"part {(part.part or 0) + 1} of {len(solved)} failed: {part.error}"

@@ -28,25 +28,25 @@ def counting(rule: str, **limits: int) -> Row:
     return {"rule": rule, "kind": "supplier_count", "scope": "network", **limits}
 
 
-def ways_out(plan: Plan) -> dict[tuple[str, ...], tuple[float, ...]]:
+def sets_of(plan: Plan) -> dict[tuple[str, ...], tuple[float, ...]]:
     """What each set of rules would have to be, and the cost: by the names of the rules."""
     assert plan.result is not None
     assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
     return {
         tuple(rule.rule for rule in way.rules): (*(rule.needed for rule in way.rules), way.cost)
-        for way in plan.result.relaxations
+        for way in plan.result.correction_sets
     }
 
 
 @pytest.mark.parametrize("name", ["highs", "cpsat", "scip", "decomposition"])
-def test_each_rule_of_a_contradiction_is_a_way_out(name: str) -> None:
+def test_each_rule_of_a_contradiction_is_a_correction_set(name: str) -> None:
     # B allows one supplier, C asks for two: two suppliers cost 99 + 2, one costs 100. A is no part
     # of it.
     made = network(
         bids=BIDS[:2], rules=[counting("A", min=1), counting("B", max=1), counting("C", min=2)]
     )
     plan = matcher.solve(made, engine=name, gap_limit=0.0)
-    assert ways_out(plan) == {("B",): (2.0, pytest.approx(101)), ("C",): (1.0, pytest.approx(100))}
+    assert sets_of(plan) == {("B",): (2.0, pytest.approx(101)), ("C",): (1.0, pytest.approx(100))}
     assert plan.verdict.startswith("No plan exists: ")
     assert plan.verdict.endswith(
         "Change the min of 'C' from 2 to 1, for a plan of 100.00 USD; "
@@ -69,7 +69,7 @@ def test_consistent_awards_give_way_by_a_difference_of_shares() -> None:
         ],
     )
     plan = matcher.solve(made, gap_limit=0.0)
-    assert ways_out(plan) == {
+    assert sets_of(plan) == {
         ("same",): (pytest.approx(1.0), pytest.approx(300)),
         ("none",): (pytest.approx(100.0), pytest.approx(200)),
         ("all",): (pytest.approx(0.0), pytest.approx(400)),
@@ -77,7 +77,7 @@ def test_consistent_awards_give_way_by_a_difference_of_shares() -> None:
     assert "max of 'same' from 0 to 1" in plan.verdict
 
 
-def test_three_ways_out_and_none_holds_another() -> None:
+def test_three_correction_sets_and_none_holds_another() -> None:
     # C asks for two suppliers, B allows one, and E keeps S2 and S3 out. C alone is enough: one
     # supplier, 100. Else both others give way: B allows two, and the group E one of them: 99 + 2.
     made = network(
@@ -88,7 +88,7 @@ def test_three_ways_out_and_none_holds_another() -> None:
             counting("E", max=0) | {"group": "supplier", "who": "S2;S3"},
         ],
     )
-    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+    assert sets_of(matcher.solve(made, gap_limit=0.0)) == {
         ("C",): (1.0, pytest.approx(100)),
         ("B", "E"): (2.0, 1.0, pytest.approx(101)),
     }
@@ -103,12 +103,12 @@ def test_shares_and_limits_are_relaxed_by_as_little_as_can_be() -> None:
 
     budget = {"rule": "budget", "kind": "limit", "scope": "network", "measure": "cost"}
     made = network(bids=BIDS, rules=[asked("two", "S2", 60.0), asked("three", "S3", 70.0)])
-    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+    assert sets_of(matcher.solve(made, gap_limit=0.0)) == {
         ("two",): (pytest.approx(30.0), pytest.approx(270.0)),
         ("three",): (pytest.approx(40.0), pytest.approx(240.0)),
     }
     made = network(bids=BIDS, rules=[asked("two", "S2", 60.0), budget | {"max": 100.0}])
-    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {
+    assert sets_of(matcher.solve(made, gap_limit=0.0)) == {
         ("two",): (pytest.approx(50.0), pytest.approx(100.0)),
         ("budget",): (pytest.approx(120.0), pytest.approx(120.0)),
     }
@@ -121,7 +121,7 @@ def test_capacity_is_no_rule_to_relax() -> None:
         usages=[{"bid": "B1", "resource": "R", "use_per_unit": 1.0}],
         rules=[counting("A", max=2), counting("C", min=2)],
     )
-    assert ways_out(matcher.solve(made, gap_limit=0.0)) == {("C",): (1.0, pytest.approx(200.0))}
+    assert sets_of(matcher.solve(made, gap_limit=0.0)) == {("C",): (1.0, pytest.approx(200.0))}
 
 
 class Undecided:
@@ -143,7 +143,7 @@ def test_what_a_second_engine_cannot_confirm_is_not_called_infeasible(
     )
     plan = matcher.solve(network(bids=BIDS, rules=[counting("B", max=1), counting("C", min=2)]))
     assert plan.result is not None
-    assert (plan.result.found, plan.result.relaxations) == ("none", ())
+    assert (plan.result.found, plan.result.correction_sets) == ("none", ())
     assert "which undecided could not confirm in time" in plan.verdict
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from matcher.network.arrays import to_arrays
 from matcher.screening.candidates import screen
-from matcher.screening.metrics import Counted, measure
+from matcher.screening.metrics import MetricName, metric
 from tests.networks import network
 
 # 30 of production, 5 under way, 60 to payment.
@@ -30,7 +30,7 @@ YEARS = 95 / 365
         ("capital", [2.0 * YEARS, 1.5 * YEARS], [0, 30 * YEARS]),
     ],
 )
-def test_measures(name: Counted, per_unit: Any, once: Any) -> None:
+def test_measures(name: MetricName, per_unit: Any, once: Any) -> None:
     at = {"economy": "ID", "latitude": 0.0}
     arrays = to_arrays(
         network(
@@ -63,7 +63,7 @@ def test_measures(name: Counted, per_unit: Any, once: Any) -> None:
             tiers=[{"bid": "B", "from_quantity": 60.0, "price": 1.5}],
         )
     )
-    found = measure(arrays, screen(arrays).candidates, name)
+    found = metric(arrays, screen(arrays).candidates, name)
     assert found[0].tolist() == pytest.approx(per_unit)
     assert found[1].tolist() == pytest.approx(once)
 
@@ -80,7 +80,7 @@ def test_the_tooling_of_a_line_is_no_cost_of_one_award() -> None:
             bids=[{"bid": "B", "supplier": "S", "tooling_cost": 7.0}],
         )
     )
-    _, once = measure(arrays, screen(arrays).candidates, "cost")
+    _, once = metric(arrays, screen(arrays).candidates, "cost")
     assert once.tolist() == [0.0, 0.0, 7.0]
 
 
@@ -100,5 +100,5 @@ def test_capital_does_not_count_the_days_at_the_border_of_origin() -> None:
             bids=[{"bid": "B", "supplier": "S", "modes": "sea", "lead_time_days": 10.0}],
         )
     )
-    per_unit, once = measure(arrays, screen(arrays).candidates, "capital")
+    per_unit, once = metric(arrays, screen(arrays).candidates, "capital")
     assert (per_unit.tolist(), once.tolist()) == ([pytest.approx(36 / 365)], [0.0])

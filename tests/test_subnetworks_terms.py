@@ -9,7 +9,7 @@ import pytest
 
 from matcher.judge import check
 from matcher.network import Network
-from matcher.network.split import parts_of
+from matcher.network.split import subnetworks_of
 from matcher.plan import Plan
 from matcher.read import network_from_tables
 from matcher.schema.rules import keys_of
@@ -87,7 +87,7 @@ def joined(seeds: list[int]) -> Network:
 )
 def test_parts_solved_apart_give_the_optimum_of_the_whole(first: int, at_most: int | None) -> None:
     whole = joined(list(range(first, first + 4)))
-    parts = parts_of(whole, at_most=at_most)
+    parts = subnetworks_of(whole, at_most=at_most)
     assert len(parts) > 1
     together = solved(whole)
     apart = merge(whole, parts, [solved(part) for part in parts])
@@ -107,7 +107,7 @@ def test_parts_solved_apart_give_the_optimum_of_the_whole(first: int, at_most: i
 @pytest.mark.parametrize("first", range(2000, 2060, 6))
 def test_every_part_is_a_network_that_reading_accepts_unchanged(first: int) -> None:
     whole = joined(list(range(first, first + 6)))
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert len(parts) > 1
     for part in parts:
         assert network_from_tables(tables_of(part)) == part
@@ -183,7 +183,7 @@ ODD_AND_EVEN = [["D1", "D3"], ["D2", "D4"]]
 )
 def test_rules_join_what_they_count_over(rules: list[Row], expected: list[list[str]]) -> None:
     whole = network(**four(rules=rules))
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert keys(parts) == expected
     for part in parts:
         assert network_from_tables(tables_of(part)) == part
@@ -202,7 +202,7 @@ def test_rules_join_what_they_count_over(rules: list[Row], expected: list[list[s
     ],
 )
 def test_other_objectives_keep_all_together(rows: list[Row], expected: list[list[str]]) -> None:
-    parts = parts_of(network(**four(objectives=rows)))
+    parts = subnetworks_of(network(**four(objectives=rows)))
     assert keys(parts) == expected
     assert all(part.objectives.height == len(rows) for part in parts)
 
@@ -212,12 +212,12 @@ def test_consortium_joins_its_members_and_its_lead() -> None:
     rows["certificates"] = [{"supplier": "S9", "standard": "ISO 9001"}]
     for i in (0, 1):
         rows["bids"][i]["consortium"] = "K"
-    parts = parts_of(network(**rows))
+    parts = subnetworks_of(network(**rows))
     assert keys(parts) == [["D1", "D2", "D3"], ["D4"]]
     assert keys(parts, "consortia") == [["K"], []]
     # A lead that makes nothing itself comes along with its certificates.
     rows["consortia"][0]["lead"] = "S9"
-    parts = parts_of(network(**rows))
+    parts = subnetworks_of(network(**rows))
     assert keys(parts) == [["D1", "D2"], ["D3"], ["D4"]]
     assert keys(parts, "suppliers") == [["S1", "S2", "S9"], ["S3"], ["S4"]]
     assert keys(parts, "certificates") == [["S9"], [], []]
@@ -240,7 +240,7 @@ def test_terms_of_one_supplier_go_with_it_and_join_nothing() -> None:
     for demand in rows["demands"]:
         demand["line"] = "all"
     whole = network(**rows)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert keys(parts) == APART
     assert keys(parts, "ramps") == [[], ["B2"], [], []]
     assert keys(parts, "discounts") == [[], ["K"], [], []]
@@ -282,7 +282,7 @@ def test_what_a_rule_names_comes_along_although_it_takes_no_part() -> None:
         {"supplier": "S8", "ownership": "state", "place": "Q", "lead_firm": "F4"},
         {"supplier": "S7", "ownership": "state"},
     ]
-    parts = parts_of(network(**rows))
+    parts = subnetworks_of(network(**rows))
     assert keys(parts) == APART
     # The rule on the group G9, of which nothing is needed, goes with the first part.
     assert keys(parts, "rules") == [["R0", "R3"], ["R1"], ["R2"], []]

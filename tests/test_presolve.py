@@ -1,4 +1,4 @@
-"""What is foreseen cannot be: on networks made for it, and held against plans of random ones."""
+"""What presolve checks rule out cannot be: on networks made for it, and against random plans."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.explain.presolve import Foresight, foresee
+from matcher.explain.presolve import PresolveChecks, presolve_checks
 from matcher.network import Network
 from matcher.plan import Plan
 from tests.brute_force import join, random_part
 from tests.networks import Row, network
 from tests.rule_networks import draw
 from tests.test_cli import run
-from tests.test_rules import TWO_PARTS, WOMEN, ruled
+from tests.test_formulation_rules import TWO_PARTS, WOMEN, ruled
 
 OF_RULES = ("too_few_suppliers", "too_few_economies", "min_out_of_reach")
 
@@ -146,28 +146,28 @@ CASES: dict[str, tuple[Network, list[tuple[str, str, str, float | None]]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_foreseen_and_holds(name: str) -> None:
+def test_it_is_found_and_holds(name: str) -> None:
     made, expected = CASES[name]
-    foresight = foresee(made)
-    found = foresight.rows.select("about", "key", "code", "missing").rows()
+    presolve = presolve_checks(made)
+    found = presolve.rows.select("about", "key", "code", "missing").rows()
     assert sorted(found, key=str) == sorted(
         [(*row[:3], None if row[3] is None else pytest.approx(row[3])) for row in expected],
         key=lambda row: str(row[:3]),
     )
-    assert_holds(foresight, matcher.solve(made, gap_limit=0.0))
+    assert_holds(presolve, matcher.solve(made, gap_limit=0.0))
 
 
 def test_a_rule_that_leaves_no_plan_is_the_headline() -> None:
-    foresight = foresee(CASES["supplier_count"][0])
-    assert foresight.no_plan
-    assert foresight.headline == "No plan exists: rule R0 asks for what nobody can give."
-    target = foresee(CASES["supplier_count_as_target"][0])
+    presolve = presolve_checks(CASES["supplier_count"][0])
+    assert presolve.no_plan
+    assert presolve.headline == "No plan exists: rule R0 asks for what nobody can give."
+    target = presolve_checks(CASES["supplier_count_as_target"][0])
     assert not target.no_plan
     assert target.headline == "Whatever the plan, 1 limit cannot be met."
 
 
 def test_demands_out_of_reach_are_the_headline() -> None:
-    assert foresee(CASES["no_room"][0]).headline == (
+    assert presolve_checks(CASES["no_room"][0]).headline == (
         "Whatever the plan, 1 demand cannot be covered in full."
     )
 
@@ -178,39 +178,39 @@ def test_a_discount_keeps_a_budget_from_being_judged() -> None:
         {"kind": "limit", "measure": "cost", "max": 60.0},
         discounts=[{"discount": "half", "supplier": "S1", "from": 0.0, "rate": 0.5}],
     )
-    assert foresee(made).rows.is_empty()
+    assert presolve_checks(made).rows.is_empty()
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_no_plan_of_random_networks_covers_what_is_foreseen(whole: bool) -> None:
+def test_no_plan_of_random_networks_covers_what_is_ruled_out(whole: bool) -> None:
     made = join([random_part(seed, whole=whole) for seed in range(40)])
-    foresight = foresee(made)
-    assert foresight.rows.filter(about="demand").height > 20
-    assert_holds(foresight, matcher.solve(made, gap_limit=0.01, time_limit_s=20.0))
+    presolve = presolve_checks(made)
+    assert presolve.rows.filter(about="demand").height > 20
+    assert_holds(presolve, matcher.solve(made, gap_limit=0.01, time_limit_s=20.0))
 
 
-# Drawn networks with rules of each code of which something is foreseen.
+# Drawn networks with rules of each code that presolve checks can find.
 @pytest.mark.parametrize("seed", [9, 26, 40, 46, 52, 54, 68, 152, 192])
-def test_no_plan_keeps_rules_that_are_foreseen_to_be_broken(seed: int) -> None:
+def test_no_plan_keeps_rules_that_presolve_checks_find_broken(seed: int) -> None:
     made = draw(seed)
-    foresight = foresee(made)
-    assert not foresight.rows.filter(about="rule").is_empty()
-    assert_holds(foresight, matcher.solve(made, gap_limit=0.0, time_limit_s=20.0))
+    presolve = presolve_checks(made)
+    assert not presolve.rows.filter(about="rule").is_empty()
+    assert_holds(presolve, matcher.solve(made, gap_limit=0.0, time_limit_s=20.0))
 
 
-def assert_holds(foresight: Foresight, plan: Plan) -> None:
+def assert_holds(presolve: PresolveChecks, plan: Plan) -> None:
     """Every finding is true of the plan."""
     assert plan.result is not None
-    if foresight.no_plan:
+    if presolve.no_plan:
         assert plan.result.found == "infeasible"
         return
     assert plan.unmet is not None
     assert plan.rules is not None
     unmet = dict(plan.unmet.select("demand", "quantity").iter_rows())
-    demands = foresight.rows.filter(about="demand")
+    demands = presolve.rows.filter(about="demand")
     for key, missing in demands.select("key", "missing").iter_rows():
         assert unmet.get(key, 0.0) >= missing - 1e-3, key
-    for row in foresight.rows.filter(pl.col("about") == "rule").iter_rows(named=True):
+    for row in presolve.rows.filter(pl.col("about") == "rule").iter_rows(named=True):
         if row["code"] in OF_RULES:
             instance = plan.rules.filter(
                 pl.col("rule") == row["key"],
@@ -218,8 +218,8 @@ def assert_holds(foresight: Foresight, plan: Plan) -> None:
                 pl.col("who").eq_missing(pl.lit(row["who"])),
             )
             assert instance["missed"].item() >= row["missing"] - 1e-3, row
-    # What else is foreseen leaves more unmet than the demands alone have to.
-    if foresight.rows.filter(
+    # What else they find leaves more unmet than the demands alone have to.
+    if presolve.rows.filter(
         pl.col("code").is_in(["capacity", "share_out_of_reach", "max_below_cover"])
     ).height:
         assert sum(unmet.values()) > demands["missing"].sum() + 1e-3
@@ -239,10 +239,10 @@ def test_validate_says_what_cannot_be(
     assert "No plan exists: rule R0" in capsys.readouterr().out
     assert run(monkeypatch, "validate", tmp_path / "none", "--json") == 3
     document = json.loads(capsys.readouterr().out)
-    assert document["foresight"]["rows"][0]["code"] == "too_few_suppliers"
+    assert document["presolve"]["rows"][0]["code"] == "too_few_suppliers"
 
 
-def test_validate_is_silent_where_nothing_is_foreseen(
+def test_validate_is_silent_where_presolve_checks_find_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "validate", "examples/first-steps") == 0

@@ -11,7 +11,7 @@ from matcher.generate import generate
 from matcher.generate.recipe import PRESETS
 from matcher.judge import check
 from matcher.network import Network
-from matcher.network.split import parts_of
+from matcher.network.split import subnetworks_of
 from matcher.plan import Coverage, Plan
 from matcher.read import network_from_tables
 from matcher.schema.tables import BY_NAME
@@ -31,7 +31,7 @@ def tables_of(whole: Network) -> dict[str, pl.DataFrame]:
 
 
 def solved_by_parts(whole: Network, at_most: int | None = None) -> Plan:
-    parts = parts_of(whole, at_most=at_most)
+    parts = subnetworks_of(whole, at_most=at_most)
     plans = [solve(part, engine="highs", gap_limit=0.0) for part in parts]
     return merge(whole, parts, plans)
 
@@ -88,7 +88,7 @@ def test_every_part_is_a_network_that_reading_accepts_unchanged(at_most: int | N
     joined = join([random_part(60_000 + i, whole=True) for i in range(12)])
     made = generate(replace(PRESETS["small"], connected=False, tiers=2), seed=3)
     for whole in (joined, made):
-        parts = parts_of(whole, at_most=at_most)
+        parts = subnetworks_of(whole, at_most=at_most)
         assert len(parts) > 1
         for part in parts:
             assert network_from_tables(tables_of(part)) == part
@@ -130,7 +130,7 @@ def test_lanes_named_places_and_scopes_come_along() -> None:
         suppliers=[{"supplier": "S1", "place": "Q"}, {"supplier": "S2", "place": "R"}],
     )
     rows["bids"][1] |= {"incoterm": "DAP", "named_place": "X"}
-    one, two = parts_of(network(**rows))
+    one, two = subnetworks_of(network(**rows))
     assert one.lanes["days"].to_list() == [3.0]
     assert two.lanes["days"].to_list() == [4.0]
     assert keys((one, two), "places") == [["P", "Q"], ["P", "R", "X"]]
@@ -144,7 +144,7 @@ def test_lanes_named_places_and_scopes_come_along() -> None:
 
 def test_connected_network_is_one_part_and_returned_as_it_is() -> None:
     whole = generate(PRESETS["small"], seed=2)
-    assert parts_of(whole)[0] is whole
+    assert subnetworks_of(whole)[0] is whole
     plan = solve(whole, time_limit_s=1)
     assert merge(whole, (whole,), [plan]) is plan
 
@@ -154,7 +154,7 @@ def test_separable_network_falls_into_its_families() -> None:
     # the families: here suppliers / members per family, rounded.
     recipe = replace(PRESETS["medium"], connected=False)
     whole = generate(recipe, seed=1)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert len(parts) >= round(recipe.suppliers / recipe.members_per_family) > 5
     owners = [set(part.suppliers["supplier"]) for part in parts]
     assert sum(map(len, owners)) == len(set.union(*owners))
@@ -194,7 +194,7 @@ def test_parts_are_what_joining_sets_pair_by_pair_gives(seed: int) -> None:
     stated = [rule("lead_firm", tables["lead_firms"]["lead_firm"][seed], max=99)]
     stated += [rule("component", each, max=99) for each in tables["components"]["component"][:3]]
     whole = network_from_tables(tables | {"rules": pl.DataFrame(stated)})
-    parts, expected = parts_of(whole), plainly(whole)
+    parts, expected = subnetworks_of(whole), plainly(whole)
     assert len(parts) == len(expected) > 2
     served = set().union(*expected)
     assert {frozenset(part) & served for part in keys(parts)} == set(map(frozenset, expected))
@@ -202,9 +202,9 @@ def test_parts_are_what_joining_sets_pair_by_pair_gives(seed: int) -> None:
 
 def test_shared_supplier_keeps_demands_together() -> None:
     rows = pairs(3)
-    assert keys(parts_of(network(**rows))) == [["D1"], ["D2"], ["D3"]]
+    assert keys(subnetworks_of(network(**rows))) == [["D1"], ["D2"], ["D3"]]
     rows["bids"].append({"bid": "B4", "supplier": "S1", "component": "C3"})
-    assert keys(parts_of(network(**rows))) == [["D1", "D3"], ["D2"]]
+    assert keys(subnetworks_of(network(**rows))) == [["D1", "D3"], ["D2"]]
 
 
 def test_bid_for_one_demand_links_its_demand_only() -> None:
@@ -213,9 +213,9 @@ def test_bid_for_one_demand_links_its_demand_only() -> None:
     rows["bids"] = [
         {"bid": f"B{i}", "supplier": f"S{i}", "component": "C1", "demand": f"D{i}"} for i in (1, 2)
     ]
-    assert keys(parts_of(network(**rows))) == [["D1"], ["D2"]]
+    assert keys(subnetworks_of(network(**rows))) == [["D1"], ["D2"]]
     rows["bids"].append({"bid": "B3", "supplier": "S2", "component": "C1"})
-    assert keys(parts_of(network(**rows))) == [["D1", "D2"]]
+    assert keys(subnetworks_of(network(**rows))) == [["D1", "D2"]]
 
 
 def test_bids_for_what_nobody_needs_link_nobody() -> None:
@@ -223,7 +223,7 @@ def test_bids_for_what_nobody_needs_link_nobody() -> None:
     rows["bids"] += [
         {"bid": f"B{s}-idle", "supplier": s, "component": "idle"} for s in ("S1", "S2", "S3")
     ]
-    parts = parts_of(network(**rows))
+    parts = subnetworks_of(network(**rows))
     assert keys(parts) == [["D1"], ["D2"]]
     assert keys(parts, "suppliers") == [["S1"], ["S2"]]  # S3 offers nothing that is needed
     assert keys(parts, "components") == [["C1", "idle"], ["C2", "idle"]]
@@ -242,7 +242,7 @@ def test_bids_for_what_nobody_needs_link_nobody() -> None:
 def test_rule_joins_what_it_counts_over(stated: Row, expected: list[list[str]]) -> None:
     rows = pairs(4, rules=[stated])
     rows["demands"][3]["lead_firm"] = "F1"
-    parts = parts_of(network(**rows))
+    parts = subnetworks_of(network(**rows))
     assert keys(parts) == expected
     home = [i for i, part in enumerate(parts) if part.rules.height]
     of = {"lead_firm": 0, "component": 1, "demand": 2}
@@ -257,14 +257,14 @@ def test_component_rule_joins_demands_that_share_no_supplier() -> None:
     ]
     rows["rules"] = [rule("component", "C1", max=1)]
     whole = network(**rows)
-    assert parts_of(whole) == (whole,)
+    assert subnetworks_of(whole) == (whole,)
     assert solve(whole, gap_limit=0.0).result.coverage.unmet == pytest.approx(1.0)
 
 
 def test_rule_over_nothing_goes_along_and_still_counts() -> None:
     rows = pairs(2, lead_firms=[{"lead_firm": "idle"}], rules=[rule("lead_firm", "idle", min=1)])
     whole = network(**rows)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert keys(parts, "rules") == [["lead_firm idle"], []]
     assert keys(parts, "lead_firms") == [["F1", "idle"], ["F2"]]
     plan = solved_by_parts(whole)
@@ -277,7 +277,7 @@ def test_demands_without_bids_stay_unmet_with_reasons() -> None:
     rows["demands"].append({"demand": "D0", "component": "C0", "lead_firm": "F1"})
     rows["demands"].append({"demand": "D9", "component": "C0", "lead_firm": "F2"})
     whole = network(**rows)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert keys(parts) == [["D0", "D1", "D9"], ["D2"]]
     plan = solved_by_parts(whole)
     assert check(whole, plan).findings == ()
@@ -290,13 +290,13 @@ def test_demands_without_bids_stay_unmet_with_reasons() -> None:
 
 def test_at_most_balances_the_pairs_and_loses_no_demand() -> None:
     whole = generate(replace(PRESETS["medium"], connected=False), seed=4)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     for most in (1, 2, 4, len(parts), 10 * len(parts)):
-        merged = parts_of(whole, at_most=most)
+        merged = subnetworks_of(whole, at_most=most)
         assert len(merged) == min(most, len(parts))
         demands = pl.concat([part.demands for part in merged])
         assert demands.sort("demand").equals(whole.demands)
-    sizes = [_num_pairs(part) for part in parts_of(whole, at_most=4)]
+    sizes = [_num_pairs(part) for part in subnetworks_of(whole, at_most=4)]
     # The largest part that is left goes where there is least: bins differ by one part at most.
     assert max(sizes) - min(sizes) <= max(_num_pairs(part) for part in parts)
 
@@ -307,7 +307,7 @@ def _num_pairs(part: Network) -> int:
 
 def test_at_most_below_one_is_refused() -> None:
     with pytest.raises(InputError, match="column at_most: '0' is below 1; give 1 or more"):
-        parts_of(network(**pairs(2)), at_most=0)
+        subnetworks_of(network(**pairs(2)), at_most=0)
 
 
 def test_order_of_the_parts_does_not_depend_on_the_order_of_rows() -> None:
@@ -319,19 +319,19 @@ def test_order_of_the_parts_does_not_depend_on_the_order_of_rows() -> None:
         }
     )
     for most in (None, 3):
-        parts, again = parts_of(whole, at_most=most), parts_of(shuffled, at_most=most)
+        parts, again = subnetworks_of(whole, at_most=most), subnetworks_of(shuffled, at_most=most)
         assert [part.input_hash for part in parts] == [part.input_hash for part in again]
         firsts = [part.demands["demand"][0] for part in parts]
         assert firsts == sorted(firsts)
         assert [part.name for part in parts] == [
-            f"tiny (part {i + 1} of {len(parts)})" for i in range(len(parts))
+            f"tiny (subnetwork {i + 1} of {len(parts)})" for i in range(len(parts))
         ]
 
 
 @pytest.fixture(scope="module")
 def three() -> tuple[Network, tuple[Network, ...], list[Plan]]:
     whole = network(**pairs(3))
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     return whole, parts, [solve(part, engine="highs", gap_limit=0.0) for part in parts]
 
 
@@ -365,7 +365,7 @@ def test_one_open_part_leaves_the_whole_open(
 
 def test_of_many_parts_only_the_first_words_are_told() -> None:
     whole = network(**pairs(5))
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     plans = [restated(solve(part), detail=f"said of {k}") for k, part in enumerate(parts)]
     merged = merge(whole, parts, plans)
     assert merged.result is not None
@@ -399,7 +399,7 @@ def test_bounds_do_not_add_up_where_more_coverage_may_be_possible(three: Any) ->
 def test_part_without_a_plan_leaves_the_whole_without_one() -> None:
     rows = pairs(3, rules=[rule("component", "C2", min=2)])
     whole = network(**rows)
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     plans = [solve(part) for part in parts]
     assert [plan.result.found for plan in plans] == ["optimal", "infeasible", "optimal"]
     plan, truth = merge(whole, parts, plans), solve(whole)
@@ -442,7 +442,7 @@ def test_what_does_not_belong_together_is_refused(three: Any) -> None:
     whole, parts, plans = three
     with pytest.raises(InputError, match="'2 plans' do not match 3 parts"):
         merge(whole, parts, plans[:2])
-    with pytest.raises(InputError, match=r"is not a plan of 'Test \(part 1 of 3\)'"):
+    with pytest.raises(InputError, match=r"is not a plan of 'Test \(subnetwork 1 of 3\)'"):
         merge(whole, parts, [plans[1], plans[0], plans[2]])
     with pytest.raises(InputError, match="do not hold each demand of 'Test' once"):
         merge(whole, parts[:2], plans[:2])

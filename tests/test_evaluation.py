@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 import matcher
-from matcher.evaluation import Reckoning, reckon
+from matcher.evaluation import Evaluation, evaluate
 from matcher.evaluation.awards import understand
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
-from matcher.network.split import parts_of
+from matcher.network.split import subnetworks_of
 from matcher.plan import AWARD_SCHEMA, RULE_SCHEMA, Plan, plan_from_dict
 from matcher.solve.merge import merge
 from tests.networks import Row, network
@@ -32,18 +32,18 @@ def awards(*rows: Award) -> pl.DataFrame:
     return pl.DataFrame(filled, schema=AWARD_SCHEMA)
 
 
-def reckoned(made: Network, *rows: Award) -> Reckoning:
+def evaluated(made: Network, *rows: Award) -> Evaluation:
     """What awards of (demand, bid, quantity) come to."""
     arrays = to_arrays(made)
     findings: list[Any] = []
     understood = understand(arrays, awards(*rows), findings)
     assert findings == []
-    return reckon(arrays, understood.links, understood.options, understood.quantity)
+    return evaluate(arrays, understood.links, understood.options, understood.quantity)
 
 
 def costs(made: Network, *rows: Award) -> dict[str, float]:
     """The costs that are not 0, without the total."""
-    found = reckoned(made, *rows).costs.model_dump()
+    found = evaluated(made, *rows).costs.model_dump()
     assert found.pop("total") == pytest.approx(sum(found.values()))
     return {name: cost for name, cost in found.items() if cost}
 
@@ -92,7 +92,7 @@ def test_a_budget_counts_all_vehicles_whatever_it_is_about() -> None:
             limit | {"rule": "of D", "scope": "demand"},
         ]
     )
-    rules = reckoned(made, ("D", "B", 80.0)).rules
+    rules = evaluated(made, ("D", "B", 80.0)).rules
     # 80 + 7 + 2 × 25.
     assert dict(rules.select("rule", "actual").iter_rows()) == {"budget": 137.0, "of D": 137.0}
 
@@ -114,10 +114,10 @@ def test_tooling_is_paid_with_the_first_award_of_a_line_by_date_then_key() -> No
     )
     rows = [(f"D{i}", "B", 10.0) for i in (1, 2, 3, 4, 5, 6)]
     # Of D1, D2 and D3 the two with the earlier date come first, and D2 of these.
-    assert reckoned(made, *rows).fixed.tolist() == [0.0, 7.0, 0.0, 7.0, 7.0, 7.0]
+    assert evaluated(made, *rows).fixed.tolist() == [0.0, 7.0, 0.0, 7.0, 7.0, 7.0]
     # Every bid has tooling of its own; without an award of D2, D3 is the first of B.
     rows = [("D1", "B", 10.0), ("D1", "B2", 5.0), ("D3", "B", 10.0)]
-    assert reckoned(made, *rows).fixed.tolist() == [0.0, 5.0, 7.0]
+    assert evaluated(made, *rows).fixed.tolist() == [0.0, 5.0, 7.0]
 
 
 def test_a_bid_that_is_split_pays_the_tooling_of_a_line_once() -> None:
@@ -129,7 +129,7 @@ def test_a_bid_that_is_split_pays_the_tooling_of_a_line_once() -> None:
     arrays = to_arrays(made)
     frame = awards(("D", "B", 10.0), ("D", "B", 60.0), ("E", "B", 10.0), ("E", "B", 60.0))
     understood = understand(arrays, frame, [])
-    found = reckon(arrays, understood.links, understood.options, understood.quantity)
+    found = evaluate(arrays, understood.links, understood.options, understood.quantity)
     assert found.fixed.tolist() == [7.0, 0.0, 7.0, 7.0]
 
 
@@ -142,12 +142,12 @@ def test_the_once_only_part_of_incremental_tiers() -> None:
         ],
         rules=[{"rule": "R", "kind": "limit", "scope": "network", "measure": "value", "max": 500}],
     )
-    found = reckoned(made, ("D", "B", 70.0))
+    found = evaluated(made, ("D", "B", 70.0))
     # 20 × 3 + 30 × 2 + 20 × 1 = 140; at the last tier's price 70, so 70 once:
     # (3 − 2) × 20 + (2 − 1) × 50.
     assert (found.costs.landed, found.costs.fixed) == (70.0, 70.0)
     assert found.rules["actual"].to_list() == [140.0]
-    assert reckoned(made, ("D", "B", 10.0)).costs.fixed == 0.0
+    assert evaluated(made, ("D", "B", 10.0)).costs.fixed == 0.0
 
 
 # --- costs of the whole plan ---------------------------------------------------------------------
@@ -389,7 +389,7 @@ INSTANCES: list[tuple[Row, list[Figures]]] = [
 
 @pytest.mark.parametrize(("rule", "expected"), INSTANCES, ids=lambda each: str(each)[:60])
 def test_the_figures_of_a_rule(rule: Row, expected: list[Figures]) -> None:
-    found = reckoned(ruled(rule), *AWARDS).rules
+    found = evaluated(ruled(rule), *AWARDS).rules
     assert found.schema == pl.Schema(RULE_SCHEMA)
     assert found["rule"].to_list() == ["R0"] * len(expected)
     for row, figures in zip(
@@ -400,13 +400,13 @@ def test_the_figures_of_a_rule(rule: Row, expected: list[Figures]) -> None:
 
 def test_the_limits_stand_beside_the_figures() -> None:
     rule = {"kind": "limit", "scope": "network", "measure": "quantity", "min": 10, "max": 500}
-    found = reckoned(ruled(rule, {"kind": "working_capital", "scope": "network"}), *AWARDS).rules
+    found = evaluated(ruled(rule, {"kind": "working_capital", "scope": "network"}), *AWARDS).rules
     assert found.select("min", "max").rows() == [(10, 500), (None, 1), (None, 1)]
 
 
 def test_nothing_is_a_share_of_nothing() -> None:
     share = {"kind": "share", "scope": "network", "group": "supplier", "who": "S1"}
-    found = reckoned(ruled(share | {"measure": "value", "min": 0.5})).rules
+    found = evaluated(ruled(share | {"measure": "value", "min": 0.5})).rules
     assert found.select("actual", "missed", "penalty").rows() == [(None, 0.0, 0.0)]
 
 
@@ -415,7 +415,7 @@ def test_a_limit_within_rounding_is_kept() -> None:
     rule = {"kind": "limit", "scope": "network", "measure": "quantity", "max": 100}
     for quantity, missed in ((50.00005, 0.0), (50.01, 0.01)):
         rows: list[Award] = [("FC", "B1", 50.0), ("GC", "B1", quantity)]
-        assert reckoned(ruled(rule), *rows).rules["missed"].item() == pytest.approx(missed)
+        assert evaluated(ruled(rule), *rows).rules["missed"].item() == pytest.approx(missed)
 
 
 def test_a_sliver_with_a_large_fixed_cost_widens_no_limit() -> None:
@@ -429,8 +429,8 @@ def test_a_sliver_with_a_large_fixed_cost_widens_no_limit() -> None:
         suppliers=[{"supplier": "S1"}, {"supplier": "S2"}],
         incumbents=[],
     )
-    assert reckoned(made, ("FC", "B1", 0.5)).rules["missed"].item() == 0.0
-    assert reckoned(made, ("FC", "B1", 2.0)).rules["missed"].item() == 2.0
+    assert evaluated(made, ("FC", "B1", 0.5)).rules["missed"].item() == 0.0
+    assert evaluated(made, ("FC", "B1", 2.0)).rules["missed"].item() == 2.0
 
 
 def test_a_target_with_a_price_costs_price_times_amount() -> None:
@@ -442,7 +442,7 @@ def test_a_target_with_a_price_costs_price_times_amount() -> None:
         value | {"priority": 1},  # before cost, so at no price
         value,  # mandatory
     )
-    found = reckoned(made, *AWARDS)
+    found = evaluated(made, *AWARDS)
     assert found.rules["missed"].to_list() == [2.0, 60.0, 60.0, 60.0]
     assert found.rules["penalty"].to_list() == [200.0, 30.0, 0.0, 0.0]
     assert (found.costs.penalties, found.costs.total) == (230.0, 1090.0)
@@ -466,7 +466,7 @@ def test_a_budget_counts_all_that_the_plan_costs_but_penalties() -> None:
         incumbents=[{"component": "C", "supplier": "S2", "switching_cost": 50.0}],
         discounts=[{"discount": "rebate", "supplier": "S1", "from": 10.0, "rate": 0.1}],
     )
-    found = reckoned(made, ("FC", "B1", 100.0), ("GC", "B1", 100.0))
+    found = evaluated(made, ("FC", "B1", 100.0), ("GC", "B1", 100.0))
     # 200 landed + 20 tooling + 30 onboarding + 11 coordination + 50 switching − 20 discount = 291;
     # of a group, or of one demand, the awards alone count, and the tooling of a line is nobody's.
     assert found.rules["actual"].to_list() == [291.0, 200.0, 100.0, 1.0]
@@ -508,12 +508,12 @@ CONSISTENT: list[tuple[Row, list[Award], float]] = [
 @pytest.mark.parametrize(("rule", "rows", "missed"), CONSISTENT)
 def test_how_far_awards_are_from_consistent(rule: Row, rows: list[Award], missed: float) -> None:
     made = ruled({"kind": "consistent", "scope": "component", "of": "C"} | rule)
-    found = reckoned(made, *rows).rules
+    found = evaluated(made, *rows).rules
     assert found.select("of", "who", "max").rows() == [("C", rule.get("who"), 0.0)]
     assert found["missed"].item() == pytest.approx(missed)
 
 
-def test_the_solver_states_what_the_reckoning_says() -> None:
+def test_the_solver_states_what_the_evaluation_says() -> None:
     made = ruled(
         {"kind": "economy_count", "scope": "component", "min": 2, "priority": 1, "price": 0.5},
         {"kind": "share", "scope": "network", "group": "supplier", "measure": "value", "max": 0.6},
@@ -605,12 +605,12 @@ def two_parts(**more: list[Row]) -> Network:
 
 
 def merged(whole: Network) -> Plan:
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     assert len(parts) == 2
     return merge(whole, parts, [matcher.solve(part, gap_limit=0.0) for part in parts])
 
 
-def test_what_parts_come_to_is_reckoned_for_the_whole() -> None:
+def test_what_subnetworks_come_to_is_evaluated_for_the_whole() -> None:
     count = {"rule": "two", "kind": "supplier_count", "scope": "component", "min": 2}
     whole = two_parts(
         rules=[count | {"priority": 1, "price": 500.0}],
@@ -646,14 +646,14 @@ def test_what_to_relax_in_a_part_is_told_at_the_cost_of_the_whole() -> None:
     plan = merged(whole)
     assert plan.result is not None
     assert plan.result.found == "infeasible"
-    (way,) = plan.result.relaxations
+    (way,) = plan.result.correction_sets
     # Two suppliers of C, 99 + 2, and the 300 of E.
     assert (str(way), way.cost) == ("min of 'three' for C from 3 to 2", pytest.approx(401.0))
 
 
 def test_parts_that_reached_less_claim_no_bound_beyond() -> None:
     whole = two_parts()
-    parts = parts_of(whole)
+    parts = subnetworks_of(whole)
     plans = [matcher.solve(part, gap_limit=0.0) for part in parts]
     result = plans[0].result
     assert result is not None
