@@ -154,7 +154,7 @@ def _lanes(
 
 def wrong(path: Path, problem: str, fix: str) -> InputError:
     """What to raise for a file or folder that is not as it should be."""
-    return InputError([Issue("bad_instance", str(path), None, None, None, problem, fix)])
+    return InputError([Issue(code="bad_instance", table=str(path), problem=problem, fix=fix)])
 
 
 def _numbers(path: Path, content: dict[str, Any], key: str, shape: tuple[int, ...]) -> Floats:

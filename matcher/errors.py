@@ -22,7 +22,7 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     """One thing wrong with an input: where it stands, what it is, and what would be right.
 
@@ -48,9 +48,9 @@ class Issue:
 
     code: str
     table: str
-    row: int | None
-    column: str | None
-    value: str | None
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
     problem: str
     fix: str
     severity: Severity = "error"

@@ -882,7 +882,15 @@ def test_columns_of_a_type_without_text_are_named() -> None:
 
 
 def test_an_issue_reads_as_a_sentence() -> None:
-    issue = Issue("wrong_type", B, 2, "price", "cheap", "is not a number", "write digits")
+    issue = Issue(
+        code="wrong_type",
+        table=B,
+        row=2,
+        column="price",
+        value="cheap",
+        problem="is not a number",
+        fix="write digits",
+    )
     assert str(issue) == "bids.csv, row 2, column price: 'cheap' is not a number; write digits"
 
 

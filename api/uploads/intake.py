@@ -135,4 +135,4 @@ def _in_child(path: Path, settings: Settings, *max_pairs: int) -> dict[str, Any]
 
 
 def _refused(name: str, problem: str, fix: str) -> Problem:
-    return invalid([Issue("too_big", name, None, None, None, problem, fix)])
+    return invalid([Issue(code="too_big", table=name, problem=problem, fix=fix)])

@@ -121,7 +121,7 @@ def _is_table(info: zipfile.ZipInfo) -> bool:
 
 
 def _bad_zip(problem: str) -> InputError:
-    return InputError([Issue("bad_zip", "network.zip", None, None, None, problem, _ZIP)])
+    return InputError([Issue(code="bad_zip", table="network.zip", problem=problem, fix=_ZIP)])
 
 
 def main(path: Path, memory_bytes: int, cpu_s: int, max_pairs: int | None = None) -> None:

@@ -254,13 +254,10 @@ def explain(
         raise InputError(
             [
                 Issue(
-                    "bad_option",
-                    "command line",
-                    None,
-                    None,
-                    None,
-                    "needs one of --demand, --supplier and --rules",
-                    "name the one you ask about",
+                    code="bad_option",
+                    table="command line",
+                    problem="needs one of --demand, --supplier and --rules",
+                    fix="name the one you ask about",
                 )
             ]
         )
@@ -342,13 +339,12 @@ def generate(
         raise InputError(
             [
                 Issue(
-                    "bad_option",
-                    "command line",
-                    None,
-                    "--preset",
-                    preset,
-                    "is not a preset",
-                    f"choose one of {', '.join(PRESETS)}",
+                    code="bad_option",
+                    table="command line",
+                    column="--preset",
+                    value=preset,
+                    problem="is not a preset",
+                    fix=f"choose one of {', '.join(PRESETS)}",
                 )
             ]
         )
@@ -407,13 +403,10 @@ def demo(
         raise InputError(
             [
                 Issue(
-                    "no_such_path",
-                    str(DEMO),
-                    None,
-                    None,
-                    None,
-                    "the sample is not here",
-                    "run this in a checkout of the project, or 'matcher template network.xlsx'",
+                    code="no_such_path",
+                    table=str(DEMO),
+                    problem="the sample is not here",
+                    fix="run this in a checkout of the project, or 'matcher template network.xlsx'",
                 )
             ]
         )

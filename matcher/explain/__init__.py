@@ -178,13 +178,12 @@ def _known(network: Network, table: str, column: str, key: str) -> None:
     raise InputError(
         [
             Issue(
-                "unknown_key",
-                table,
-                None,
-                column,
-                key,
-                f"is not a {column} of this network",
-                f"did you mean '{near[0]}'?" if near else f"the table {table} lists them",
+                code="unknown_key",
+                table=table,
+                column=column,
+                value=key,
+                problem=f"is not a {column} of this network",
+                fix=f"did you mean '{near[0]}'?" if near else f"the table {table} lists them",
             )
         ]
     )

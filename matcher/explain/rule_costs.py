@@ -202,13 +202,12 @@ def _held(network: Network, plan: Plan) -> tuple[Evaluation, _Known, bool]:
         raise InputError(
             [
                 Issue(
-                    "no_plan",
-                    "plan",
-                    None,
-                    "result",
-                    result.found,
-                    "holds no plan, so that no rule has a cost",
-                    "'matcher solve' names the rules to relax; solve again, then ask",
+                    code="no_plan",
+                    table="plan",
+                    column="result",
+                    value=result.found,
+                    problem="holds no plan, so that no rule has a cost",
+                    fix="'matcher solve' names the rules to relax; solve again, then ask",
                 )
             ]
         )

@@ -173,13 +173,10 @@ class Frontier:
             raise InputError(
                 [
                     Issue(
-                        "nothing_to_draw",
-                        str(path),
-                        None,
-                        None,
-                        None,
-                        f"has no point to show: {self.verdict}",
-                        "write .json, or search for longer",
+                        code="nothing_to_draw",
+                        table=str(path),
+                        problem=f"has no point to show: {self.verdict}",
+                        fix="write .json, or search for longer",
                     )
                 ]
             )
@@ -222,13 +219,11 @@ def suffix_of(path: Path) -> str:
     raise InputError(
         [
             Issue(
-                "unknown_format",
-                str(path),
-                None,
-                None,
-                path.suffix or None,
-                "is not a format of a frontier",
-                f"end the name in {', '.join(_FORMATS)}",
+                code="unknown_format",
+                table=str(path),
+                value=path.suffix or None,
+                problem="is not a format of a frontier",
+                fix=f"end the name in {', '.join(_FORMATS)}",
             )
         ]
     )
@@ -340,23 +335,42 @@ def _issues(network: Network, first: str, second: str, points: int) -> Iterator[
             if name == "coverage":
                 problem = "comes first in every plan"
             fix = f"choose one of {', '.join(CHOICES)}"
-            yield Issue("bad_option", "frontier", None, option, name, problem, fix)
+            yield Issue(
+                code="bad_option",
+                table="frontier",
+                column=option,
+                value=name,
+                problem=problem,
+                fix=fix,
+            )
     if first == second:
         fix = "choose another objective"
-        yield Issue("bad_option", "frontier", None, "second", second, "is the first too", fix)
+        yield Issue(
+            code="bad_option",
+            table="frontier",
+            column="second",
+            value=second,
+            problem="is the first too",
+            fix=fix,
+        )
     if not FEWEST_POINTS <= points <= MOST_POINTS:
         fix = f"give {FEWEST_POINTS} to {MOST_POINTS}"
-        yield Issue("bad_option", "frontier", None, "points", str(points), "is out of range", fix)
+        yield Issue(
+            code="bad_option",
+            table="frontier",
+            column="points",
+            value=str(points),
+            problem="is out of range",
+            fix=fix,
+        )
     stated = network.objectives.filter(pl.col("objective") == "linkages")["viable_value"]
     if "linkages" in (first, second) and not stated.fill_null(0.0).gt(0).any():
         yield Issue(
-            "no_viable_value",
-            "objectives",
-            None,
-            "viable_value",
-            None,
-            "is not stated for linkages, so every SME would count",
-            "add a row for linkages with the least value of awards that keeps an SME in business",
+            code="no_viable_value",
+            table="objectives",
+            column="viable_value",
+            problem="is not stated for linkages, so every SME would count",
+            fix="add a row for linkages with the least value that keeps an SME in business",
         )
 
 

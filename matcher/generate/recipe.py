@@ -276,4 +276,6 @@ PRESETS: Final[Mapping[str, Recipe]] = MappingProxyType(
 
 
 def _issue(name: str, value: object, problem: str, fix: str) -> Issue:
-    return Issue("bad_recipe", "recipe", None, name, str(value), problem, fix)
+    return Issue(
+        code="bad_recipe", table="recipe", column=name, value=str(value), problem=problem, fix=fix
+    )

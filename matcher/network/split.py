@@ -75,13 +75,12 @@ def subnetworks_of(network: Network, *, at_most: int | None = None) -> tuple[Net
         raise InputError(
             [
                 Issue(
-                    "bad_option",
-                    "subnetworks",
-                    None,
-                    "at_most",
-                    str(at_most),
-                    "is below 1",
-                    "give 1 or more",
+                    code="bad_option",
+                    table="subnetworks",
+                    column="at_most",
+                    value=str(at_most),
+                    problem="is below 1",
+                    fix="give 1 or more",
                 )
             ]
         )

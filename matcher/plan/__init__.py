@@ -389,7 +389,9 @@ def _issue(found: dict[str, Any], source: str) -> Issue:
     problem = _PROBLEMS.get(found["type"], found["msg"][:1].lower() + found["msg"][1:])
     holds = found["type"] == "missing" or isinstance(found["input"], dict | list)
     value = None if holds else str(found["input"])
-    return Issue("bad_plan", source, row, column, value, problem, fix)
+    return Issue(
+        code="bad_plan", table=source, row=row, column=column, value=value, problem=problem, fix=fix
+    )
 
 
 def _frame(rows: list[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -90,7 +90,7 @@ _FORMS = "give a plan as JSON, a .csv of awards, or an .xlsx of 'matcher report'
 
 
 def _unread(code: str, path: Path, problem: str, fix: str, *, row: int | None = None) -> InputError:
-    return InputError([Issue(code, str(path), row, None, None, problem, fix)])
+    return InputError([Issue(code=code, table=str(path), row=row, problem=problem, fix=fix)])
 
 
 def _from_workbook(path: Path) -> Plan:
@@ -141,23 +141,48 @@ def _from_csv(path: Path) -> Plan:
     except pl.exceptions.PolarsError as error:
         problem = str(error).split("\n")[0]
         fix = "give a comma-separated file with a header"
-        raise InputError([Issue("bad_csv", path.name, None, None, None, problem, fix)]) from None
+        raise InputError(
+            [Issue(code="bad_csv", table=path.name, problem=problem, fix=fix)]
+        ) from None
     names = [name.strip().casefold() for name in frame.columns]
     missing = [name for name in ("demand", "bid", "quantity") if name not in names]
     nearest = Nearest([name for name in AWARD_SCHEMA if name not in names])
     issues = [
-        Issue("unknown_column", path.name, 1, name, name, "is not known here", fix)
+        Issue(
+            code="unknown_column",
+            table=path.name,
+            row=1,
+            column=name,
+            value=name,
+            problem="is not known here",
+            fix=fix,
+        )
         for name in dict.fromkeys(names)
         if name not in AWARD_SCHEMA and len(missing) < 3  # else it is no header at all
         for fix in [nearest.fix(name, "delete it; see docs/plan-format.md")]
     ]
     fix = "row 1 names the columns, separated by commas: demand,bid,quantity"
     issues += [
-        Issue("missing_column", path.name, 1, name, None, "is required and missing", fix)
+        Issue(
+            code="missing_column",
+            table=path.name,
+            row=1,
+            column=name,
+            problem="is required and missing",
+            fix=fix,
+        )
         for name in missing
     ]
     issues += [
-        Issue("duplicate_column", path.name, 1, name, name, "stands there twice", "keep one")
+        Issue(
+            code="duplicate_column",
+            table=path.name,
+            row=1,
+            column=name,
+            value=name,
+            problem="stands there twice",
+            fix="keep one",
+        )
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]

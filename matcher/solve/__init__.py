@@ -118,7 +118,14 @@ def limits_of(
         With every issue, the others first.
     """
     issues = [
-        Issue("bad_option", "solve", None, name, str(value), "is out of range", fix)
+        Issue(
+            code="bad_option",
+            table="solve",
+            column=name,
+            value=str(value),
+            problem="is out of range",
+            fix=fix,
+        )
         for name, value, is_fine, fix in (
             ("time_limit_s", time_s, 0 < time_s < math.inf, "give seconds above 0"),
             ("gap_limit", gap_limit, 0 <= gap_limit <= 1, "give a share from 0 to 1"),

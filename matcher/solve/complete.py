@@ -33,13 +33,12 @@ def complete(network: Network, plan: Plan) -> Plan:
         raise InputError(
             [
                 Issue(
-                    finding.code,
-                    "plan",
-                    None,
-                    finding.about,
-                    None if finding.claimed is None else str(finding.claimed),
-                    finding.message,
-                    "'matcher check' lists all that is wrong with the plan",
+                    code=finding.code,
+                    table="plan",
+                    column=finding.about,
+                    value=None if finding.claimed is None else str(finding.claimed),
+                    problem=finding.message,
+                    fix="'matcher check' lists all that is wrong with the plan",
                 )
                 for finding in findings
             ]

@@ -159,7 +159,9 @@ def _results(
 
 
 def _issue(value: str, problem: str, fix: str) -> Issue:
-    return Issue("wrong_subnetworks", "subnetworks", None, None, value, problem, fix)
+    return Issue(
+        code="wrong_subnetworks", table="subnetworks", value=value, problem=problem, fix=fix
+    )
 
 
 def _made(frame: pl.DataFrame | None) -> pl.DataFrame:

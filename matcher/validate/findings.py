@@ -133,7 +133,18 @@ class Findings:
         key = (table, column, code, severity)
         self._count[key] += 1
         if self._count[key] <= LISTED_PER_COLUMN:
-            self.issues.append(Issue(code, table, row, column, value, problem, fix, severity))
+            self.issues.append(
+                Issue(
+                    code=code,
+                    table=table,
+                    row=row,
+                    column=column,
+                    value=value,
+                    problem=problem,
+                    fix=fix,
+                    severity=severity,
+                )
+            )
 
     def each(
         self,
@@ -163,7 +174,18 @@ class Findings:
             problem, fix = say(hit)
             found = hit.get(shown) if shown else None
             text = None if found is None else plain(found)
-            self.issues.append(Issue(code, table, hit["row"], column, text, problem, fix, severity))
+            self.issues.append(
+                Issue(
+                    code=code,
+                    table=table,
+                    row=hit["row"],
+                    column=column,
+                    value=text,
+                    problem=problem,
+                    fix=fix,
+                    severity=severity,
+                )
+            )
 
     def extend(self, issues: Iterable[Issue]) -> None:
         """Take over issues that another module found."""
@@ -183,15 +205,13 @@ class Findings:
         """
         left = [
             Issue(
-                "not_listed",
-                table,
-                None,
-                column,
-                None,
-                f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' that are not "
-                "listed",
-                "fix the listed ones and read again",
-                severity,
+                code="not_listed",
+                table=table,
+                column=column,
+                problem=f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' that are "
+                "not listed",
+                fix="fix the listed ones and read again",
+                severity=severity,
             )
             for (table, column, code, severity), count in self._count.items()
             if count > LISTED_PER_COLUMN

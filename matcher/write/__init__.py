@@ -99,13 +99,10 @@ def _write(
         raise InputError(
             [
                 Issue(
-                    "unknown_format",
-                    str(path),
-                    None,
-                    None,
-                    None,
-                    f"has the suffix '{suffix}'",
-                    "give a folder, or a file with the suffix .xlsx or .json",
+                    code="unknown_format",
+                    table=str(path),
+                    problem=f"has the suffix '{suffix}'",
+                    fix="give a folder, or a file with the suffix .xlsx or .json",
                 )
             ]
         )
@@ -126,13 +123,10 @@ def _write(
         raise InputError(
             [
                 Issue(
-                    "unwritable",
-                    str(path),
-                    None,
-                    None,
-                    None,
-                    f"cannot be written: {reason}",
-                    "check the path, and close the file if it is open elsewhere",
+                    code="unwritable",
+                    table=str(path),
+                    problem=f"cannot be written: {reason}",
+                    fix="check the path, and close the file if it is open elsewhere",
                 )
             ]
         ) from error

@@ -383,4 +383,6 @@ def _issue(
     fix: str,
     column: str | None = None,
 ) -> Issue:
-    return Issue(code, table, row, column, value, problem, fix)
+    return Issue(
+        code=code, table=table, row=row, column=column, value=value, problem=problem, fix=fix
+    )

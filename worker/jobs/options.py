@@ -24,13 +24,12 @@ def limited(options: dict[str, Any], settings: Settings) -> dict[str, Any]:
         raise InputError(
             [
                 Issue(
-                    "unknown_option",
-                    "options",
-                    None,
-                    name,
-                    str(options[name]),
-                    "is no option of a solve",
-                    f"known are {', '.join(OPTIONS)} and scenarios",
+                    code="unknown_option",
+                    table="options",
+                    column=name,
+                    value=str(options[name]),
+                    problem="is no option of a solve",
+                    fix=f"known are {', '.join(OPTIONS)} and scenarios",
                 )
                 for name in unknown
             ]

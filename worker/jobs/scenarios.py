@@ -92,7 +92,14 @@ def validated(scenarios: object) -> tuple[Scenario, ...]:
 
 
 def _issue(pointer: str, value: str | None, problem: str, fix: str) -> Issue:
-    return Issue("bad_scenario", "scenarios", None, pointer, value, problem, fix)
+    return Issue(
+        code="bad_scenario",
+        table="scenarios",
+        column=pointer,
+        value=value,
+        problem=problem,
+        fix=fix,
+    )
 
 
 def _columns(grid: Sequence[Scenario]) -> list[Issue]:

@@ -98,13 +98,12 @@ def scms_network(
         raise InputError(
             [
                 Issue(
-                    "out_of_range",
-                    "options",
-                    None,
-                    "capacity_factor",
-                    str(capacity_factor),
-                    "is not above 0",
-                    "give 1 or more",
+                    code="out_of_range",
+                    table="options",
+                    column="capacity_factor",
+                    value=str(capacity_factor),
+                    problem="is not above 0",
+                    fix="give 1 or more",
                 )
             ]
         )
@@ -142,14 +141,11 @@ def choose_lines(
         raise InputError(
             [
                 Issue(
-                    "empty_table",
-                    file,
-                    None,
-                    None,
-                    None,
-                    f"holds no direct drop of the years {sorted(years)}"
+                    code="empty_table",
+                    table=file,
+                    problem=f"holds no direct drop of the years {sorted(years)}"
                     + ("" if countries is None else f" to {sorted(countries)}"),
-                    "choose among the years "
+                    fix="choose among the years "
                     f"{known['scheduled'].dt.year().unique().sort().to_list()}"
                     f" and the countries {', '.join(known['country'].unique().sort())}",
                 )
@@ -507,14 +503,13 @@ def _warnings(
     )
     return [
         Issue(
-            code,
-            file,
-            None,
-            column,
-            str(count),
-            text,
-            "see the notes of matcher.generate.adapters.scms.scms_network",
-            "warning",
+            code=code,
+            table=file,
+            column=column,
+            value=str(count),
+            problem=text,
+            fix="see the notes of matcher.generate.adapters.scms.scms_network",
+            severity="warning",
         )
         for code, count, column, text in counts
         if count

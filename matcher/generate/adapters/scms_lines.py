@@ -137,13 +137,12 @@ def _read(path: Path) -> pl.DataFrame:
         raise InputError(
             [
                 Issue(
-                    "missing_column",
-                    name,
-                    1,
-                    column,
-                    None,
-                    "is not among the file's columns",
-                    "give the SCMS delivery history as published, with its header",
+                    code="missing_column",
+                    table=name,
+                    row=1,
+                    column=column,
+                    problem="is not among the file's columns",
+                    fix="give the SCMS delivery history as published, with its header",
                 )
                 for column in missing
             ]
@@ -163,7 +162,9 @@ def _read(path: Path) -> pl.DataFrame:
 def _wrong(
     code: str, table: str, column: str | None, value: str | None, problem: str, fix: str
 ) -> InputError:
-    return InputError([Issue(code, table, None, column, value, problem, fix)])
+    return InputError(
+        [Issue(code=code, table=table, column=column, value=value, problem=problem, fix=fix)]
+    )
 
 
 def _typed(raw: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -217,13 +218,13 @@ def _typed(raw: pl.DataFrame, name: str) -> pl.DataFrame:
     }
     issues = [
         Issue(
-            "wrong_type",
-            name,
-            row + 2,
-            column,
-            raw[column][row],
-            "is neither a value nor one of the file's words for a missing one",
-            "give the SCMS delivery history as published",
+            code="wrong_type",
+            table=name,
+            row=row + 2,
+            column=column,
+            value=raw[column][row],
+            problem="is neither a value nor one of the file's words for a missing one",
+            fix="give the SCMS delivery history as published",
         )
         for column, bad in unreadable.items()
         for row in bad.fill_null(value=True).arg_true().head(20)
