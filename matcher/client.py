@@ -430,7 +430,7 @@ def _failure(response: httpx.Response) -> InputError | LimitError | ServiceError
             403: "use a key of a role that may do this",
             404: "check the id, and that the key is of the same tenant",
         }.get(code, "see docs/api.md")
-        issues = [Issue("refused", place, None, None, None, f"{told} ({code})", fix)]
+        issues = [Issue(code="refused", table=place, problem=f"{told} ({code})", fix=fix)]
     return InputError(issues)
 
 
@@ -526,4 +526,4 @@ def _key(key: str | None) -> str:
 
 
 def _refused(place: str, problem: str, fix: str) -> InputError:
-    return InputError([Issue("bad_option", place, None, None, None, problem, fix)])
+    return InputError([Issue(code="bad_option", table=place, problem=problem, fix=fix)])

@@ -208,4 +208,6 @@ def _closure(direct: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _issue(code: str, row: int, column: str, value: str, problem: str, fix: str) -> Issue:
-    return Issue(code, "standards", row, column, value, problem, fix)
+    return Issue(
+        code=code, table="standards", row=row, column=column, value=value, problem=problem, fix=fix
+    )

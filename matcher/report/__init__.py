@@ -54,13 +54,11 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
         raise InputError(
             [
                 Issue(
-                    "unknown_format",
-                    str(path),
-                    None,
-                    None,
-                    path.suffix or None,
-                    "is not a format of a report",
-                    f"end the name in {', '.join(_OF_SUFFIX)}",
+                    code="unknown_format",
+                    table=str(path),
+                    value=path.suffix or None,
+                    problem="is not a format of a report",
+                    fix=f"end the name in {', '.join(_OF_SUFFIX)}",
                 )
             ]
         )
@@ -71,13 +69,10 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
         raise InputError(
             [
                 Issue(
-                    "unwritable",
-                    str(path),
-                    None,
-                    None,
-                    None,
-                    error.strerror or str(error),
-                    "give a path that can be written",
+                    code="unwritable",
+                    table=str(path),
+                    problem=error.strerror or str(error),
+                    fix="give a path that can be written",
                 )
             ]
         ) from None

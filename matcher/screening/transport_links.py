@@ -147,13 +147,11 @@ def _own_lanes(
         raise InputError(
             [
                 Issue(
-                    "lane_without_distance",
-                    "lanes",
-                    None,
-                    None,
-                    " → ".join(lanes.row(int(used[i]))[:2]),
-                    f"no {MODES[mode[i]]} distance can be computed between these places",
-                    "state days and cost_per_container or cost_per_kg for the lane",
+                    code="lane_without_distance",
+                    table="lanes",
+                    value=" → ".join(lanes.row(int(used[i]))[:2]),
+                    problem=f"no {MODES[mode[i]]} distance can be computed between these places",
+                    fix="state days and cost_per_container or cost_per_kg for the lane",
                 )
                 for i in np.flatnonzero(unknown)
             ]
