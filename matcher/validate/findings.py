@@ -208,8 +208,8 @@ class Findings:
                 code="not_listed",
                 table=table,
                 column=column,
-                problem=f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' that are "
-                "not listed",
+                problem=f"has {count - LISTED_PER_COLUMN:,} more issues of the kind '{code}' "
+                "that are not listed",
                 fix="fix the listed ones and read again",
                 severity=severity,
             )
