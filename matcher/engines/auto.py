@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.engines.decomposition import sizes_of_pieces
+from matcher.engines.decomposition import sizes_of_blocks
 from matcher.program import Floats, Program
 
 EXACT_ITEMS = 600
@@ -31,7 +31,7 @@ class AutoEngine:
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
-        sizes = sizes_of_pieces(program)
+        sizes = sizes_of_blocks(program)
         if isinstance(sizes, str):
             chosen, why = self.exact, sizes
         else:

@@ -19,19 +19,25 @@ from scipy.sparse import block_diag, csr_array
 import matcher
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
-from matcher.engines.decomposition.bounds.coupling_dual import PricedCoupling
-from matcher.engines.decomposition.bounds.demand_dual import PricedSelections, is_about_serving
-from matcher.engines.decomposition.bounds.prices import Pace, Rises, ascend
+from matcher.engines.decomposition.bounds.coupling_dual import CouplingDual
+from matcher.engines.decomposition.bounds.demand_dual import DemandDual, fits_demand_dual
+from matcher.engines.decomposition.bounds.prices import Pace, ReducedCosts, ascend
 from matcher.engines.decomposition.contention import contenders, settle
 from matcher.engines.decomposition.kernels.knapsack import earn, earn_if_in
 from matcher.engines.decomposition.kernels.selection import select
-from matcher.engines.decomposition.search import Search, items_of
-from matcher.engines.decomposition.search.facilities import sets_of, weigh
-from matcher.engines.decomposition.search.moves import COVERED, State, anneal, construct, lacking
-from matcher.engines.decomposition.search.single_source import Assigning, is_assigning
+from matcher.engines.decomposition.search import Search, assignments_of
+from matcher.engines.decomposition.search.facilities import bound_of_set, facility_set_of
+from matcher.engines.decomposition.search.moves import (
+    COVERED,
+    SelectionState,
+    anneal,
+    construct,
+    lacking,
+)
+from matcher.engines.decomposition.search.single_source import SingleSourceSearch, is_single_source
 from matcher.engines.decomposition.structure import structure_of
-from matcher.engines.decomposition.structure.blocks import pieces_of
-from matcher.engines.decomposition.subproblem import Standing
+from matcher.engines.decomposition.structure.blocks import blocks_of
+from matcher.engines.decomposition.subproblem import Subproblem
 from matcher.errors import EngineUnavailable
 from matcher.formulation import formulate
 from matcher.generate.recipe import recipe_for
@@ -115,9 +121,13 @@ def test_selections_are_exact() -> None:
             continue
         found += 1
         assert value == pytest.approx(best, abs=1e-7)
-        items, shares = taken[:size], share[:size]
+        assignments, shares = taken[:size], share[:size]
         rest = 1.0 - shares.sum()
-        paid = cost[items] @ shares + fixed[items].sum() + (rest * filler if rest > 1e-9 else 0.0)
+        paid = (
+            cost[assignments] @ shares
+            + fixed[assignments].sum()
+            + (rest * filler if rest > 1e-9 else 0.0)
+        )
         assert paid == pytest.approx(value, abs=1e-7)
     assert found > 100
 
@@ -150,7 +160,7 @@ def test_loads_are_exact() -> None:
         assert load.sum() <= 1 + 1e-9
 
 
-def test_an_item_that_has_to_be_in_is_worth_no_more_than_said() -> None:
+def test_an_assignment_that_has_to_be_in_is_worth_no_more_than_said() -> None:
     rng = np.random.default_rng(2)
     close = 0
     for _ in range(300):
@@ -160,12 +170,12 @@ def test_an_item_that_has_to_be_in_is_worth_no_more_than_said() -> None:
         reward, rate = rng.normal(0, 1, n).round(1), rng.normal(1, 3, n).round()
         worth = np.zeros(n)
         earn_if_in(reward, rate, low, high, worth)
-        for item in range(n):
+        for assignment in range(n):
             best = -np.inf
             for chosen in product((0.0, 1.0), repeat=n):
                 on = np.array(chosen)
                 room = 1.0 - low @ on
-                if room < -1e-12 or not on[item]:
+                if room < -1e-12 or not on[assignment]:
                     continue
                 value = reward @ on + rate @ (low * on)
                 for i in np.argsort(-rate):
@@ -173,8 +183,8 @@ def test_an_item_that_has_to_be_in_is_worth_no_more_than_said() -> None:
                         more = min(room, high[i] - low[i])
                         value, room = value + rate[i] * more, room - more
                 best = max(best, value)
-            assert worth[item] >= best - 1e-9
-            close += worth[item] <= best + 0.5
+            assert worth[assignment] >= best - 1e-9
+            close += worth[assignment] <= best + 0.5
     assert close > 900  # of 1800: it is a bound that says something
 
 
@@ -186,7 +196,7 @@ def test_a_network_is_taken_apart_without_rest() -> None:
     assert structure.num_selections == 20
     # Every award needs a decision, a supplier and room at it; most are limited to three awards.
     assert (structure.y >= 0).all()
-    assert (structure.hub >= 0).all()
+    assert (structure.facility >= 0).all()
     assert structure.packing.size > 0
     assert (structure.most <= 3).all()
 
@@ -206,10 +216,10 @@ def test_rows_that_are_not_known_are_foreign() -> None:
     assert structure is not None
     assert structure.foreign.tolist() == [2]
     # … it can be priced, and weighed as a least amount.
-    assert PricedCoupling(structure, with_blocks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
-    assert structure.weighed is not None
-    assert structure.weighed.matrix.toarray().tolist() == [[-1, 0, -1, 0]]
-    assert (structure.weighed.room.tolist(), structure.weighed.sign.tolist()) == ([-0.5], [-1.0])
+    assert CouplingDual(structure, with_knapsacks=False).at(np.array([-0.5])).value <= 2.0 + 1e-9
+    assert structure.side is not None
+    assert structure.side.matrix.toarray().tolist() == [[-1, 0, -1, 0]]
+    assert (structure.side.room.tolist(), structure.side.sign.tolist()) == ([-0.5], [-1.0])
     outcome = engine("decomposition").solve(tied, EXACT)
     assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.0))
 
@@ -252,7 +262,7 @@ def test_rules_over_what_is_selected_are_weighed(name: str) -> None:
     structure = structure_of(whole)
     assert structure is not None
     assert structure.foreign.size
-    assert structure.weighed is not None
+    assert structure.side is not None
     search = Search(structure, np.zeros(whole.num_rows), seed=1)
     search.construct()
     search.anneal(1.0)
@@ -281,8 +291,8 @@ def test_no_price_gives_a_bound_above_the_optimum(kind: str, seed: int) -> None:
     structure = structure_of(generated(candidates, seed, **changes))
     assert structure is not None
     slack = 1e-6 * abs(best)
-    rows = PricedCoupling(structure, with_blocks=False)
-    blocks = PricedCoupling(structure, with_blocks=True)
+    rows = CouplingDual(structure, with_knapsacks=False)
+    blocks = CouplingDual(structure, with_knapsacks=True)
     rng = np.random.default_rng(seed)
     for relaxation in (rows, blocks):
         for scale in (0.0, 1e2, 1e4):
@@ -307,10 +317,10 @@ def test_fixed_columns_keep_the_bound_below_the_best_that_has_them(seed: int) ->
     whole = generated(150, seed)
     structure = structure_of(whole)
     assert structure is not None
-    blocks = PricedCoupling(structure, with_blocks=True)
+    blocks = CouplingDual(structure, with_knapsacks=True)
     rng = np.random.default_rng(seed)
-    hubs, decisions = np.unique(structure.hub), structure.y
-    for column in (int(rng.choice(hubs)), int(rng.choice(decisions))):
+    facilities, decisions = np.unique(structure.facility), structure.y
+    for column in (int(rng.choice(facilities)), int(rng.choice(decisions))):
         for value in (0.0, 1.0):
             lower, upper = whole.lower.copy(), structure.column_upper.copy()
             lower[column] = upper[column] = value
@@ -376,12 +386,12 @@ def proven(seed: int) -> float:
 def test_prices_on_selections_bound_as_high_as_splitting(seed: int) -> None:
     structure = structure_of(assigned(seed))
     assert structure is not None
-    assert is_about_serving(structure)
+    assert fits_demand_dual(structure)
     capped = structure_of(generated(150, seed))
     assert capped is not None
-    assert not is_about_serving(capped)
+    assert not fits_demand_dual(capped)
     best = proven(seed)
-    serving, split = PricedSelections(structure), PricedCoupling(structure, with_blocks=True)
+    serving, split = DemandDual(structure), CouplingDual(structure, with_knapsacks=True)
     rng = np.random.default_rng(seed)
     for scale in (0.0, 1.0, 30.0):
         prices = serving.proper(scale * rng.normal(1, 1, serving.size))
@@ -400,23 +410,23 @@ def test_what_is_fixed_leaves_the_optimum(kind: str, seed: int) -> None:
     whole = assigned(seed) if kind == "serving" else generated(150, seed)
     structure = structure_of(whole)
     assert structure is not None
-    relaxation: PricedSelections | PricedCoupling
+    relaxation: DemandDual | CouplingDual
     if kind == "serving":
-        relaxation, best = PricedSelections(structure), proven(seed)
+        relaxation, best = DemandDual(structure), proven(seed)
         prices = relaxation.start(np.zeros(whole.num_rows))
     else:
         relaxation, best = (
-            PricedCoupling(structure, with_blocks=kind == "split"),
+            CouplingDual(structure, with_knapsacks=kind == "split"),
             enclosed(150, seed)[1],
         )
         prices = relaxation.zero()
     reached = ascend(relaxation, prices, target=best, pace=QUICK, steps=600)
-    rises = relaxation.rises(reached.prices)
+    reduced_costs = relaxation.reduced_costs(reached.prices)
     columns = np.flatnonzero(whole.integer)
     tried = 0
-    for value, rise in ((0.0, rises.at_zero), (1.0, rises.at_one)):
-        known = columns[np.isfinite(rise[columns]) & (rise[columns] > 0)]
-        ranked = known[np.argsort(-rise[known])]
+    for value, cost in ((0.0, reduced_costs.at_zero), (1.0, reduced_costs.at_one)):
+        known = columns[np.isfinite(cost[columns]) & (cost[columns] > 0)]
+        ranked = known[np.argsort(-cost[known])]
         for column in ranked[[0, ranked.size // 2]] if ranked.size else []:
             tried += 1
             lower, upper = whole.lower.copy(), structure.column_upper.copy()
@@ -425,7 +435,7 @@ def test_what_is_fixed_leaves_the_optimum(kind: str, seed: int) -> None:
                 replace(whole, lower=lower, upper=upper), Limits(time_s=0.5, gap=1e-4, threads=1)
             )
             least = np.inf if outcome.best is None else outcome.best
-            assert reached.bound + rise[column] <= least * (1 + 1e-6)
+            assert reached.bound + cost[column] <= least * (1 + 1e-6)
     assert tried >= 2
 
 
@@ -448,12 +458,12 @@ def test_searches_of_whole_assignments_keep_to_every_row() -> None:
     whole = assigned(0, demands=60, suppliers=8)
     structure = structure_of(whole)
     assert structure is not None
-    assert is_assigning(structure)
+    assert is_single_source(structure)
     shut = np.zeros(whole.num_columns, dtype=np.bool_)
-    hubs = np.unique(structure.hub)
-    shut[hubs[0]] = True
+    facilities = np.unique(structure.facility)
+    shut[facilities[0]] = True
     for closed in (None, shut):
-        search = Assigning(structure, np.zeros(whole.num_rows), seed=1, shut=closed)
+        search = SingleSourceSearch(structure, np.zeros(whole.num_rows), seed=1, shut=closed)
         search.construct()
         search.anneal(0.5)
         x = search.solution()
@@ -461,41 +471,43 @@ def test_searches_of_whole_assignments_keep_to_every_row() -> None:
         assert whole.violation(x) <= 1e-9
         assert whole.objective(x) == pytest.approx(search.best)
         if closed is not None:
-            assert x[hubs[0]] == 0.0
-        again = Assigning(structure, np.zeros(whole.num_rows), seed=2)
+            assert x[facilities[0]] == 0.0
+        again = SingleSourceSearch(structure, np.zeros(whole.num_rows), seed=2)
         again.begin(x)
         assert again.best == pytest.approx(search.best)
 
 
-def test_searches_of_sets_of_hubs_find_the_best() -> None:
+def test_searches_of_sets_of_facilities_find_the_best() -> None:
     whole = assigned(0, demands=60, suppliers=8)
     structure = structure_of(whole)
     assert structure is not None
-    hubs, rng = np.unique(structure.hub), np.random.default_rng(0)
+    facilities, rng = np.unique(structure.facility), np.random.default_rng(0)
     cost = whole.cost.copy()
-    cost[hubs] = rng.integers(2_000, 4_000, hubs.size)
+    cost[facilities] = rng.integers(2_000, 4_000, facilities.size)
     whole = replace(whole, cost=cost)
     structure = structure_of(whole)
     assert structure is not None
     cheapest = np.zeros(whole.num_columns, dtype=np.bool_)
-    cheapest[hubs[np.argsort(cost[hubs])[:2]]] = True
-    dear = Assigning(structure, np.zeros(whole.num_rows), seed=1, shut=cheapest)
+    cheapest[facilities[np.argsort(cost[facilities])[:2]]] = True
+    dear = SingleSourceSearch(structure, np.zeros(whole.num_rows), seed=1, shut=cheapest)
     dear.construct(cheapest)
     dear.anneal(0.5)
     first = dear.solution()
     assert first is not None
     assert not first[cheapest].any()
-    search = Assigning(structure, np.zeros(whole.num_rows), seed=1)
+    search = SingleSourceSearch(structure, np.zeros(whole.num_rows), seed=1)
     search.begin(first)
 
-    # Hubs that no better plan can open are left closed.
+    # Facilities that no better plan can open are left closed.
     nothing = np.zeros(whole.num_columns)
-    search.site(0.2, 0.0, Rises(at_zero=nothing, at_one=np.where(cheapest, np.inf, 0.0)))
+    search.search_facilities(
+        0.2, 0.0, ReducedCosts(at_zero=nothing, at_one=np.where(cheapest, np.inf, 0.0))
+    )
     x = search.solution()
     assert x is not None
     assert not x[cheapest].any()
 
-    search.site(2.0, 0.0, Rises(at_zero=nothing, at_one=nothing))
+    search.search_facilities(2.0, 0.0, ReducedCosts(at_zero=nothing, at_one=nothing))
     x = search.solution()
     assert x is not None
     assert whole.violation(x) <= 1e-9
@@ -520,24 +532,24 @@ def test_a_constant_shifts_the_plan_and_the_bound(offset: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_bound_of_a_set_of_hubs_is_one(seed: int) -> None:
+def test_the_bound_of_a_set_of_facilities_is_one(seed: int) -> None:
     whole = assigned(seed)
     structure = structure_of(whole)
     assert structure is not None
-    items, hubs = items_of(structure, np.zeros(whole.num_rows))
-    owner = np.searchsorted(hubs, structure.packing_hub)
+    assignments, facilities = assignments_of(structure, np.zeros(whole.num_rows))
+    owner = np.searchsorted(facilities, structure.packing_facility)
     highs, num = engine("highs"), 0
-    for bits in product([False, True], repeat=hubs.size):
+    for bits in product([False, True], repeat=facilities.size):
         is_open = np.array(bits)
         lower, upper = whole.lower.copy(), whole.upper.copy()
-        lower[hubs] = upper[hubs] = is_open
+        lower[facilities] = upper[facilities] = is_open
         exact = highs.solve(replace(whole, lower=lower, upper=upper), EXACT)
-        sets = sets_of(items, ~is_open, np.zeros(structure.packing.size), owner)
-        bound = weigh(300, np.inf, items, sets)
+        sets = facility_set_of(assignments, ~is_open, np.zeros(structure.packing.size), owner)
+        bound = bound_of_set(300, np.inf, assignments, sets)
         if exact.best is not None:
             num += 1
             assert 0.95 * exact.best <= bound <= exact.best * (1 + 1e-9)
-            early = weigh(300, 0.9 * exact.best, items, sets)
+            early = bound_of_set(300, 0.9 * exact.best, assignments, sets)
             assert 0.9 * exact.best < early <= exact.best * (1 + 1e-9)
     assert num > 2
 
@@ -585,7 +597,7 @@ def test_who_contends_for_coverage_is_settled(seed: int) -> None:
         assert settled.bound >= exact.bound - 1e-6
 
 
-def test_a_contest_draws_in_who_stands_in_the_way() -> None:
+def test_contention_draws_in_who_stands_in_the_way() -> None:
     # Two demands; both could have the one unit of the first supplier, one the half of the second.
     # The first demand has the unit, so that the second goes without: alone it would have it.
     # Columns: shares of the unit for both, of the half for the first, unmet for both.
@@ -626,31 +638,33 @@ def test_moves_mend_what_is_short_first(seed: int) -> None:
     whole = generated(4_000, seed)
     structure = structure_of(whole)
     assert structure is not None
-    items, hubs = items_of(structure, np.zeros(whole.num_rows))
+    assignments, facilities = assignments_of(structure, np.zeros(whole.num_rows))
     num, width = structure.num_selections, int(structure.most.max()) + 1
     lacks = {}
     for mends in (False, True):
-        state = State(
+        state = SelectionState(
             np.zeros((num, width), dtype=np.int64),
             np.zeros((num, width)),
             np.zeros(num, dtype=np.int64),
-            np.zeros(items.room.size),
-            np.zeros(hubs.size, dtype=np.int64),
+            np.zeros(assignments.room.size),
+            np.zeros(facilities.size, dtype=np.int64),
         )
         # Every second supplier is shut at first, so that many a demand finds no room.
-        value = construct(np.arange(num), np.arange(hubs.size) % 2 > 0, items, state)
+        value = construct(np.arange(num), np.arange(facilities.size) % 2 > 0, assignments, state)
         assert lacking(state).sum() > 1.0
         for beat in range(10):
             short = np.flatnonzero(lacking(state) > COVERED)
-            value = anneal(20, 1.0, beat, value, 0.1, short[: short.size * mends], items, state)
+            value = anneal(
+                20, 1.0, beat, value, 0.1, short[: short.size * mends], assignments, state
+            )
         lacks[mends] = lacking(state).sum()
     assert lacks[True] <= 1e-6
     assert lacks[True] < lacks[False]
 
 
-def test_a_piece_goes_on_however_often_it_was_worked_on() -> None:
+def test_a_block_goes_on_however_often_it_was_worked_on() -> None:
     whole = generated(350, 0)
-    standing = Standing(
+    subproblem = Subproblem(
         whole,
         columns=np.arange(whole.num_columns),
         start=None,
@@ -660,28 +674,28 @@ def test_a_piece_goes_on_however_often_it_was_worked_on() -> None:
         improver=engine("highs"),
         stop=lambda: False,
     )
-    standing.begin()
+    subproblem.begin()
     for _ in range(1_200):
-        standing.note("search", standing.gap_value)
-        standing.search(0.0)
-    assert 0.0 < standing.score("search") < standing.score("bound")
+        subproblem.note("search", subproblem.gap_value)
+        subproblem.search(0.0)
+    assert 0.0 < subproblem.score("search") < subproblem.score("bound")
 
 
-def test_pieces_add_up_to_the_whole() -> None:
+def test_blocks_add_up_to_the_whole() -> None:
     whole = generated(4_000, 0, connected=False)
     structure = structure_of(whole)
     assert structure is not None
-    pieces, rest = pieces_of(whole, structure.column_upper)
-    assert len(pieces) > 1
-    columns = np.concatenate([piece.columns for piece in pieces])
+    blocks, rest = blocks_of(whole, structure.column_upper)
+    assert len(blocks) > 1
+    columns = np.concatenate([block.columns for block in blocks])
     assert np.unique(columns).size == columns.size
     assert (rest[columns] == 0).all()
     outcome = engine("decomposition").solve(whole, Limits(time_s=6, gap=2e-2))
     assert outcome.x is not None
     x = rest.copy()
-    for piece in pieces:
-        x[piece.columns] = outcome.x[piece.columns]
-        assert piece.program.violation(outcome.x[piece.columns]) <= 1e-6
+    for block in blocks:
+        x[block.columns] = outcome.x[block.columns]
+        assert block.program.violation(outcome.x[block.columns]) <= 1e-6
     assert whole.objective(x) == pytest.approx(outcome.best)
 
 
@@ -722,7 +736,7 @@ def side_by_side(one: Program, times: int) -> Program:
     )
 
 
-def test_small_pieces_are_bundled() -> None:
+def test_small_blocks_are_bundled() -> None:
     one = program([1.0, 2.0], [[1.0, 1.0]], [1.0], [1.0], [0.0, 0.0], [1.0, 1.0], [True, True])
     large = generated(400, 0)
     many = side_by_side(one, 1_000)
@@ -737,14 +751,14 @@ def test_small_pieces_are_bundled() -> None:
             for name in ("row_lower", "row_upper", "lower", "upper", "integer")
         },
     )
-    pieces, _ = pieces_of(whole, whole.upper)
-    assert 2 < len(pieces) < 50
-    columns = np.concatenate([piece.columns for piece in pieces])
+    blocks, _ = blocks_of(whole, whole.upper)
+    assert 2 < len(blocks) < 50
+    columns = np.concatenate([block.columns for block in blocks])
     assert np.unique(columns).size == columns.size
-    assert sum(piece.program.num_rows for piece in pieces) <= whole.num_rows
+    assert sum(block.program.num_rows for block in blocks) <= whole.num_rows
     # No row is cut in two.
     assert (
-        sum(piece.program.matrix.nnz for piece in pieces) == csr_array(whole.matrix)[:, columns].nnz
+        sum(block.program.matrix.nnz for block in blocks) == csr_array(whole.matrix)[:, columns].nnz
     )
 
 
@@ -782,7 +796,7 @@ def test_a_failure_costs_no_plan_that_is_there(monkeypatch: pytest.MonkeyPatch, 
     def fail(*_: object) -> None:
         raise OverflowError("too large")
 
-    monkeypatch.setattr(Standing, work, fail)
+    monkeypatch.setattr(Subproblem, work, fail)
     whole, limits = generated(2_000, 1), Limits(time_s=60, gap=0.0)
     if work == "begin":
         with pytest.raises(OverflowError, match="too large"):
@@ -802,7 +816,7 @@ def test_an_engine_that_is_missing_is_told_whatever_plan_there_is(
     def fail(*_: object) -> None:
         raise EngineUnavailable("install it")
 
-    monkeypatch.setattr(Standing, "merge", fail)
+    monkeypatch.setattr(Subproblem, "merge", fail)
     with pytest.raises(EngineUnavailable, match="install it"):
         engine("decomposition").solve(generated(2_000, 1), Limits(time_s=60, gap=0.0))
 
@@ -815,7 +829,7 @@ def test_memory_limit_ends_the_solve() -> None:
 
 
 def test_impossible_is_an_answer() -> None:
-    # One selection whose only item may have no more than half of it.
+    # One selection whose only assignment may have no more than half of it.
     half = program([1], [[1]], [1], [1], [0], [0.5], [0])
     outcome = engine("decomposition").solve(half, EXACT)
     assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
@@ -835,7 +849,7 @@ def test_auto_says_what_it_chose_and_why() -> None:
     large = engine("auto").solve(generated(2_000, 1), Limits(time_s=2, gap=0.1))
     assert large.engine == "decomposition"
     assert "in its largest piece" in large.detail
-    # No piece is large, but there are many.
+    # No block is large, but there are many.
     many = engine("auto").solve(side_by_side(generated(150, 0), 20), Limits(time_s=6, gap=0.02))
     assert many.engine == "decomposition"
     assert many.best == pytest.approx(20 * small.best, rel=0.05)

@@ -1,4 +1,4 @@
-"""Contests: the few selections that cannot all have what each would have by itself.
+"""Contention: the few selections that cannot all have what each would have by itself.
 
 Where nearly every selection of a plan costs as little as it ever could, as in coverage, a gap is
 about a few that want the same room. They are solved exactly as if there were nobody else, which is
@@ -28,7 +28,7 @@ _COSTS = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a contest came to: a bound on the whole, and the optimum if it was found."""
+    """What became of a contention: a bound on the whole, and the optimum if it was found."""
 
     bound: float
     x: Floats | None
@@ -39,9 +39,9 @@ def contenders(structure: Structure, x: Floats) -> Bools:
     s = structure
     more = s.program.cost * x - _least_cost(s)
     decided = s.y >= 0
-    by_item = more[s.x]
-    by_item[decided] += more[s.y[decided]]
-    above: Bools = np.add.reduceat(by_item, s.start[:-1]) > _COSTS
+    by_assignment = more[s.x]
+    by_assignment[decided] += more[s.y[decided]]
+    above: Bools = np.add.reduceat(by_assignment, s.start[:-1]) > _COSTS
     return above
 
 
@@ -76,7 +76,7 @@ def settle(
             break
         together = x.copy()
         together[part.columns] = outcome.x
-        kept = s.hub[~among[s.selection] & (s.hub >= 0) & (x[s.decider] > 0)]
+        kept = s.facility[~among[s.selection] & (s.facility >= 0) & (x[s.decider] > 0)]
         together[kept] = x[kept]
         activity = program.matrix @ together
         broken = _outside(activity, program.row_lower, program.row_upper)

@@ -1,4 +1,4 @@
-"""The decomposition engine: pieces apart, prices for bounds, and a search for plans beside them."""
+"""The decomposition engine: blocks apart, prices for bounds, and a search for plans beside them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import psutil
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.child import ChildEngine
 from matcher.engines.decomposition.structure import structure_of
-from matcher.engines.decomposition.structure.blocks import Piece, pieces_of
-from matcher.engines.decomposition.subproblem import CLOSED, Standing, Work
+from matcher.engines.decomposition.structure.blocks import DiagonalBlock, blocks_of
+from matcher.engines.decomposition.subproblem import CLOSED, Subproblem, Work
 from matcher.engines.process import Kept
 from matcher.errors import EngineUnavailable
 from matcher.program import Floats, Program, never_met
@@ -34,23 +34,23 @@ TOLERANCE = 1e-5
 _PROVED = 1e-6
 _TELL_EVERY_S = 0.25
 _POLL_S = 0.02
-# A round takes this part of what a piece may still have: later there may be a better use for it.
-# The first on the bounds of many pieces takes less: plans wait for it.
+# A round takes this part of what a block may still have: later there may be a better use for it.
+# The first on the bounds of many blocks takes less: plans wait for it.
 _ROUND, _FIRST = 0.4, 0.15
 _SHORTEST_S = 0.5
 
 
-def sizes_of_pieces(program: Program) -> list[int] | str:
-    """Number of items in each piece, or why the search does not know the program."""
+def sizes_of_blocks(program: Program) -> list[int] | str:
+    """Number of assignments in each block, or why the search does not know the program."""
     structure = structure_of(program)
     if structure is None:
         return "has no selections"
     if not structure.is_searchable:
         return f"has rows that only an exact engine searches under ({structure.handed_over})"
-    is_item = np.zeros(program.num_columns, dtype=np.bool_)
-    is_item[structure.x] = True
-    pieces, _ = pieces_of(program, structure.column_upper)
-    return [int(is_item[piece.columns].sum()) for piece in pieces]
+    is_assignment = np.zeros(program.num_columns, dtype=np.bool_)
+    is_assignment[structure.x] = True
+    blocks, _ = blocks_of(program, structure.column_upper)
+    return [int(is_assignment[block.columns].sum()) for block in blocks]
 
 
 @dataclass(slots=True)
@@ -60,9 +60,9 @@ class DecompositionEngine:
     Parameters
     ----------
     exact
-        Proves small pieces, and those with rows that only it knows.
+        Proves small blocks, and those with rows that only it knows.
     improver
-        Solves parts of larger pieces anew; what it proves does not count.
+        Solves parts of larger blocks anew; what it proves does not count.
     """
 
     name: str
@@ -89,9 +89,9 @@ class DecompositionEngine:
 
 
 class _Run:
-    """One solve from start to end: workers take rounds on pieces while the caller's thread watches.
+    """One solve from start to end: workers take rounds on blocks while the caller's thread watches.
 
-    A round begins a piece, raises its bound or improves its plan. The next round goes to where the
+    A round begins a block, raises its bound or improves its plan. The next round goes to where the
     gap is largest for the time already spent.
     """
 
@@ -116,28 +116,28 @@ class _Run:
         structure = structure_of(program)
         upper = program.upper if structure is None else structure.column_upper
         self._handed_over = "" if structure is None else structure.handed_over
-        # A row without a column that may be above 0 is in no piece.
+        # A row without a column that may be above 0 is in no block.
         self._is_broken = bool(never_met(program, upper, TOLERANCE).any())
-        pieces, self._rest = ([], program.lower) if self._is_broken else pieces_of(program, upper)
-        self._pieces = sorted(pieces, key=lambda piece: -piece.columns.size)
+        blocks, self._rest = ([], program.lower) if self._is_broken else blocks_of(program, upper)
+        self._blocks = sorted(blocks, key=lambda block: -block.columns.size)
         self._fixed = program.objective(self._rest)
-        self._standings: list[Standing] = []
+        self._subproblems: list[Subproblem] = []
         # How many threads are at which work.
-        self._busy: Counter[tuple[Standing, Work]] = Counter()
+        self._busy: Counter[tuple[Subproblem, Work]] = Counter()
 
     @property
     def best(self) -> float:
-        """Value of the best plan, infinite if some piece has none."""
-        if len(self._standings) < len(self._pieces):
+        """Value of the best plan, infinite if some block has none."""
+        if len(self._subproblems) < len(self._blocks):
             return np.inf
-        return self._fixed + sum(standing.best for standing in self._standings)
+        return self._fixed + sum(subproblem.best for subproblem in self._subproblems)
 
     @property
     def bound(self) -> float:
-        """Proven lower bound; minus infinity while some piece has none."""
-        if len(self._standings) < len(self._pieces):
+        """Proven lower bound; minus infinity while some block has none."""
+        if len(self._subproblems) < len(self._blocks):
             return -np.inf
-        return self._fixed + sum(standing.bound for standing in self._standings)
+        return self._fixed + sum(subproblem.bound for subproblem in self._subproblems)
 
     def work(
         self,
@@ -222,70 +222,70 @@ class _Run:
                 with self._lock:
                     round_ = self._next_round()
                 if round_ is None:
-                    if not self._busy.total() and len(self._standings) == len(self._pieces):
+                    if not self._busy.total() and len(self._subproblems) == len(self._blocks):
                         return
                     time.sleep(_POLL_S)
                     continue
-                standing, kind = round_
-                gap_value = standing.gap_value
+                subproblem, kind = round_
+                gap_value = subproblem.gap_value
                 try:
-                    self._do(standing, kind, pool, threads)
+                    self._do(subproblem, kind, pool, threads)
                 finally:
                     with self._lock:
                         self._busy[round_] -= 1
-                standing.note(kind, gap_value)
+                subproblem.note(kind, gap_value)
         except BaseException as error:
             self._failure = error
             self._stop.set()
 
-    def _do(self, standing: Standing, kind: Work, pool: Executor, threads: int) -> None:
-        """Do a round of one kind on a piece."""
-        alone = len(self._pieces) == 1
+    def _do(self, subproblem: Subproblem, kind: Work, pool: Executor, threads: int) -> None:
+        """Do a round of one kind on a block."""
+        alone = len(self._blocks) == 1
         if kind == "begin":
-            standing.begin()
+            subproblem.begin()
         elif kind == "prices":
-            standing.find_prices(pool if alone else None, threads if alone else 1)
-        elif kind == "contest":
-            standing.contest(self._round_s(standing))
+            subproblem.find_prices(pool if alone else None, threads if alone else 1)
+        elif kind == "contention":
+            subproblem.settle_contention(self._round_s(subproblem))
         elif kind == "bound":
-            first = not alone and standing.seconds[kind] == 0
-            standing.raise_bound(
-                self._round_s(standing, _FIRST, least=0.0) if first else self._round_s(standing)
+            first = not alone and subproblem.seconds[kind] == 0
+            subproblem.raise_bound(
+                self._round_s(subproblem, _FIRST, least=0.0) if first else self._round_s(subproblem)
             )
         elif kind == "search":
-            standing.search(self._round_s(standing))
+            subproblem.search(self._round_s(subproblem))
         elif kind == "exact":
-            standing.prove(self._round_s(standing, 1.0))
+            subproblem.prove(self._round_s(subproblem, 1.0))
         else:
-            standing.merge(self._round_s(standing, least=standing.merge_s))
+            subproblem.merge(self._round_s(subproblem, least=subproblem.merge_s))
 
-    def _next_round(self) -> tuple[Standing, Work] | None:
+    def _next_round(self) -> tuple[Subproblem, Work] | None:
         """What to do next; ``None`` if all that can be done is being done."""
-        if len(self._standings) < len(self._pieces):
-            standing = self._standing(self._pieces[len(self._standings)])
-            self._standings.append(standing)
-            return self._take(standing, "begin")
+        if len(self._subproblems) < len(self._blocks):
+            subproblem = self._subproblem(self._blocks[len(self._subproblems)])
+            self._subproblems.append(subproblem)
+            return self._take(subproblem, "begin")
         score, chosen, threads = -1.0, None, max(self._limits.threads, 1)
         seconds_each, even_seconds = self._seconds_each(), self._even_seconds()
-        for standing in self._standings:
-            if standing.is_done:
+        for subproblem in self._subproblems:
+            if subproblem.is_done:
                 continue
-            for kind in standing.possible(seconds_each * standing.gap_value, even_seconds):
-                if self._busy[standing, kind] >= standing.at_once(kind, threads):
+            for kind in subproblem.possible(seconds_each * subproblem.gap_value, even_seconds):
+                if self._busy[subproblem, kind] >= subproblem.at_once(kind, threads):
                     continue
-                if (promise := standing.score(kind)) > score:
-                    score, chosen = promise, (standing, kind)
+                if (promise := subproblem.score(kind)) > score:
+                    score, chosen = promise, (subproblem, kind)
         return None if chosen is None else self._take(*chosen)
 
-    def _take(self, standing: Standing, kind: Work) -> tuple[Standing, Work]:
-        self._busy[standing, kind] += 1
-        return standing, kind
+    def _take(self, subproblem: Subproblem, kind: Work) -> tuple[Subproblem, Work]:
+        self._busy[subproblem, kind] += 1
+        return subproblem, kind
 
-    def _standing(self, piece: Piece) -> Standing:
-        return Standing(
-            piece.program,
-            columns=piece.columns,
-            start=None if self._start is None else self._start[piece.columns],
+    def _subproblem(self, block: DiagonalBlock) -> Subproblem:
+        return Subproblem(
+            block.program,
+            columns=block.columns,
+            start=None if self._start is None else self._start[block.columns],
             gap=self._limits.gap,
             seed=self._limits.seed,
             exact=self._exact,
@@ -294,21 +294,21 @@ class _Run:
         )
 
     def _round_s(
-        self, standing: Standing, part: float = _ROUND, *, least: float = _SHORTEST_S
+        self, subproblem: Subproblem, part: float = _ROUND, *, least: float = _SHORTEST_S
     ) -> float:
-        """Seconds for a round on a piece: a part of its share of what is left."""
+        """Seconds for a round on a block: a part of its share of what is left."""
         left = self._limits.time_s - self._seconds()
-        round_s = part * self._seconds_each() * standing.gap_value
+        round_s = part * self._seconds_each() * subproblem.gap_value
         return float(np.clip(round_s, min(least, left), max(left, 0.05)))
 
     def _seconds_each(self) -> float:
         """Seconds of all threads that are left for each unit of all gaps."""
-        total = sum(each.gap_value for each in self._standings if not each.is_done)
+        total = sum(each.gap_value for each in self._subproblems if not each.is_done)
         return self._seconds_left() / total if total > 0 else 0.0
 
     def _even_seconds(self) -> float:
-        """Seconds of all threads that are left for each piece, if all get the same."""
-        return self._seconds_left() / max(sum(not each.is_done for each in self._standings), 1)
+        """Seconds of all threads that are left for each block, if all get the same."""
+        return self._seconds_left() / max(sum(not each.is_done for each in self._subproblems), 1)
 
     def _seconds_left(self) -> float:
         """Seconds of all threads that are left."""
@@ -360,12 +360,12 @@ class _Run:
 
     def _solution(self) -> Floats | None:
         x = self._rest.copy()
-        for standing in self._standings:
-            if standing.x is None:
+        for subproblem in self._subproblems:
+            if subproblem.x is None:
                 x = np.empty(0)
                 break
-            x[standing.columns] = standing.x
-        whole = len(self._standings) == len(self._pieces) and x.size > 0
+            x[subproblem.columns] = subproblem.x
+        whole = len(self._subproblems) == len(self._blocks) and x.size > 0
         if whole and self._program.violation(x) <= TOLERANCE:
             return x
         start = self._start

@@ -17,73 +17,75 @@ from scipy.sparse import csr_array
 from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.kernels.selection import Bools, Index
 from matcher.engines.decomposition.structure import Structure
-from matcher.engines.decomposition.structure.blocks import Piece
+from matcher.engines.decomposition.structure.blocks import DiagonalBlock
 from matcher.program import Block, Floats, Program
 
 _SEEN = 0.01
-"""An item counts as thought of if the prices' mean has this share of it."""
+"""An assignment counts as thought of if the prices' mean has this share of it."""
 
 SELECTIONS = 200
 """Selections that an exact engine can be expected to do well on within seconds."""
 
-# Or else so many items.
-_ITEMS = 1_500
-# An exact engine needs so long to be of use, and so much an item.
-_SHORTEST_S, _ITEM_S = 2.0, 7e-3
+# Or else so many assignments.
+_ASSIGNMENTS = 1_500
+# An exact engine needs so long to be of use, and so much an assignment.
+_SHORTEST_S, _ASSIGNMENT_S = 2.0, 7e-3
 
 
 def around(
     structure: Structure,
     x: Floats | None,
     mean: Floats,
-    rises: Floats | None,
+    reduced_cost: Floats | None,
     width: float,
     rng: np.random.Generator,
 ) -> Bools:
-    """Columns to solve anew: those thought of, of a cluster of selections, with their hubs.
+    """Columns to solve anew: those thought of, of a cluster of selections, with their facilities.
 
-    Columns that are neither of an item nor a hub are always among them.
+    Columns that are neither of an assignment nor a facility are always among them.
 
     Parameters
     ----------
     x
         The best plan; without one, all selections are solved, and may be left to what is free.
-    rises
-        What each item costs more if it is taken, shape (items,); needed for widths above 1.
+    reduced_cost
+        What each assignment costs more if it is taken, shape (assignments,); needed for widths
+        above 1.
     width
-        How many items, as a multiple of those thought of; the next ones are those that cost least.
+        How many assignments, as a multiple of those thought of; the next ones are those that cost
+        least.
     """
     s = structure
     chosen = np.ones(s.num_selections, dtype=np.bool_)
     if x is None:
-        items = (mean[s.x] > _SEEN) | s.is_free
+        assignments = (mean[s.x] > _SEEN) | s.is_free
     else:
         if not is_whole(s, x, mean):
             chosen = _cluster(s, x, rng)
-        items = chosen[s.selection] & _thought_of(s, x, mean)
+        assignments = chosen[s.selection] & _thought_of(s, x, mean)
     inside = chosen[s.selection]
-    more = int((width - 1.0) * items.sum())
-    if more > 0 and rises is not None:
-        near = np.flatnonzero(inside & ~items & np.isfinite(rises))
-        items[near[np.argsort(rises[near], kind="stable")[:more]]] = True
-    return columns_of(s, items)
+    more = int((width - 1.0) * assignments.sum())
+    if more > 0 and reduced_cost is not None:
+        near = np.flatnonzero(inside & ~assignments & np.isfinite(reduced_cost))
+        assignments[near[np.argsort(reduced_cost[near], kind="stable")[:more]]] = True
+    return columns_of(s, assignments)
 
 
-def columns_of(structure: Structure, items: Bools) -> Bools:
-    """Columns of some items with their hubs, and all that are neither of an item nor a hub."""
+def columns_of(structure: Structure, assignments: Bools) -> Bools:
+    """Columns of some assignments with their facilities, and all that are of neither kind."""
     s = structure
     columns = s.column_upper > 0
-    for known in (s.x, s.y, s.hub):
+    for known in (s.x, s.y, s.facility):
         columns[known[known >= 0]] = False
-    columns[s.x[items]] = True
-    for theirs in (s.y[items], s.hub[items]):
+    columns[s.x[assignments]] = True
+    for theirs in (s.y[assignments], s.facility[assignments]):
         columns[theirs[theirs >= 0]] = True
     return columns
 
 
 def is_whole(structure: Structure, x: Floats, mean: Floats) -> bool:
     """Whether all selections can be solved anew at once."""
-    return is_small(structure) or int(_thought_of(structure, x, mean).sum()) <= _ITEMS
+    return is_small(structure) or int(_thought_of(structure, x, mean).sum()) <= _ASSIGNMENTS
 
 
 def is_small(structure: Structure) -> bool:
@@ -95,14 +97,14 @@ def seconds_needed(structure: Structure, x: Floats, mean: Floats) -> float:
     """Time in which an exact engine usually finds something in what is thought of."""
     share = 1.0 if is_whole(structure, x, mean) else SELECTIONS / structure.num_selections
     num = share * int(_thought_of(structure, x, mean).sum())
-    return max(_SHORTEST_S, _ITEM_S * num)
+    return max(_SHORTEST_S, _ASSIGNMENT_S * num)
 
 
 def _thought_of(s: Structure, x: Floats, mean: Floats) -> Bools:
     return (mean[s.x] > _SEEN) | (x[s.x] > 0)
 
 
-def restricted(program: Program, free: Bools, least: Floats, most: Floats) -> Piece:
+def restricted(program: Program, free: Bools, least: Floats, most: Floats) -> DiagonalBlock:
     """The program of the ``free`` columns alone.
 
     Parameters
@@ -114,7 +116,7 @@ def restricted(program: Program, free: Bools, least: Floats, most: Floats) -> Pi
     columns = np.flatnonzero(free)
     part = csr_array(csr_array(program.matrix)[:, columns])
     rows = np.flatnonzero(np.diff(part.indptr) > 0)
-    return Piece(
+    return DiagonalBlock(
         replace(
             program,
             name=f"{program.name}, a part",
@@ -181,13 +183,13 @@ def _cluster(s: Structure, x: Floats, rng: np.random.Generator) -> Bools:
 
 
 def _groups(s: Structure) -> Index:
-    """What items compete for: their hub's column, or else the packing row that they are in."""
-    group = s.hub.copy()
-    item_of = np.full(s.program.num_columns, -1)
-    item_of[s.x] = np.arange(s.num_items)
+    """What assignments compete for: their facility's column, or else their packing row."""
+    group = s.facility.copy()
+    assignment_of = np.full(s.program.num_columns, -1)
+    assignment_of[s.x] = np.arange(s.num_assignments)
     rows = csr_array(s.program.matrix[s.packing])
     row = np.repeat(np.arange(s.packing.size), np.diff(rows.indptr))
-    item = item_of[rows.indices]
-    alone = (item >= 0) & (s.hub[np.maximum(item, 0)] < 0)
-    group[item[alone]] = s.program.num_columns + row[alone]
+    assignment = assignment_of[rows.indices]
+    alone = (assignment >= 0) & (s.facility[np.maximum(assignment, 0)] < 0)
+    group[assignment[alone]] = s.program.num_columns + row[alone]
     return group

@@ -1,4 +1,4 @@
-"""Where one piece stands: its best plan, its bound, and the work that improves either."""
+"""Where one block stands: its best plan, its bound, and the work that improves either."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from matcher.engines.base import Engine, Limits
-from matcher.engines.decomposition.bounds.coupling_dual import PricedCoupling
-from matcher.engines.decomposition.bounds.demand_dual import PricedSelections, is_about_serving
+from matcher.engines.decomposition.bounds.coupling_dual import CouplingDual
+from matcher.engines.decomposition.bounds.demand_dual import DemandDual, fits_demand_dual
 from matcher.engines.decomposition.bounds.prices import (
     Ascent,
+    ReducedCosts,
     Relaxation,
-    Rises,
     aim,
     ascend,
     seconds_a_step,
@@ -35,51 +35,56 @@ from matcher.engines.decomposition.merge import (
 )
 from matcher.engines.decomposition.search import Search
 from matcher.engines.decomposition.search.moves import COVERED
-from matcher.engines.decomposition.search.single_source import GUIDES, Assigning, is_assigning
+from matcher.engines.decomposition.search.single_source import (
+    GUIDES,
+    SingleSourceSearch,
+    is_single_source,
+)
 from matcher.engines.decomposition.structure import Structure, structure_of
 from matcher.program import Floats, Program
 
 CLOSED = 1e-8
 """A relative gap that is none: bounds are lowered by what rounding may have added."""
 
-Work = Literal["begin", "prices", "contest", "bound", "search", "merge", "exact"]
+Work = Literal["begin", "prices", "contention", "bound", "search", "merge", "exact"]
 
 # Fewest steps in which prices on blocks settle.
 _FEWEST = 200
-# A search cools within this time: 1 s, and so much an item, the more the more items there are. The
-# first takes a part of it, each one after that twice as long as the one before.
-_SEARCH_S, _SEARCH_ITEM_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
+# A search cools within this time: 1 s, and so much an assignment, the more the more assignments
+# there are. The first takes a part of it, each one after that twice as long as the one before.
+_SEARCH_S, _SEARCH_ASSIGNMENT_S, _SEARCH_DOUBLES = 1.0, 1.2e-3, 20_000
 _FIRST_SEARCH = 0.25
 # Where what prices think of is no plan, so much of a search's time is spent on making it one.
 _REPAIR = 0.1
-# What is merged as a whole next gains little from a longer first search, in all and an item.
-_BEFORE_MERGE_S, _BEFORE_MERGE_ITEM_S = 0.5, 4e-4
-# A search begins from the hubs of which the prices' mean has this much.
+# What is merged as a whole next gains little from a longer first search, in all and an assignment.
+_BEFORE_MERGE_S, _BEFORE_MERGE_ASSIGNMENT_S = 0.5, 4e-4
+# A search begins from the facilities of which the prices' mean has this much.
 _THOUGHT_OF = 0.02
 # One of whole selections shows soon whether a plan is to be had, and cools within that and so much
-# an item, the next one slower by a factor.
-_GLANCE_S, _ASSIGNING_ITEM_S, _SLOWER = 0.2, 1.5e-4, 1.15
-# Sets of hubs are searched twice as much as all else where selections are assigned whole, HiGHS
-# does not get to the end of a merge, or there are more items than this, and the relative gap is
-# above this: a narrower one is for proofs to close. Such a search takes so many times as long as
-# others; with more selections than this, one hub more or less is too little to search anew for.
-_MANY, _WIDE, _SITES, _SITED = 5_000, 0.01, 3.0, 2_000
+# an assignment, the next one slower by a factor.
+_GLANCE_S, _SINGLE_SOURCE_ASSIGNMENT_S, _SLOWER = 0.2, 1.5e-4, 1.15
+# Sets of facilities are searched twice as much as all else where selections are assigned whole,
+# HiGHS does not get to the end of a merge, or there are more assignments than this, and the
+# relative gap is above this: a narrower one is for proofs to close. Such a search takes so many
+# times as long as others; with more selections than this, one facility more or less is too little
+# to search anew for.
+_MANY, _WIDE, _FACILITIES_TIMES, _FACILITIES_SELECTIONS = 5_000, 0.01, 3.0, 2_000
 _WEIGHTS: dict[Work, float] = {"search": 2.0, "merge": 1.0}
 # So many nodes of the tree are looked at before a search is taken further.
 _LOOKS = 4
-# A small piece is merged as a whole in this time.
+# A small block is merged as a whole in this time.
 _WHOLE_S = 15.0
 # A cluster is given this long: then another one promises more.
 _MERGE_S = 8.0
 # Few selections contend if they are less than this share of all; they are given this long.
-_FEW_CONTEND, _CONTEST_S = 0.3, 10.0
+_FEW_CONTEND, _CONTENTION_S = 0.3, 10.0
 # A bound this close to the plan, relatively or below 1, is proof: solvers round their answers.
 _ROUNDING = 1e-6
-# Pieces of at most so many items are left to the exact engine, at once or after a first merge, if
-# there is time.
+# Blocks of at most so many assignments are left to the exact engine, at once or after a first
+# merge, if there is time.
 _TINY, _SMALL = 300, 2_000
-# It needs so long an item for more than the tree proves.
-_EXACT_ITEM_S = 7e-3
+# It needs so long an assignment for more than the tree proves.
+_EXACT_ASSIGNMENT_S = 7e-3
 # A plan that breaks a row by more than this, relatively, is none.
 _FEASIBLE = 1e-5
 # A round that narrows the gap by less than this share of it was in vain.
@@ -89,7 +94,7 @@ _MOST_TIMES = 50
 # A merge of nothing but what prices think of ends at this relative gap.
 _ROUGH = 1e-3
 # How much wider the next merge is after one that was solved in vain: it sees so many times the
-# items thought of, with those that cost least more if they are taken.
+# assignments thought of, with those that cost least more if they are taken.
 _WIDER = 1.4
 # A bound counts as within the gap a little before it is, so that rounding leaves it there.
 _WITHIN = 0.99
@@ -100,19 +105,19 @@ _FIRST_GROWTH_S = 2.0
 _NODE_S = 1.5
 
 
-class Standing:
-    """One piece on its way from a first plan to a proven one.
+class Subproblem:
+    """One block on its way from a first plan to a proven one.
 
     Parameters
     ----------
     program
-        The piece.
+        The block.
     columns
         Its columns in the whole.
     start
         A solution of it to begin from, if there is one.
     gap
-        Relative gap at which the piece is done.
+        Relative gap at which the block is done.
     exact, improver
         See :class:`matcher.engines.decomposition.engine.DecompositionEngine`.
     stop
@@ -143,17 +148,19 @@ class Standing:
         self._seed = seed
         self._stop = stop
         self._known: Structure | None = None
-        self._is_begun = self._is_searchable = self._is_assigning = self._has_sites = False
+        self._is_begun = self._is_searchable = self._is_single_source = (
+            self._may_search_facilities
+        ) = False
         self._prices = np.zeros(program.num_rows)
         self._closed = np.zeros(program.num_columns, dtype=np.bool_)
         self._has_prices = False
-        self._may_rise = True
+        self._may_bound = True
         self._merges = self._vain = 0
         self._is_merged = self._is_stuck = False
         self._width = 1.0
-        self._rises: Rises | None = None
+        self._reduced_costs: ReducedCosts | None = None
         self._is_settled = False
-        self._contested = -np.inf
+        self._contended = -np.inf
         self._num_left, self._num_exact = program.num_columns, 2 * program.num_columns
         self._exact = exact
         self._improver = improver
@@ -184,9 +191,9 @@ class Standing:
         Parameters
         ----------
         seconds
-            The piece's share of the time that is left, by its part of all gaps.
+            The block's share of the time that is left, by its part of all gaps.
         even_seconds
-            What it would be if all pieces got the same.
+            What it would be if all blocks got the same.
         """
         if not self._is_begun:
             return ()
@@ -195,9 +202,9 @@ class Standing:
         if not self._has_prices:
             return ("prices",)
         works: list[Work] = ["search"] if self._is_searchable else []
-        if self.best < self._contested:
-            works.append("contest")
-        if self._may_rise:
+        if self.best < self._contended:
+            works.append("contention")
+        if self._may_bound:
             works.append("bound")
         has_begun = self.x is not None or not self._is_searchable
         may_merge = self._vain < 4
@@ -205,7 +212,7 @@ class Standing:
             if may_merge:
                 works.append("merge")
             is_ripe = self._is_merged or self._is_stuck or not may_merge
-            has_time = seconds >= _EXACT_ITEM_S * self._num_left
+            has_time = seconds >= _EXACT_ASSIGNMENT_S * self._num_left
             if is_ripe and has_time and self._num_left <= min(_SMALL, self._num_exact // 2):
                 works.append("exact")
         elif self._ascent is not None and not self._is_searchable:
@@ -214,20 +221,20 @@ class Standing:
 
     def _is_soon_proven(self, seconds: float) -> bool:
         """Whether the exact engine is likely to prove all of it in a time."""
-        num = self._structure.num_items
-        has_time = seconds >= _EXACT_ITEM_S * num * num / _TINY
+        num = self._structure.num_assignments
+        has_time = seconds >= _EXACT_ASSIGNMENT_S * num * num / _TINY
         return num <= _TINY and (has_time or not self._is_searchable)
 
     @property
     def _is_wide(self) -> bool:
-        """Whether it is the set of hubs that is in question, and not only the proof."""
+        """Whether it is the set of facilities that is in question, and not only the proof."""
         is_hard = self._is_stuck or self._num_left > _MANY
-        return self._has_sites and is_hard and self.gap_value > _WIDE * abs(self.best)
+        return self._may_search_facilities and is_hard and self.gap_value > _WIDE * abs(self.best)
 
     def at_once(self, work: Work, threads: int) -> int:
         """How many of some threads may be at a kind of work at a time.
 
-        One does, but where sets of hubs are in question: others would only raise the bound.
+        One does, but where sets of facilities are in question: others would only raise the bound.
         """
         return threads if work == "search" and self._ascent is not None and self._is_wide else 1
 
@@ -243,14 +250,14 @@ class Standing:
 
     def _weight(self, work: Work) -> float:
         """How much of the time a kind of work deserves."""
-        if work in ("exact", "contest"):
+        if work in ("exact", "contention"):
             return 4.0
         if self._is_wide and work in _WEIGHTS:
             return _WEIGHTS[work]
         num = self._structure.num_selections
         if work == "merge":
             return float(np.clip(SELECTIONS / num, 0.1, 1.0))
-        if work == "search" and self._searches > 0 and not self._is_assigning:
+        if work == "search" and self._searches > 0 and not self._is_single_source:
             return float(np.clip(num / (5 * SELECTIONS), 0.1, 1.0))
         return 1.0
 
@@ -273,12 +280,16 @@ class Standing:
         self._is_searchable = known is not None and known.is_searchable
         if self._is_searchable:
             s = self._structure
-            self._is_assigning = is_assigning(s)
-            has_hubs = bool((s.hub >= 0).any())
-            self._has_sites = self._is_assigning and has_hubs and s.num_selections <= _SITED
+            self._is_single_source = is_single_source(s)
+            has_facilities = bool((s.facility >= 0).any())
+            self._may_search_facilities = (
+                self._is_single_source
+                and has_facilities
+                and s.num_selections <= _FACILITIES_SELECTIONS
+            )
             search = self._new_search(self._seed)
             search.construct(hard=self._hard)
-            if isinstance(search, Assigning):
+            if isinstance(search, SingleSourceSearch):
                 search.anneal(_GLANCE_S, stop=self._stop)
             self._offer(search)
             if self._start is not None:
@@ -290,17 +301,21 @@ class Standing:
             # Only the exact engine knows what to do with it.
             self._is_begun = True
             return
-        relaxation = PricedCoupling(self._structure, with_blocks=False)
-        self._rise(relaxation.at(relaxation.zero()).value)
+        relaxation = CouplingDual(self._structure, with_knapsacks=False)
+        self._take_bound(relaxation.at(relaxation.zero()).value)
         if self.x is not None and contenders(known, self.x).mean() < _FEW_CONTEND:
-            self._contested = np.inf
+            self._contended = np.inf
         self._is_begun = True
 
     def find_prices(self, pool: Executor | None, threads: int) -> None:
         """Find prices for all rows, and the plan that they suggest."""
-        relaxation = PricedCoupling(self._structure, with_blocks=False, pool=pool, threads=threads)
+        relaxation = CouplingDual(self._structure, with_knapsacks=False, pool=pool, threads=threads)
         ascent = ascend(
-            relaxation, relaxation.zero(), target=self.best, pace=relaxation.pace, stop=self._rise
+            relaxation,
+            relaxation.zero(),
+            target=self.best,
+            pace=relaxation.pace,
+            stop=self._take_bound,
         )
         self._prices[relaxation.rows] = ascent.prices
         self._closed = ascent.mean < _THOUGHT_OF
@@ -310,32 +325,32 @@ class Standing:
             self._offer(search)
         self._has_prices = True
 
-    def contest(self, seconds: float) -> None:
+    def settle_contention(self, seconds: float) -> None:
         """Solve those selections exactly that the best plan gives less than they could have."""
         began = time.perf_counter()
-        x, self._contested = self.x, self.best
+        x, self._contended = self.x, self.best
         assert x is not None
-        limits = Limits(time_s=min(seconds, _CONTEST_S), gap=0.0, threads=1, seed=self._seed)
+        limits = Limits(time_s=min(seconds, _CONTENTION_S), gap=0.0, threads=1, seed=self._seed)
         settled = settle(
             self._structure, x, self._exact, limits, lambda: self._stop() or self.is_done
         )
-        self._rise(settled.bound)
+        self._take_bound(settled.bound)
         if settled.x is not None:
             self._accept(settled.x)
             self._is_settled = self.best - self.bound <= _ROUNDING * max(1.0, abs(self.best))
-        self.seconds["contest"] += time.perf_counter() - began
+        self.seconds["contention"] += time.perf_counter() - began
 
     def raise_bound(self, seconds: float) -> None:
-        """Work on the bound for some time: blocks first, then a tree of hubs."""
+        """Work on the bound for some time: blocks first, then a tree of facilities."""
         began = time.perf_counter()
         if self._relaxation is None:
             s = self._structure
-            if is_about_serving(s):
-                selections = PricedSelections(s)
+            if fits_demand_dual(s):
+                selections = DemandDual(s)
                 prices, target = selections.start(self._prices), self.best
                 self._relaxation = selections
             else:
-                split = PricedCoupling(s, with_blocks=True)
+                split = CouplingDual(s, with_knapsacks=True)
                 prices, target = split.split(self._prices[s.coupling]), aim(self.bound, self.best)
                 self._relaxation = split
             pace, step_s = self._relaxation.pace, seconds_a_step(self._relaxation, prices)
@@ -346,15 +361,15 @@ class Standing:
                 pace=pace,
                 steps=int(np.clip(seconds / step_s, _FEWEST, pace.steps)),
                 seconds=max(seconds, 2 * _FEWEST * step_s),
-                stop=self._rise,
+                stop=self._take_bound,
             )
             self._tree = Tree(self._relaxation, self._ascent, self._cutoff)
-            self._may_rise = step_s * self._relaxation.node_pace.steps <= _NODE_S
+            self._may_bound = step_s * self._relaxation.node_pace.steps <= _NODE_S
         else:
             assert self._tree is not None
             seconds = min(seconds, max(self.seconds["bound"], _FIRST_GROWTH_S))
-            self._tree.grow(began + seconds, self._rise)
-            self._may_rise = not self._tree.is_finished
+            self._tree.grow(began + seconds, self._take_bound)
+            self._may_bound = not self._tree.is_finished
         self._num_left = self._tree.num_left
         self.seconds["bound"] += time.perf_counter() - began
 
@@ -373,7 +388,7 @@ class Standing:
         seed = self._seed + 7919 * nth
         seconds = min(seconds, self._search_s(nth))
         near_bound = self._tree is not None and nth % 2 == 1
-        if near_bound and self._is_assigning:
+        if near_bound and self._is_single_source:
             # Which suppliers a node thinks of decides most: look at some before one is chosen.
             looks = [self._look(nth, seed + k, seconds / (2 * _LOOKS)) for k in range(_LOOKS)]
             search = min(looks, key=lambda each: each.best)
@@ -388,12 +403,12 @@ class Standing:
             else:
                 search.construct(self._closed, self._hard)
                 self._make_whole(search, _REPAIR * seconds)
-        may_site = self._has_sites and not near_bound and self.x is not None
-        if isinstance(search, Assigning) and may_site and self._ascent is not None:
-            search.site(
-                _SITES * seconds,
+        of_facilities = self._may_search_facilities and not near_bound and self.x is not None
+        if isinstance(search, SingleSourceSearch) and of_facilities and self._ascent is not None:
+            search.search_facilities(
+                _FACILITIES_TIMES * seconds,
                 self._ascent.bound,
-                self._rises_at_root,
+                self._root_reduced_costs,
                 on_better=lambda: self._offer(search),
                 stop=lambda: self._stop() or self.is_done,
             )
@@ -422,14 +437,14 @@ class Standing:
         left: Floats = np.add.reduceat(np.where(for_nothing, x[s.x], 0.0), s.start[:-1])
         return left > COVERED
 
-    def _make_whole(self, search: Search | Assigning, seconds: float) -> None:
+    def _make_whole(self, search: Search | SingleSourceSearch, seconds: float) -> None:
         """Have a search begin from the best plan if it finds none by itself within some time."""
         if self.x is not None and not np.isfinite(search.best):
             search.anneal(seconds, stop=lambda: self._stop() or self.is_done)
             if not np.isfinite(search.best):
                 search.begin(self.x)
 
-    def _look(self, nth: int, seed: int, seconds: float) -> Search | Assigning:
+    def _look(self, nth: int, seed: int, seconds: float) -> Search | SingleSourceSearch:
         """A short search near what a node of the tree thinks of."""
         mean = self._idea()
         search = self._new_search(seed, nth, mean)
@@ -444,13 +459,13 @@ class Standing:
 
     def _search_s(self, nth: int) -> float:
         """Seconds in which the ``nth`` search cools."""
-        num, before = self._structure.num_items, min(nth - 1, _MOST_TIMES)
-        if self._is_assigning:
+        num, before = self._structure.num_assignments, min(nth - 1, _MOST_TIMES)
+        if self._is_single_source:
             # Later ones go over the same ground, slower.
-            return (_GLANCE_S + num * _ASSIGNING_ITEM_S) * _SLOWER**before
+            return (_GLANCE_S + num * _SINGLE_SOURCE_ASSIGNMENT_S) * _SLOWER**before
         if nth == 1 and is_small(self._structure):
-            return min(_BEFORE_MERGE_S, num * _BEFORE_MERGE_ITEM_S)
-        whole = _SEARCH_S + num * _SEARCH_ITEM_S * (1 + num / _SEARCH_DOUBLES)
+            return min(_BEFORE_MERGE_S, num * _BEFORE_MERGE_ASSIGNMENT_S)
+        whole = _SEARCH_S + num * _SEARCH_ASSIGNMENT_S * (1 + num / _SEARCH_DOUBLES)
         return whole * min(_FIRST_SEARCH * 2.0**before, 1.0)
 
     def merge(self, seconds: float) -> None:
@@ -468,7 +483,7 @@ class Standing:
         whole = x is None or is_whole(s, x, mean)
         more = None
         if whole:
-            more = self._rises_at_root.at_one[s.decider]
+            more = self._root_reduced_costs.at_one[s.decider]
         free = around(s, x, mean, more, self._width, self._rng)
         limits = Limits(
             time_s=min(seconds, _WHOLE_S if whole else _MERGE_S),
@@ -506,13 +521,13 @@ class Standing:
         self.seconds["merge"] += time.perf_counter() - began
 
     @property
-    def _rises_at_root(self) -> Rises:
+    def _root_reduced_costs(self) -> ReducedCosts:
         """What it costs more to hold a column, at the prices found without branching."""
         assert self._relaxation is not None
         assert self._ascent is not None
-        if self._rises is None:
-            self._rises = self._relaxation.rises(self._ascent.prices)
-        return self._rises
+        if self._reduced_costs is None:
+            self._reduced_costs = self._relaxation.reduced_costs(self._ascent.prices)
+        return self._reduced_costs
 
     def prove(self, seconds: float) -> None:
         """Let the exact engine solve all of it, from the best plan."""
@@ -532,7 +547,7 @@ class Standing:
         )
         self._is_settled = outcome.stopped in ("proved", "gap_limit")
         if outcome.found == "infeasible":
-            self._rise(cutoff)
+            self._take_bound(cutoff)
         self._take(outcome.bound, cutoff)
         if outcome.x is not None:
             self._accept(outcome.x)
@@ -541,17 +556,17 @@ class Standing:
     def _take(self, bound: float | None, cutoff: float) -> None:
         """Take a bound on plans below the cutoff."""
         if bound is not None:
-            self._rise(min(bound, cutoff))
+            self._take_bound(min(bound, cutoff))
 
     def _new_search(
         self, seed: int, nth: int = 0, mean: Floats | None = None
-    ) -> Search | Assigning:
+    ) -> Search | SingleSourceSearch:
         """The ``nth`` search; where selections are assigned whole, maybe near some mean columns."""
         s = self._structure
-        if self._is_assigning:
+        if self._is_single_source:
             guide = GUIDES[nth // 2 % len(GUIDES)]
             shut = None if mean is None else mean < _THOUGHT_OF
-            return Assigning(s, self._prices, seed=seed, guide=guide, shut=shut)
+            return SingleSourceSearch(s, self._prices, seed=seed, guide=guide, shut=shut)
         return Search(s, self._prices, seed=seed)
 
     def _accept(self, x: Floats) -> None:
@@ -561,7 +576,7 @@ class Standing:
             if value < self.best and self._program.violation(x) <= _FEASIBLE:
                 self.x, self.best = x, value
 
-    def _offer(self, search: Search | Assigning) -> None:
+    def _offer(self, search: Search | SingleSourceSearch) -> None:
         """Take a plan if it is better."""
         with self._lock:
             if search.best < self.best:
@@ -569,7 +584,7 @@ class Standing:
                 assert x is not None
                 self.x, self.best = x, search.best
 
-    def _rise(self, bound: float) -> bool:
+    def _take_bound(self, bound: float) -> bool:
         """Take a bound if it is higher; whether the work on it is to end."""
         self.bound = max(self.bound, bound)
         return self._stop() or self.is_done

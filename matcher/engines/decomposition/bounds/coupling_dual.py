@@ -1,10 +1,10 @@
 """Prices on the rows that couple selections.
 
 Prices alone see a supplier's room and its use as if they could be had in parts. So in a second
-round each *block*, a packing row with the hub that grants its room, keeps its rows and decides for
-itself on copies of its items; the prices are then on the difference between the two copies
-(variable splitting: Guignard and Kim, Mathematical Programming 39, 1987). That bound sees whole
-awards, smallest sizes and whole suppliers.
+round each *knapsack*, a packing row with the facility that grants its room, keeps its rows and
+decides for itself on copies of its assignments; the prices are then on the difference between the
+two copies (variable splitting: Guignard and Kim, Mathematical Programming 39, 1987). That bound
+sees whole awards, smallest sizes and whole suppliers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from matcher.engines.decomposition.bounds.knapsacks import Blocks
+from matcher.engines.decomposition.bounds.knapsacks import Knapsacks
 from matcher.engines.decomposition.bounds.prices import (
     ROUNDING,
     Pace,
     PricedRows,
+    ReducedCosts,
     Relaxation,
     Relaxed,
-    Rises,
 )
 from matcher.engines.decomposition.kernels.compiled import compiled
 from matcher.engines.decomposition.kernels.selection import Bools, Index, select
@@ -30,45 +30,45 @@ from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
 
 
-class PricedCoupling(Relaxation):
+class CouplingDual(Relaxation):
     """The relaxed program, as a concave function of the prices.
 
     Parameters
     ----------
     structure
         The program, taken apart.
-    with_blocks
-        Whether blocks decide for themselves; otherwise every coupling row is priced.
+    with_knapsacks
+        Whether knapsacks decide for themselves; otherwise every coupling row is priced.
     pool, threads
-        Where to work in parallel, and on how many pieces.
+        Where to work in parallel, and in how many parts.
     """
 
     def __init__(
         self,
         structure: Structure,
         *,
-        with_blocks: bool,
+        with_knapsacks: bool,
         pool: Executor | None = None,
         threads: int = 1,
     ) -> None:
         s, p = structure, structure.program
         self.structure = s
-        self.pace = Pace(0.5, 1e-3, 0.1, 3_000) if with_blocks else Pace(1.0, 1e-3, 0.3, 500)
+        self.pace = Pace(0.5, 1e-3, 0.1, 3_000) if with_knapsacks else Pace(1.0, 1e-3, 0.3, 500)
         self.node_pace = Pace(0.3, 0.01, 0.1, 150)
         self._pool = pool
         self._threads = threads if pool is not None else 1
-        self._order = np.arange(s.num_items) - np.repeat(s.start[:-1], np.diff(s.start))
+        self._order = np.arange(s.num_assignments) - np.repeat(s.start[:-1], np.diff(s.start))
         rows = s.coupling
-        self.blocks = Blocks(s) if with_blocks else None
-        if self.blocks is not None:
-            rows = np.setdiff1d(rows, self.blocks.rows, assume_unique=True)
+        self.knapsacks = Knapsacks(s) if with_knapsacks else None
+        if self.knapsacks is not None:
+            rows = np.setdiff1d(rows, self.knapsacks.rows, assume_unique=True)
         self._rows = PricedRows(p, rows)
         self._decided = np.flatnonzero(s.y >= 0)
         boxed = s.column_upper > 0
         boxed[s.x] = False
         boxed[s.y[self._decided]] = False
-        if self.blocks is not None:
-            boxed[self.blocks.hub[self.blocks.hub >= 0]] = False
+        if self.knapsacks is not None:
+            boxed[self.knapsacks.facility[self.knapsacks.facility >= 0]] = False
         self._boxed = np.flatnonzero(boxed)
         # More than any selection can cost or save.
         self._decisive = 1e3 * float(np.abs(p.cost).max(initial=1.0))
@@ -76,7 +76,9 @@ class PricedCoupling(Relaxation):
     @property
     def size(self) -> int:
         """Number of prices."""
-        return self.rows.size + (0 if self.blocks is None else 2 * self.blocks.item.size)
+        return self.rows.size + (
+            0 if self.knapsacks is None else 2 * self.knapsacks.assignment.size
+        )
 
     @property
     def rows(self) -> Index:
@@ -89,16 +91,16 @@ class PricedCoupling(Relaxation):
 
     def split(self, prices: Floats) -> Floats:
         """Prices of this relaxation that match those of the one in which every row is priced."""
-        assert self.blocks is not None
-        s, blocks = self.structure, self.blocks
+        assert self.knapsacks is not None
+        s, knapsacks = self.structure, self.knapsacks
         every = np.zeros(s.program.num_rows)
         every[s.coupling] = prices
         inside = np.zeros(s.program.num_rows)
-        inside[blocks.rows] = every[blocks.rows]
+        inside[knapsacks.rows] = every[knapsacks.rows]
         worth = s.program.matrix.T @ inside
-        y = s.y[blocks.item]
+        y = s.y[knapsacks.assignment]
         return np.concatenate(
-            [every[self.rows], worth[s.x[blocks.item]], np.where(y >= 0, worth[y], 0.0)]
+            [every[self.rows], worth[s.x[knapsacks.assignment]], np.where(y >= 0, worth[y], 0.0)]
         )
 
     def proper(self, prices: Floats) -> Floats:
@@ -116,7 +118,7 @@ class PricedCoupling(Relaxation):
         n = self.rows.size
         reduced, cost, fixed, bonus = self._charged(prices, lower, upper)
         forced = float(np.maximum(bonus, 0.0).sum())
-        share, taken = np.zeros(s.num_items), np.zeros(s.num_items)
+        share, taken = np.zeros(s.num_assignments), np.zeros(s.num_assignments)
         value = p.offset + self._selections(cost, fixed, share, taken) + forced
         columns = np.zeros(p.num_columns)
         columns[s.x] = share
@@ -125,28 +127,28 @@ class PricedCoupling(Relaxation):
         columns[boxed] = np.where(reduced[boxed] < 0, upper[boxed], lower[boxed])
         value += float(reduced[boxed] @ columns[boxed])
         gradient = np.empty(self.size)
-        if self.blocks is not None:
-            m = self.blocks.item.size
+        if self.knapsacks is not None:
+            m = self.knapsacks.assignment.size
             split = self._split(prices, bonus)
-            value += self.blocks.solve(
+            value += self.knapsacks.solve(
                 reduced, split, lower, upper, columns, gradient[n:], self._map
-            ) + float(np.maximum(bonus[self.blocks.item], 0.0).sum())
-            gradient[n : n + m] = share[self.blocks.item] - gradient[n : n + m]
-            gradient[n + m :] = taken[self.blocks.item] - gradient[n + m :]
-            gradient[n + m :][s.y[self.blocks.item] < 0] = 0.0
+            ) + float(np.maximum(bonus[self.knapsacks.assignment], 0.0).sum())
+            gradient[n : n + m] = share[self.knapsacks.assignment] - gradient[n : n + m]
+            gradient[n + m :] = taken[self.knapsacks.assignment] - gradient[n + m :]
+            gradient[n + m :][s.y[self.knapsacks.assignment] < 0] = 0.0
         worth, gradient[:n] = self._rows.settle(prices[:n], columns)
         value += worth
         if not np.isfinite(value):  # some selection cannot be made at all
             return Relaxed(np.inf, gradient, columns)
         return Relaxed(value - ROUNDING * abs(value), gradient, columns)
 
-    def rises(
+    def reduced_costs(
         self, prices: Floats, lower: Floats | None = None, upper: Floats | None = None
-    ) -> Rises:
+    ) -> ReducedCosts:
         """What it costs to hold a column; see `Relaxation`.
 
-        An item pays in its selection and in its block, which decide apart; where blocks do not
-        decide it also pays for its hub.
+        An assignment pays in its selection and in its knapsack, which decide apart; where knapsacks
+        do not decide it also pays for its facility.
         """
         s, p = self.structure, self.structure.program
         lower = p.lower if lower is None else lower
@@ -156,10 +158,10 @@ class PricedCoupling(Relaxation):
         boxed = self._boxed
         at_zero[boxed] = np.maximum(-reduced[boxed], 0.0)
         at_one[boxed] = np.maximum(reduced[boxed], 0.0)
-        rise = np.zeros(s.num_items)
+        reduced_cost = np.zeros(s.num_assignments)
 
         def part(first: int, last: int) -> float:
-            _rise_all(
+            _reduced_costs(
                 first,
                 last,
                 s.start,
@@ -170,28 +172,28 @@ class PricedCoupling(Relaxation):
                 s.is_free,
                 s.most,
                 self._order,
-                rise,
+                reduced_cost,
             )
             return 0.0
 
         self._map(part, s.num_selections)
-        if self.blocks is not None:
-            hubs = self.blocks.rises(
-                reduced, self._split(prices, bonus), lower, upper, rise, self._map
+        if self.knapsacks is not None:
+            facilities = self.knapsacks.reduced_costs(
+                reduced, self._split(prices, bonus), lower, upper, reduced_cost, self._map
             )
-            with_hub = self.blocks.hub >= 0
-            at_zero[self.blocks.hub[with_hub]] = hubs[0][with_hub]
-            at_one[self.blocks.hub[with_hub]] = hubs[1][with_hub]
+            with_facility = self.knapsacks.facility >= 0
+            at_zero[self.knapsacks.facility[with_facility]] = facilities[0][with_facility]
+            at_one[self.knapsacks.facility[with_facility]] = facilities[1][with_facility]
         else:
-            hub = s.hub >= 0
-            rise[hub] += at_one[s.hub[hub]]
-        at_one[s.y[self._decided]] = rise[self._decided]
-        return Rises(at_zero, at_one)
+            facility = s.facility >= 0
+            reduced_cost[facility] += at_one[s.facility[facility]]
+        at_one[s.y[self._decided]] = reduced_cost[self._decided]
+        return ReducedCosts(at_zero, at_one)
 
     def _charged(
         self, prices: Floats, lower: Floats, upper: Floats
     ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Cost of columns, of items' shares and of taking them; and the bonus in the last one.
+        """Cost of columns, of assignments' shares, of taking them, and the bonus in the last one.
 
         The bonus is what decisions are paid so that they keep to their bounds.
         """
@@ -199,20 +201,22 @@ class PricedCoupling(Relaxation):
         n = self.rows.size
         reduced = p.cost + self._rows.paid(prices[:n])
         cost, fixed = reduced[s.x], np.where(s.y >= 0, reduced[s.y], 0.0)
-        if self.blocks is not None:
-            m = self.blocks.item.size
-            cost[self.blocks.item] += prices[n : n + m]
-            fixed[self.blocks.item] += prices[n + m :]
-        bonus = np.zeros(s.num_items)
+        if self.knapsacks is not None:
+            m = self.knapsacks.assignment.size
+            cost[self.knapsacks.assignment] += prices[n : n + m]
+            fixed[self.knapsacks.assignment] += prices[n + m :]
+        bonus = np.zeros(s.num_assignments)
         y = s.y[self._decided]
         bonus[self._decided] = self._decisive * ((lower[y] > 0.5) * 1.0 - (upper[y] < 0.5))
         return reduced, cost, fixed - bonus, bonus
 
     def _split(self, prices: Floats, bonus: Floats) -> Floats:
-        """What blocks are paid for shares and for taking."""
-        assert self.blocks is not None
-        n, m = self.rows.size, self.blocks.item.size
-        return np.concatenate([prices[n : n + m], prices[n + m :] + bonus[self.blocks.item]])
+        """What knapsacks are paid for shares and for taking."""
+        assert self.knapsacks is not None
+        n, m = self.rows.size, self.knapsacks.assignment.size
+        return np.concatenate(
+            [prices[n : n + m], prices[n + m :] + bonus[self.knapsacks.assignment]]
+        )
 
     def _selections(self, cost: Floats, fixed: Floats, share: Floats, taken: Floats) -> float:
         s = self.structure
@@ -263,7 +267,7 @@ def _select_all(
     size = 0
     for d in range(first, last):
         size = max(size, start[d + 1] - start[d])
-    item, part = np.empty(size + 1, np.int64), np.empty(size + 1)
+    assignment, part = np.empty(size + 1, np.int64), np.empty(size + 1)
     numbers, places = np.empty((3, size + 1)), np.empty((4, size + 1), np.int64)
     total = 0.0
     for d in range(first, last):
@@ -283,20 +287,20 @@ def _select_all(
             most[d],
             np.inf,
             order[a:b],
-            item,
+            assignment,
             part,
             numbers,
             places,
         )
         total += bound
         for j in range(num):
-            share[a + item[j]] = part[j]
-            taken[a + item[j]] = 1.0
+            share[a + assignment[j]] = part[j]
+            taken[a + assignment[j]] = 1.0
     return total
 
 
 @compiled
-def _rise_all(
+def _reduced_costs(
     first: int,
     last: int,
     start: Index,
@@ -307,13 +311,13 @@ def _rise_all(
     is_free: Bools,
     most: Index,
     order: Index,
-    rise: Floats,
+    reduced_cost: Floats,
 ) -> None:
-    """Fill in what each selection costs more, at least, if it has to take an item."""
+    """Fill in what each selection costs more, at least, if it has to take an assignment."""
     size = 0
     for d in range(first, last):
         size = max(size, start[d + 1] - start[d])
-    item, part = np.empty(size + 1, np.int64), np.empty(size + 1)
+    assignment, part = np.empty(size + 1, np.int64), np.empty(size + 1)
     numbers, places = np.empty((3, size + 1)), np.empty((4, size + 1), np.int64)
     for d in range(first, last):
         a, b = start[d], start[d + 1]
@@ -339,7 +343,7 @@ def _rise_all(
                 most[d],
                 np.inf,
                 order[a:b],
-                item,
+                assignment,
                 part,
                 numbers,
                 places,
@@ -348,6 +352,6 @@ def _rise_all(
                 least = bound
             else:
                 own[i] += decisive
-                rise[a + i] = bound + decisive - least
+                reduced_cost[a + i] = bound + decisive - least
                 # What is lost by adding and taking away a large number.
-                rise[a + i] = max(rise[a + i] - 1e-12 * decisive, 0.0)
+                reduced_cost[a + i] = max(reduced_cost[a + i] - 1e-12 * decisive, 0.0)

@@ -1,10 +1,11 @@
 """Prices on the selections: what each pays to be served.
 
-Each *block*, a packing row with the hub that grants its room, serves whom it pays to serve. Where
-any item could have the whole of its selection, a selection decides nothing by itself, so this bound
-is as high as that of splitting the items (`matcher.engines.decomposition.bounds.coupling_dual`); it
-has one price a selection instead of two an item, and rises much faster (Díaz and Fernández, Journal
-of the Operational Research Society 53, 2002, for single sources).
+Each *knapsack*, a packing row with the facility that grants its room, serves whom it pays to serve.
+Where any assignment could have the whole of its selection, a selection decides nothing by itself,
+so this bound is as high as that of splitting the assignments
+(`matcher.engines.decomposition.bounds.coupling_dual`); it has one price a selection instead of two
+an assignment, and ascends much faster (Díaz and Fernández, Journal of the Operational Research
+Society 53, 2002, for single sources).
 """
 
 from __future__ import annotations
@@ -13,52 +14,54 @@ from collections.abc import Callable
 
 import numpy as np
 
-from matcher.engines.decomposition.bounds.knapsacks import Blocks
+from matcher.engines.decomposition.bounds.knapsacks import Knapsacks
 from matcher.engines.decomposition.bounds.prices import (
     ROUNDING,
     Pace,
     PricedRows,
+    ReducedCosts,
     Relaxation,
     Relaxed,
-    Rises,
 )
 from matcher.engines.decomposition.structure import Structure
 from matcher.program import Floats
 
 
-def is_about_serving(structure: Structure) -> bool:
-    """Whether pricing selections loses nothing: each item may have all of its selection."""
+def fits_demand_dual(structure: Structure) -> bool:
+    """Whether pricing selections loses nothing: each assignment may have all of its selection."""
     s = structure
     return bool(
-        (s.upper >= 1.0).all() and (s.most >= 1).all() and Blocks(s).item.size == s.num_items
+        (s.upper >= 1.0).all()
+        and (s.most >= 1).all()
+        and Knapsacks(s).assignment.size == s.num_assignments
     )
 
 
-class PricedSelections(Relaxation):
-    """The relaxed program in which selections and rows outside of blocks have prices.
+class DemandDual(Relaxation):
+    """The relaxed program in which selections and rows outside of knapsacks have prices.
 
     Parameters
     ----------
     structure
-        A program of which every item is in a block.
+        A program of which every assignment is in a knapsack.
     """
 
     def __init__(self, structure: Structure) -> None:
         s, p = structure, structure.program
         self.structure = s
         self.pace, self.node_pace = Pace(0.5, 0.01, 0.3, 800), Pace(1.0, 0.05, 0.2, 50)
-        self._blocks = Blocks(s)
-        item = self._blocks.item
-        self._rows = PricedRows(p, np.setdiff1d(s.coupling, self._blocks.rows))
-        self._selection = s.selection[item]
-        self._x, self._y = s.x[item], s.y[item]
+        self._knapsacks = Knapsacks(s)
+        assignment = self._knapsacks.assignment
+        self._rows = PricedRows(p, np.setdiff1d(s.coupling, self._knapsacks.rows))
+        self._selection = s.selection[assignment]
+        self._x, self._y = s.x[assignment], s.y[assignment]
         self._decided = np.flatnonzero(self._y >= 0)
         boxed = s.column_upper > 0
         boxed[self._x] = False
         boxed[self._y[self._decided]] = False
-        boxed[self._blocks.hub[self._blocks.hub >= 0]] = False
+        boxed[self._knapsacks.facility[self._knapsacks.facility >= 0]] = False
         self._boxed = np.flatnonzero(boxed)
-        # More than an item can be paid or cost.
+        # More than an assignment can be paid or cost.
         self._decisive = 1e3 * float(np.abs(p.cost).max(initial=1.0))
 
     @property
@@ -95,7 +98,7 @@ class PricedSelections(Relaxation):
         reduced, paid, forced = self._charged(prices, lower, upper)
         columns, copies = np.zeros(p.num_columns), np.zeros(2 * m)
         value = p.offset + float(prices[:n].sum()) + forced
-        value += self._blocks.solve(reduced, paid, lower, upper, columns, copies, _alone)
+        value += self._knapsacks.solve(reduced, paid, lower, upper, columns, copies, _alone)
         columns[self._x] = copies[:m]
         columns[self._y[self._decided]] = copies[m:][self._decided]
         boxed = self._boxed
@@ -107,9 +110,9 @@ class PricedSelections(Relaxation):
         value += worth
         return Relaxed(value - ROUNDING * (abs(value) + 1e-3 * forced), gradient, columns)
 
-    def rises(
+    def reduced_costs(
         self, prices: Floats, lower: Floats | None = None, upper: Floats | None = None
-    ) -> Rises:
+    ) -> ReducedCosts:
         """What it costs to hold a column; see `Relaxation`."""
         s, p = self.structure, self.structure.program
         lower = p.lower if lower is None else lower
@@ -119,18 +122,20 @@ class PricedSelections(Relaxation):
         boxed = self._boxed
         at_zero[boxed] = np.maximum(-reduced[boxed], 0.0)
         at_one[boxed] = np.maximum(reduced[boxed], 0.0)
-        rise = np.zeros(s.num_items)
-        without, with_hub = self._blocks.rises(reduced, paid, lower, upper, rise, _alone)
-        has_hub = self._blocks.hub >= 0
-        at_zero[self._blocks.hub[has_hub]] = without[has_hub]
-        at_one[self._blocks.hub[has_hub]] = with_hub[has_hub]
-        at_one[self._y[self._decided]] = rise[self._blocks.item[self._decided]]
-        return Rises(at_zero, at_one)
+        reduced_cost = np.zeros(s.num_assignments)
+        without, with_facility = self._knapsacks.reduced_costs(
+            reduced, paid, lower, upper, reduced_cost, _alone
+        )
+        has_facility = self._knapsacks.facility >= 0
+        at_zero[self._knapsacks.facility[has_facility]] = without[has_facility]
+        at_one[self._knapsacks.facility[has_facility]] = with_facility[has_facility]
+        at_one[self._y[self._decided]] = reduced_cost[self._knapsacks.assignment[self._decided]]
+        return ReducedCosts(at_zero, at_one)
 
     def _charged(
         self, prices: Floats, lower: Floats, upper: Floats
     ) -> tuple[Floats, Floats, float]:
-        """Cost of columns, what blocks are paid for items, and what of it keeps decisions taken."""
+        """Cost of columns, what knapsacks are paid, and what of it keeps decisions taken."""
         s, p = self.structure, self.structure.program
         n, m = s.num_selections, self._x.size
         reduced = p.cost + self._rows.paid(prices[n:])

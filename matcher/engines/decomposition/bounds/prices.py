@@ -44,7 +44,7 @@ class Relaxed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rises:
+class ReducedCosts:
     """By how much a relaxed value rises, at least, if one column is held at 0, or at 1.
 
     Shapes (columns,); infinite where that cannot be, 0 where nothing is known.
@@ -103,13 +103,14 @@ class Relaxation(Protocol):
         prices
             Shape ``(size,)``.
         lower, upper
-            Bounds of the columns, to be used for hubs and decisions instead of the program's own.
+            Bounds of the columns, to be used for facilities and decisions instead of the program's
+            own.
         """
 
-    def rises(
+    def reduced_costs(
         self, prices: Floats, lower: Floats | None = None, upper: Floats | None = None
-    ) -> Rises:
-        """What it would cost at some prices to hold a hub or a decision at 0 or 1."""
+    ) -> ReducedCosts:
+        """What it would cost at some prices to hold a facility or a decision at 0 or 1."""
 
 
 class PricedRows:

@@ -1,7 +1,7 @@
-"""Branch and bound on hubs: what a bound leaves open is mostly which suppliers are used.
+"""Branch and bound on facilities: what a bound leaves open is mostly which suppliers are used.
 
-Every node fixes some hubs to 0 or 1, and its prices begin where those of its parent ended. What
-would lift a node's bound above the best plan is fixed the other way (reduced-cost fixing). The
+Every node fixes some facilities to 0 or 1, and its prices begin where those of its parent ended.
+What would lift a node's bound above the best plan is fixed the other way (reduced-cost fixing). The
 least bound of all open nodes is a bound for the whole, and what is fixed in all of them is fixed.
 """
 
@@ -21,7 +21,8 @@ from matcher.program import Floats
 # Columns whose mean lies this far from one half, or further, are decided.
 _DECIDED = 0.49
 _FREE = -1
-# No column is fixed where the gap is worth more than so many selections: no rise is that high.
+# No column is fixed where the gap is worth more than so many selections: no reduced cost is as
+# high.
 _HOPELESS = 10.0
 # A node with nothing left to decide is given so many times the steps, once.
 _SETTLE = 8
@@ -61,7 +62,7 @@ class Tree:
         self._binary = np.flatnonzero(binary)
         position = np.full(p.num_columns, -1)
         position[self._binary] = np.arange(self._binary.size)
-        self._hubs = position[np.unique(s.hub[s.hub >= 0])]
+        self._facilities = position[np.unique(s.facility[s.facility >= 0])]
         self._decisions = position[s.y[s.y >= 0]]
         self._number = 0
         self._closed = np.inf
@@ -93,19 +94,19 @@ class Tree:
 
     @property
     def num_left(self) -> int:
-        """Number of items that a plan below the cutoff may take, as far as is known."""
+        """Number of assignments that a plan below the cutoff may take, as far as is known."""
         return int((self._common[self._decisions] != 0).sum())
 
     def limits(self) -> tuple[Floats, Floats]:
         """Bounds of the columns that every plan below the cutoff keeps to."""
         return self._bounds(self._common)
 
-    def grow(self, until: float, rise: Callable[[float], bool]) -> None:
+    def grow(self, until: float, on_bound: Callable[[float], bool]) -> None:
         """Branch on open nodes until a time, by the performance counter.
 
         Parameters
         ----------
-        rise
+        on_bound
             Told the bound of the whole after each node; ends the growth when it says so.
         """
         while self._open and time.perf_counter() < until:
@@ -122,10 +123,10 @@ class Tree:
             else:
                 self._closed = min(self._closed, node.bound)
                 self._left_alone.append(node)
-            if rise(self.bound):
+            if on_bound(self.bound):
                 break
         self._fix()
-        rise(self.bound)
+        on_bound(self.bound)
 
     def _add(self, node: _Node, column: int, value: int) -> None:
         """Add a child with a column fixed; without one, the node itself with better prices."""
@@ -176,11 +177,11 @@ class Tree:
             return states
         if cutoff - bound > _HOPELESS * abs(bound) / s.num_selections:
             return states
-        rises = self._relaxation.rises(prices, *self._bounds(states))
+        reduced_costs = self._relaxation.reduced_costs(prices, *self._bounds(states))
         states = states.copy()
         free = states == _FREE
-        states[free & (bound + rises.at_one[self._binary] >= cutoff)] = 0
-        states[free & (bound + rises.at_zero[self._binary] >= cutoff)] = 1
+        states[free & (bound + reduced_costs.at_one[self._binary] >= cutoff)] = 0
+        states[free & (bound + reduced_costs.at_zero[self._binary] >= cutoff)] = 1
         return states
 
     def _bounds(self, states: States) -> tuple[Floats, Floats]:
@@ -190,8 +191,8 @@ class Tree:
         return lower, upper
 
     def _most_open(self, node: _Node) -> int:
-        """The hub that the node is least decided about, or else the item; -1 if there is none."""
-        for columns in (self._hubs, self._decisions):
+        """The facility least decided about in the node, or else the assignment; -1 for none."""
+        for columns in (self._facilities, self._decisions):
             free = columns[node.states[columns] == _FREE]
             if free.size:
                 openness = np.abs(node.mean[self._binary[free]] - 0.5)

@@ -1,13 +1,13 @@
-"""The selection of one demand: which few of its items to take, and how much of each.
+"""The selection of one demand: which few of its assignments to take, and how much of each.
 
 Minimise Σ C_i x_i + Σ_{i taken} F_i over shares Σ x_i = 1 with L_i ≤ x_i ≤ U_i where i is taken, at
-most ``most`` items taken. *Free* items need no decision: F = L = 0, and they are not counted. A
-*filler* takes any share at its cost per share; infinite cost forbids it.
+most ``most`` assignments taken. *Free* assignments need no decision: F = L = 0, and they are not
+counted. A *filler* takes any share at its cost per share; infinite cost forbids it.
 
-The search goes depth first through the items in the order of their least cost per share, C + F/U.
-A set that takes items up to some place of that order, and more from there on, costs at least what
-filling the share in that order costs. This bound ends the search after a handful of sets where at
-most three of twenty items are taken.
+The search goes depth first through the assignments in the order of their least cost per share, C +
+F/U. A set that takes assignments up to some place of that order, and more from there on, costs at
+least what filling the share in that order costs. This bound ends the search after a handful of sets
+where at most three of twenty assignments are taken.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Index = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 SETS_AT_MOST = 20_000
-"""Sets after which a search is cut short: its bound then lies below its best selection."""
+"""FacilitySet after which a search is cut short: its bound then lies below its best selection."""
 
 _SLACK = 1e-12
 
@@ -47,16 +47,16 @@ def select(
     Parameters
     ----------
     cost, fixed, lower, upper, is_free
-        C, F, L, U and whether an item is free, shape ``(n,)``; 0 ≤ L ≤ U and U > 0. An item with
-        F < 0 has L > 0 or is free.
+        C, F, L, U and whether an assignment is free, shape ``(n,)``; 0 ≤ L ≤ U and U > 0. An
+        assignment with F < 0 has L > 0 or is free.
     most
-        Largest number of items taken, free ones not counted.
+        Largest number of assignments taken, free ones not counted.
     filler
         Cost of the whole share left to nobody; infinite where that is not allowed.
     order
-        A permutation of the items to sort from; sorted on return.
+        A permutation of the assignments to sort from; sorted on return.
     taken, share
-        Filled with the items of the best selection and their shares, shape ``(n,)`` at least.
+        Filled with the assignments of the best selection and their shares, shape ``(n,)`` at least.
     numbers, places
         Room to work in, shapes ``(3, n + 1)`` and ``(4, n + 1)`` at least.
 
@@ -64,7 +64,7 @@ def select(
     -------
     bound, value, size
         A lower bound on the cost, the cost of the best selection (infinite if there is none) and
-        its number of items. Bound and value are equal unless the search was cut short.
+        its number of assignments. Bound and value are equal unless the search was cut short.
     """
     n = cost.size
     rate, left, filled = numbers[0], numbers[1], numbers[2]
@@ -74,12 +74,12 @@ def select(
         if not is_free[i]:
             rate[i] += fixed[i] / (upper[i] if fixed[i] >= 0.0 else lower[i])
     for at in range(1, n):
-        item = order[at]
+        assignment = order[at]
         j = at - 1
-        while j >= 0 and rate[order[j]] > rate[item]:
+        while j >= 0 and rate[order[j]] > rate[assignment]:
             order[j + 1] = order[j]
             j -= 1
-        order[j + 1] = item
+        order[j + 1] = assignment
     num_free = 0
     for at in range(n):
         if is_free[order[at]]:
@@ -111,8 +111,8 @@ def select(
         if at >= n:
             depth -= 1
             continue
-        item = order[at]
-        bound = filled[depth] + left[depth] * min(rate[item], filler)
+        assignment = order[at]
+        bound = filled[depth] + left[depth] * min(rate[assignment], filler)
         if bound >= best - _SLACK * abs(best):
             depth -= 1
             continue
@@ -122,14 +122,15 @@ def select(
             depth -= 1
             continue
         place[depth] = at + 1
-        part = min(left[depth], upper[item])
-        if is_free[item]:
+        part = min(left[depth], upper[assignment])
+        if is_free[assignment]:
             left[depth] -= part
-            filled[depth] += part * min(rate[item], filler)
+            filled[depth] += part * min(rate[assignment], filler)
             continue
         sets += 1
-        chosen[depth] = item
-        # All of a set costs at least its fixed costs, and its share at its two cheapest items.
+        chosen[depth] = assignment
+        # All of a set costs at least its fixed costs, and its share at its two cheapest
+        # assignments.
         least, value = 0.0, 0.0
         low, next_low, room = filler, filler, 1.0
         if num_free > 0 and cost[free[0]] < low:
@@ -173,7 +174,7 @@ def select(
         if depth + 1 < most:
             place[depth + 1] = at + 1
             left[depth + 1] = left[depth] - part
-            filled[depth + 1] = filled[depth] + part * rate[item]
+            filled[depth + 1] = filled[depth] + part * rate[assignment]
             depth += 1
     return min(best, cut), best, size
 
@@ -195,32 +196,32 @@ def _fill(
     taken: Index,
     share: Floats,
 ) -> tuple[float, int]:
-    """Share out among ``chosen`` and free items, cheapest first, and keep it if it is the best."""
+    """Share out among ``chosen`` and free assignments, cheapest first; keep it if it is best."""
     left, value = 1.0, 0.0
     for j in range(num):
-        item = chosen[j]
-        left -= lower[item]
-        value += fixed[item] + cost[item] * lower[item]
+        assignment = chosen[j]
+        left -= lower[assignment]
+        value += fixed[assignment] + cost[assignment] * lower[assignment]
         k = j
-        while k > 0 and cost[ranked[k - 1]] > cost[item]:
+        while k > 0 and cost[ranked[k - 1]] > cost[assignment]:
             ranked[k] = ranked[k - 1]
             k -= 1
-        ranked[k] = item
+        ranked[k] = assignment
     a, b = 0, 0
     while left > _SLACK and (a < num or b < num_free):
         if b >= num_free or (a < num and cost[ranked[a]] <= cost[free[b]]):
-            item = ranked[a]
+            assignment = ranked[a]
             a += 1
         else:
-            item = free[b]
+            assignment = free[b]
             b += 1
-        if cost[item] >= filler:
+        if cost[assignment] >= filler:
             break
-        part = min(left, upper[item] - lower[item])
+        part = min(left, upper[assignment] - lower[assignment])
         left -= part
-        value += part * cost[item]
+        value += part * cost[assignment]
         # Costs ascend, so none that follows is negative if this one is not.
-        if value >= best and cost[item] >= 0.0:
+        if value >= best and cost[assignment] >= 0.0:
             return best, size
     if left > _SLACK:
         value += left * filler
@@ -236,18 +237,18 @@ def _fill(
     a, b = 0, 0
     while left > _SLACK and (a < num or b < num_free):
         if b >= num_free or (a < num and cost[ranked[a]] <= cost[free[b]]):
-            item = ranked[a]
-            if cost[item] >= filler:
+            assignment = ranked[a]
+            if cost[assignment] >= filler:
                 break
-            part = min(left, upper[item] - lower[item])
+            part = min(left, upper[assignment] - lower[assignment])
             share[a] += part
             a += 1
         else:
-            item = free[b]
-            if cost[item] >= filler:
+            assignment = free[b]
+            if cost[assignment] >= filler:
                 break
-            part = min(left, upper[item] - lower[item])
-            taken[size], share[size] = item, part
+            part = min(left, upper[assignment] - lower[assignment])
+            taken[size], share[size] = assignment, part
             size += 1
             b += 1
         left -= part

@@ -1,4 +1,4 @@
-"""The compiled moves of selections that take one item each: shift, swap, push out, close, open."""
+"""The compiled reassignment moves of single sources: shift, swap, push out, close, open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from matcher.engines.decomposition.kernels.compiled import compiled, compiled_inline
 from matcher.engines.decomposition.kernels.selection import Bools, Index
-from matcher.engines.decomposition.search.moves import Items
+from matcher.engines.decomposition.search.moves import Assignments
 from matcher.program import Floats
 
 FULL = 1e-9
@@ -20,14 +20,14 @@ _TURN, _LEAST, _MOST = 1.05, 0.01, 100.0
 _PUSHES, _SWAPS = 0.6, 0.6
 
 
-class State(NamedTuple):
-    """A plan: the item of each selection, and what follows from it.
+class AssignmentState(NamedTuple):
+    """A plan: the assignment of each selection, and what follows from it.
 
-    Selections that take items of one group are a ring of ``after`` and ``before``, entered at
+    Selections that take assignments of one group are a ring of ``after`` and ``before``, entered at
     ``first`` (-1 if there is none).
     """
 
-    item: Index
+    assignment: Index
     load: Floats
     users: Index
     first: Index
@@ -37,8 +37,8 @@ class State(NamedTuple):
 
 
 @compiled
-def clear(state: State) -> None:
-    state.item[:] = -1
+def clear(state: AssignmentState) -> None:
+    state.assignment[:] = -1
     state.load[:] = 0.0
     state.users[:] = 0
     state.first[:] = -1
@@ -47,22 +47,22 @@ def clear(state: State) -> None:
 
 @compiled_inline
 def take_out(
-    d: int, unit: Floats, guide: Floats, items: Items, state: State
+    d: int, unit: Floats, guide: Floats, assignments: Assignments, state: AssignmentState
 ) -> tuple[float, float]:
-    """Take a selection's item away; gives the changes of cost and of overload."""
-    i = state.item[d]
-    cost, over = -items.cost[i] - items.fixed[i] - guide[i], 0.0
-    for k in range(items.row_start[i], items.row_start[i + 1]):
-        row = items.row[k]
-        load = items.by_share[k] + items.by_taking[k]
-        over -= unit[row] * min(max(state.load[row] - items.room[row], 0.0), load)
+    """Take a selection's assignment away; gives the changes of cost and of overload."""
+    i = state.assignment[d]
+    cost, over = -assignments.cost[i] - assignments.fixed[i] - guide[i], 0.0
+    for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
+        row = assignments.row[k]
+        load = assignments.by_share[k] + assignments.by_taking[k]
+        over -= unit[row] * min(max(state.load[row] - assignments.room[row], 0.0), load)
         state.load[row] -= load
-    hub = items.hub[i]
-    if hub >= 0:
-        state.users[hub] -= 1
-        if state.users[hub] == 0:
-            cost -= items.hub_cost[hub]
-    group = items.group[i]
+    facility = assignments.facility[i]
+    if facility >= 0:
+        state.users[facility] -= 1
+        if state.users[facility] == 0:
+            cost -= assignments.facility_cost[facility]
+    group = assignments.group[i]
     if state.after[d] == d:
         state.first[group] = -1
     else:
@@ -70,21 +70,23 @@ def take_out(
         state.before[state.after[d]] = state.before[d]
         state.first[group] = state.after[d]
     state.size[group] -= 1
-    state.item[d] = -1
+    state.assignment[d] = -1
     return cost, over
 
 
 @compiled_inline
-def put_in(i: int, unit: Floats, guide: Floats, items: Items, state: State) -> tuple[float, float]:
-    """Let a selection without an item take one; gives the changes of cost and of overload."""
-    cost, over = change_if_in(i, unit, guide, items, state)
-    d = items.selection[i]
-    for k in range(items.row_start[i], items.row_start[i + 1]):
-        state.load[items.row[k]] += items.by_share[k] + items.by_taking[k]
-    hub = items.hub[i]
-    if hub >= 0:
-        state.users[hub] += 1
-    group = items.group[i]
+def put_in(
+    i: int, unit: Floats, guide: Floats, assignments: Assignments, state: AssignmentState
+) -> tuple[float, float]:
+    """Let a selection without an assignment take one; gives the changes of cost and of overload."""
+    cost, over = change_if_in(i, unit, guide, assignments, state)
+    d = assignments.selection[i]
+    for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
+        state.load[assignments.row[k]] += assignments.by_share[k] + assignments.by_taking[k]
+    facility = assignments.facility[i]
+    if facility >= 0:
+        state.users[facility] += 1
+    group = assignments.group[i]
     first = state.first[group]
     if first < 0:
         state.first[group] = d
@@ -94,32 +96,32 @@ def put_in(i: int, unit: Floats, guide: Floats, items: Items, state: State) -> t
         state.after[d], state.before[d] = first, last
         state.after[last], state.before[first] = d, d
     state.size[group] += 1
-    state.item[d] = i
+    state.assignment[d] = i
     return cost, over
 
 
 @compiled_inline
 def change_if_in(
-    i: int, unit: Floats, guide: Floats, items: Items, state: State
+    i: int, unit: Floats, guide: Floats, assignments: Assignments, state: AssignmentState
 ) -> tuple[float, float]:
-    """What taking an item would change in cost and overload."""
-    cost, over = items.cost[i] + items.fixed[i] + guide[i], 0.0
-    for k in range(items.row_start[i], items.row_start[i + 1]):
-        row = items.row[k]
-        load = items.by_share[k] + items.by_taking[k]
-        over += unit[row] * min(max(state.load[row] + load - items.room[row], 0.0), load)
-    hub = items.hub[i]
-    if hub >= 0 and state.users[hub] == 0:
-        cost += items.hub_cost[hub]
+    """What taking an assignment would change in cost and overload."""
+    cost, over = assignments.cost[i] + assignments.fixed[i] + guide[i], 0.0
+    for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
+        row = assignments.row[k]
+        load = assignments.by_share[k] + assignments.by_taking[k]
+        over += unit[row] * min(max(state.load[row] + load - assignments.room[row], 0.0), load)
+    facility = assignments.facility[i]
+    if facility >= 0 and state.users[facility] == 0:
+        cost += assignments.facility_cost[facility]
     return cost, over
 
 
 @compiled
-def put_all(taken: Index, items: Items, state: State) -> None:
-    unit, guide = np.ones(state.load.size), np.zeros(items.cost.size)
+def put_all(taken: Index, assignments: Assignments, state: AssignmentState) -> None:
+    unit, guide = np.ones(state.load.size), np.zeros(assignments.cost.size)
     for i in taken:
-        if state.item[items.selection[i]] < 0:
-            put_in(i, unit, guide, items, state)
+        if state.assignment[assignments.selection[i]] < 0:
+            put_in(i, unit, guide, assignments, state)
 
 
 @compiled
@@ -129,11 +131,17 @@ def construct(
     penalty: float,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
 ) -> None:
     for d in order:
-        put_in(cheapest(d, -1, shut, penalty, unit, guide, items, state), unit, guide, items, state)
+        put_in(
+            cheapest(d, -1, shut, penalty, unit, guide, assignments, state),
+            unit,
+            guide,
+            assignments,
+            state,
+        )
 
 
 @compiled_inline
@@ -144,16 +152,16 @@ def cheapest(
     penalty: float,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
 ) -> int:
-    """Item of a selection that adds least to cost and penalties; hubs avoided or shut come last."""
-    least, chosen = np.inf, items.start[d]
-    for i in range(items.start[d], items.start[d + 1]):
-        cost, over = change_if_in(i, unit, guide, items, state)
+    """A selection's assignment that adds least to cost and penalties; what is shut comes last."""
+    least, chosen = np.inf, assignments.start[d]
+    for i in range(assignments.start[d], assignments.start[d + 1]):
+        cost, over = change_if_in(i, unit, guide, assignments, state)
         value = cost + penalty * over
-        hub = items.hub[i]
-        if hub >= 0 and (hub == avoided or shut[hub]):
+        facility = assignments.facility[i]
+        if facility >= 0 and (facility == avoided or shut[facility]):
             value += 1e3 * penalty
         if value < least:
             least, chosen = value, i
@@ -162,31 +170,34 @@ def cheapest(
 
 
 @compiled_inline
-def item_in(d: int, group: int, items: Items) -> int:
-    """An item of a selection in a group; -1 if it has none."""
-    low, high = items.member_start[group], items.member_start[group + 1]
+def assignment_in(d: int, group: int, assignments: Assignments) -> int:
+    """An assignment of a selection in a group; -1 if it has none."""
+    low, high = assignments.member_start[group], assignments.member_start[group + 1]
     while low < high:
         middle = (low + high) // 2
-        if items.member[middle] < items.start[d]:
+        if assignments.member[middle] < assignments.start[d]:
             low = middle + 1
         else:
             high = middle
-    if low < items.member_start[group + 1] and items.member[low] < items.start[d + 1]:
-        item: int = items.member[low]
-        return item
+    if (
+        low < assignments.member_start[group + 1]
+        and assignments.member[low] < assignments.start[d + 1]
+    ):
+        assignment: int = assignments.member[low]
+        return assignment
     return -1
 
 
 @compiled_inline
-def some_item(d: int, ranked: Index, span: Index, items: Items) -> int:
-    """A random item of a selection, more likely a cheap one."""
-    item: int = ranked[items.start[d] + int(span[d] * np.random.random() ** 3)]
-    return item
+def some_assignment(d: int, ranked: Index, span: Index, assignments: Assignments) -> int:
+    """A random assignment of a selection, more likely a cheap one."""
+    assignment: int = ranked[assignments.start[d] + int(span[d] * np.random.random() ** 3)]
+    return assignment
 
 
 @compiled_inline
-def some_user(group: int, state: State) -> int:
-    """A random selection that takes an item of a group that is in use."""
+def some_user(group: int, state: AssignmentState) -> int:
+    """A random selection that takes an assignment of a group that is in use."""
     d = state.first[group]
     for _ in range(np.random.randint(state.size[group])):
         d = state.after[d]
@@ -202,38 +213,38 @@ def shift(
     shut: Bools,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
     log: Index,
     undone: Index,
 ) -> tuple[int, float, float]:
-    """Let a selection take another item; it may push out a selection, which may take its place.
+    """Give a selection another assignment; it may push out a selection, which may take its place.
 
-    Gives the number of selections moved, noted in ``log`` with the items they had in ``undone``,
-    and the changes of cost and of overload.
+    Gives the number of selections moved, noted in ``log`` with the assignments they had in
+    ``undone``, and the changes of cost and of overload.
     """
-    old = state.item[d]
-    here, there = items.group[old], items.group[new]
+    old = state.assignment[d]
+    here, there = assignments.group[old], assignments.group[new]
     other = -1
     pushes = there >= 0 and here != there and state.size[there] > 0
     if pushes and np.random.random() < _PUSHES:
         other = some_user(there, state)
     log[0], undone[0] = d, old
-    cost, over = take_out(d, unit, guide, items, state)
+    cost, over = take_out(d, unit, guide, assignments, state)
     if other >= 0:
-        log[1], undone[1] = other, state.item[other]
-        c, o = take_out(other, unit, guide, items, state)
+        log[1], undone[1] = other, state.assignment[other]
+        c, o = take_out(other, unit, guide, assignments, state)
         cost, over = cost + c, over + o
-    c, o = put_in(new, unit, guide, items, state)
+    c, o = put_in(new, unit, guide, assignments, state)
     cost, over = cost + c, over + o
     if other < 0:
         return 1, cost, over
     i = -1
     if here >= 0 and np.random.random() < _SWAPS:
-        i = item_in(other, here, items)
+        i = assignment_in(other, here, assignments)
     if i < 0:
-        i = cheapest(other, -1, shut, price, unit, guide, items, state)
-    c, o = put_in(i, unit, guide, items, state)
+        i = cheapest(other, -1, shut, price, unit, guide, assignments, state)
+    c, o = put_in(i, unit, guide, assignments, state)
     return 2, cost + c, over + o
 
 
@@ -242,109 +253,109 @@ def undo(
     at: int,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
     log: Index,
     undone: Index,
 ) -> None:
-    """Give the first ``at`` selections of ``log`` the items back that they had."""
+    """Give the first ``at`` selections of ``log`` the assignments back that they had."""
     for j in range(at):
-        take_out(log[j], unit, guide, items, state)
+        take_out(log[j], unit, guide, assignments, state)
     for j in range(at):
-        put_in(undone[j], unit, guide, items, state)
+        put_in(undone[j], unit, guide, assignments, state)
 
 
 @compiled_inline
 def empty(
-    hub: int,
+    facility: int,
     at: int,
     price: float,
     shut: Bools,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
     log: Index,
     undone: Index,
 ) -> tuple[int, float, float]:
-    """Send the users of a hub elsewhere; noted from ``at`` on, see `shift`."""
+    """Send the users of a facility elsewhere; noted from ``at`` on, see `shift`."""
     cost, over, begun = 0.0, 0.0, at
-    while state.users[hub] > 0:
-        d = state.first[hub]
-        log[at], undone[at] = d, state.item[d]
+    while state.users[facility] > 0:
+        d = state.first[facility]
+        log[at], undone[at] = d, state.assignment[d]
         at += 1
-        c, o = take_out(d, unit, guide, items, state)
+        c, o = take_out(d, unit, guide, assignments, state)
         cost, over = cost + c, over + o
     for j in range(begun, at):
-        i = cheapest(log[j], hub, shut, price, unit, guide, items, state)
-        c, o = put_in(i, unit, guide, items, state)
+        i = cheapest(log[j], facility, shut, price, unit, guide, assignments, state)
+        c, o = put_in(i, unit, guide, assignments, state)
         cost, over = cost + c, over + o
     return at, cost, over
 
 
 @compiled_inline
 def fill(
-    hub: int,
+    facility: int,
     at: int,
     price: float,
     unit: Floats,
     guide: Floats,
-    items: Items,
-    state: State,
+    assignments: Assignments,
+    state: AssignmentState,
     log: Index,
     undone: Index,
 ) -> tuple[int, float, float]:
-    """Let selections come to a hub where they gain by it; noted from ``at`` on, see `shift`.
+    """Let selections come to a facility where they gain by it; noted from ``at`` on, see `shift`.
 
-    The first pays for the hub, which is not held against it.
+    The first pays for the facility, which is not held against it.
     """
     cost, over, begun = 0.0, 0.0, at
-    for m in range(items.member_start[hub], items.member_start[hub + 1]):
-        i = items.member[m]
-        d = items.selection[i]
-        old = state.item[d]
-        if at - begun >= state.item.size:
+    for m in range(assignments.member_start[facility], assignments.member_start[facility + 1]):
+        i = assignments.member[m]
+        d = assignments.selection[i]
+        old = state.assignment[d]
+        if at - begun >= state.assignment.size:
             break
-        if items.hub[old] == hub:
+        if assignments.facility[old] == facility:
             continue
-        out_c, out_o = take_out(d, unit, guide, items, state)
-        in_c, in_o = change_if_in(i, unit, guide, items, state)
+        out_c, out_o = take_out(d, unit, guide, assignments, state)
+        in_c, in_o = change_if_in(i, unit, guide, assignments, state)
         gain = out_c + in_c + price * (out_o + in_o)
-        if state.users[hub] == 0:
-            gain -= items.hub_cost[hub]
+        if state.users[facility] == 0:
+            gain -= assignments.facility_cost[facility]
         if gain < 0.0 and in_o <= 0.0:
             log[at], undone[at] = d, old
             at += 1
-            c, o = put_in(i, unit, guide, items, state)
+            c, o = put_in(i, unit, guide, assignments, state)
             cost, over = cost + out_c + c, over + out_o + o
         else:
-            put_in(old, unit, guide, items, state)
+            put_in(old, unit, guide, assignments, state)
     return at, cost, over
 
 
 @compiled_inline
-def recount(unit: Floats, items: Items, state: State) -> tuple[float, float]:
+def recount(unit: Floats, assignments: Assignments, state: AssignmentState) -> tuple[float, float]:
     """Cost and overload of a plan; loads are counted anew, so that rounding does not add up."""
     state.load[:] = 0.0
     cost, over = 0.0, 0.0
-    for d in range(state.item.size):
-        i = state.item[d]
-        cost += items.cost[i] + items.fixed[i]
-        for k in range(items.row_start[i], items.row_start[i + 1]):
-            state.load[items.row[k]] += items.by_share[k] + items.by_taking[k]
-    for hub in range(state.users.size):
-        if state.users[hub] > 0:
-            cost += items.hub_cost[hub]
+    for d in range(state.assignment.size):
+        i = state.assignment[d]
+        cost += assignments.cost[i] + assignments.fixed[i]
+        for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
+            state.load[assignments.row[k]] += assignments.by_share[k] + assignments.by_taking[k]
+    for facility in range(state.users.size):
+        if state.users[facility] > 0:
+            cost += assignments.facility_cost[facility]
     for row in range(state.load.size):
-        over += unit[row] * max(state.load[row] - items.room[row], 0.0)
+        over += unit[row] * max(state.load[row] - assignments.room[row], 0.0)
     return cost, over
 
 
 @compiled_inline
-def fits(items: Items, state: State) -> bool:
+def fits(assignments: Assignments, state: AssignmentState) -> bool:
     """Whether no row is overloaded."""
     for row in range(state.load.size):
-        if state.load[row] > items.room[row] + FULL * abs(items.room[row]):
+        if state.load[row] > assignments.room[row] + FULL * abs(assignments.room[row]):
             return False
     return True
 
@@ -365,9 +376,9 @@ def turn(penalty: Floats, over: float, level: float) -> None:
 
 
 @compiled_inline
-def gained(at: int, guide: Floats, state: State, log: Index, undone: Index) -> float:
+def gained(at: int, guide: Floats, state: AssignmentState, log: Index, undone: Index) -> float:
     """How much of the change of cost by a move is only what room is thought to be worth."""
     worth = 0.0
     for j in range(at):
-        worth += guide[state.item[log[j]]] - guide[undone[j]]
+        worth += guide[state.assignment[log[j]]] - guide[undone[j]]
     return worth

@@ -1,14 +1,16 @@
-"""What a program is made of: selections, hubs, and the rows that couple them.
+"""What a program is made of: selections, facilities, and the rows that couple them.
 
 Recognised by shape alone, so that it holds for any program that looks like this:
 
-- a *selection* is a row Σ x = 1. Its columns are *items*; an item may have a decision y of its own
-  with lower·y ≤ x ≤ upper·y, and a row may limit how many decisions of a selection are taken;
-- a *hub* is a binary column that must be 1 where an item that is linked to it is taken (y ≤ z);
-- a *packing* row Σ a x + Σ b y ≤ room, with a, b ≥ 0, may grant its room only with a hub;
+- a *selection* is a row Σ x = 1. Its columns are *assignments*; an assignment may have a decision y
+  of its own with lower·y ≤ x ≤ upper·y, and a row may limit how many decisions of a selection are
+  taken;
+- a *facility* is a binary column that must be 1 where an assignment that is linked to it is taken
+  (y ≤ z);
+- a *packing* row Σ a x + Σ b y ≤ room, with a, b ≥ 0, may grant its room only with a facility;
 - every other row is *foreign*: it can be priced, and so a bound holds under it. The search for
-  plans weighs it if it is a sum over items (see
-  `matcher.engines.decomposition.structure.side_constraints`), and does not know it otherwise.
+  plans knows it if it is a sum over assignments (a side constraint, see
+  `matcher.engines.decomposition.structure.side_constraints`), and does not otherwise.
 
 A row within one selection that no selection can break says nothing and is left out.
 """
@@ -22,7 +24,10 @@ from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.kernels.compiled import compiled
 from matcher.engines.decomposition.kernels.selection import Bools, Index, select
-from matcher.engines.decomposition.structure.side_constraints import Weighed, weighed_rows
+from matcher.engines.decomposition.structure.side_constraints import (
+    SideConstraints,
+    side_constraints_of,
+)
 from matcher.program import Floats, Program, always_met
 
 _SLACK = 1e-9
@@ -30,30 +35,30 @@ _SLACK = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A program taken apart. Items are sorted by selection.
+    """A program taken apart. Assignments are sorted by selection.
 
     Parameters
     ----------
     column_upper
         Upper bounds; 0 for columns that can never be anything else.
     start
-        First item of each selection, and the number of items; shape (selections + 1,).
+        First assignment of each selection, and the number of assignments; shape (selections + 1,).
     x, y
-        Columns of each item; ``y`` is -1 where it has no decision, and then it is free.
+        Columns of each assignment; ``y`` is -1 where it has no decision, and then it is free.
     lower, upper
-        Share of its selection that an item has if it is taken.
+        Share of its selection that an assignment has if it is taken.
     most
         Largest number of decisions taken in each selection.
-    hub
-        Column of each item's hub; -1 for none.
+    facility
+        Column of each assignment's facility; -1 for none.
     link
-        For each hub-linked item the row that links it; -1 for none.
+        For each facility-linked assignment the row that links it; -1 for none.
     packing
-        Packing rows; ``packing_hub`` is the column that grants each its room, or -1.
+        Packing rows; ``packing_facility`` is the column that grants each its room, or -1.
     foreign
         Rows that are none of these.
-    weighed
-        The foreign rows as the search weighs them; ``None`` if there is one that it cannot.
+    side
+        The foreign rows as side constraints; ``None`` if there is one that cannot be.
     """
 
     program: Program
@@ -64,12 +69,12 @@ class Structure:
     lower: Floats
     upper: Floats
     most: Index
-    hub: Index
+    facility: Index
     link: Index
     packing: Index
-    packing_hub: Index
+    packing_facility: Index
     foreign: Index
-    weighed: Weighed | None
+    side: SideConstraints | None
 
     @property
     def num_selections(self) -> int:
@@ -77,24 +82,24 @@ class Structure:
         return int(self.start.size - 1)
 
     @property
-    def num_items(self) -> int:
-        """Number of items."""
+    def num_assignments(self) -> int:
+        """Number of assignments."""
         return int(self.x.size)
 
     @property
     def selection(self) -> Index:
-        """Selection of each item."""
+        """Selection of each assignment."""
         return np.repeat(np.arange(self.num_selections), np.diff(self.start))
 
     @property
     def is_free(self) -> Bools:
-        """Whether an item needs no decision."""
+        """Whether an assignment needs no decision."""
         free: Bools = self.y < 0
         return free
 
     @property
     def decider(self) -> Index:
-        """Column that says whether an item is taken: its decision, or its share."""
+        """Column that says whether an assignment is taken: its decision, or its share."""
         return np.where(self.y >= 0, self.y, self.x)
 
     @property
@@ -105,7 +110,7 @@ class Structure:
     @property
     def is_searchable(self) -> bool:
         """Whether the search for plans knows every row."""
-        return self.weighed is not None
+        return self.side is not None
 
     @property
     def handed_over(self) -> str:
@@ -119,7 +124,7 @@ class Structure:
 
 
 def structure_of(program: Program) -> Structure | None:
-    """Take a program apart; ``None`` if it has no selections, or items of another kind."""
+    """Take a program apart; ``None`` if it has no selections, or assignments of another kind."""
     return _structure(program, program.upper)
 
 
@@ -131,15 +136,15 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
     inside = np.full(program.num_rows, -1)
     inside[balance] = np.arange(balance.size)
     at = np.flatnonzero(inside[rows.row] >= 0)
-    item_selection, item_x = inside[rows.row[at]], rows.column[at]
-    order = np.lexsort((item_x, item_selection))
-    selection, x = item_selection[order], item_x[order]
+    assignment_selection, assignment_x = inside[rows.row[at]], rows.column[at]
+    order = np.lexsort((assignment_x, assignment_selection))
+    selection, x = assignment_selection[order], assignment_x[order]
     if (program.lower[x] != 0).any():
         return None
-    item_of = np.full(program.num_columns, -1)
-    item_of[x] = np.arange(x.size)
+    assignment_of = np.full(program.num_columns, -1)
+    assignment_of[x] = np.arange(x.size)
 
-    y, lower, upper, sizes = rows.decisions(item_of, column_upper[x])
+    y, lower, upper, sizes = rows.decisions(assignment_of, column_upper[x])
     impossible = lower > np.minimum(upper, 1.0) + _SLACK
     if impossible.any():
         closed = column_upper.copy()
@@ -157,9 +162,9 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
     for known in (balance, sizes, counts):
         told[known] = True
     told |= always_met(program, column_upper)
-    hub, link = rows.links(told, item_of, y, upper)
+    facility, link = rows.links(told, assignment_of, y, upper)
     told[link[link >= 0]] = True
-    packing, packing_hub = rows.packings(told, item_of, y, hub)
+    packing, packing_facility = rows.packings(told, assignment_of, y, facility)
     told[packing] = True
     unknown = np.flatnonzero(~told)
     found = Structure(
@@ -171,19 +176,19 @@ def _structure(program: Program, column_upper: Floats) -> Structure | None:
         lower,
         upper,
         most,
-        hub,
+        facility,
         link,
         packing,
-        packing_hub,
+        packing_facility,
         np.empty(0, dtype=np.int64),
         None,
     )
     foreign = unknown[~_implied(found, rows, unknown, selection_of)]
     is_known = np.zeros(program.num_columns, dtype=np.bool_)
-    for columns in (x, y, hub):
+    for columns in (x, y, facility):
         is_known[columns[columns >= 0]] = True
-    weighed = weighed_rows(program, foreign, is_known, column_upper)
-    return replace(found, foreign=foreign, weighed=weighed)
+    side = side_constraints_of(program, foreign, is_known, column_upper)
+    return replace(found, foreign=foreign, side=side)
 
 
 class _Rows:
@@ -220,17 +225,17 @@ class _Rows:
         return np.flatnonzero(is_one)
 
     def decisions(
-        self, item_of: Index, column_upper: Floats
+        self, assignment_of: Index, column_upper: Floats
     ) -> tuple[Index, Floats, Floats, Index]:
-        """Each item's y (or -1), lower and upper size, and the rows that say so."""
+        """Each assignment's y (or -1), lower and upper size, and the rows that say so."""
         p = self.program
         pairs = np.flatnonzero(self.count == 2)
         a, b = self.first[pairs], self.first[pairs] + 1
-        swap = item_of[self.column[a]] < 0
+        swap = assignment_of[self.column[a]] < 0
         a, b = np.where(swap, b, a), np.where(swap, a, b)
-        item, other = item_of[self.column[a]], self.column[b]
+        assignment, other = assignment_of[self.column[a]], self.column[b]
         is_size = (
-            (item >= 0)
+            (assignment >= 0)
             & (self.value[a] == 1.0)
             & (self.value[b] < 0)
             & p.integer[other]
@@ -240,12 +245,12 @@ class _Rows:
         )
         at_most = is_size & (p.row_upper[pairs] == 0) & np.isneginf(p.row_lower[pairs])
         at_least = is_size & (p.row_lower[pairs] == 0) & np.isposinf(p.row_upper[pairs])
-        # A decision belongs to one item, and grants room in no longer row.
+        # A decision belongs to one assignment, and grants room in no longer row.
         sized = np.flatnonzero(at_most | at_least)
         owner = np.full(p.num_columns, -1)
-        owner[other[sized]] = item[sized]
+        owner[other[sized]] = assignment[sized]
         shared = np.zeros(p.num_columns, dtype=np.bool_)
-        shared[other[sized[owner[other[sized]] != item[sized]]]] = True
+        shared[other[sized[owner[other[sized]] != assignment[sized]]]] = True
         grants = (self.value < 0) & (self.count[self.row] > 2)
         shared[self.column[grants]] = True
         has_most = np.zeros(p.num_columns, dtype=np.bool_)
@@ -253,12 +258,12 @@ class _Rows:
         mine = sized[~shared[other[sized]] & has_most[other[sized]]]
         y = np.full(column_upper.size, -1)
         lower, upper = np.zeros(column_upper.size), column_upper.copy()
-        y[item[mine]] = other[mine]
+        y[assignment[mine]] = other[mine]
         low, high = mine[at_least[mine]], mine[at_most[mine]]
-        np.maximum.at(lower, item[low], -self.value[b[low]])
-        np.minimum.at(upper, item[high], -self.value[b[high]])
-        # An item takes one decision; rows of a second one are rows like any other.
-        told = mine[other[mine] == y[item[mine]]]
+        np.maximum.at(lower, assignment[low], -self.value[b[low]])
+        np.minimum.at(upper, assignment[high], -self.value[b[high]])
+        # An assignment takes one decision; rows of a second one are rows like any other.
+        told = mine[other[mine] == y[assignment[mine]]]
         return y, lower, upper, pairs[told]
 
     def most(
@@ -281,8 +286,10 @@ class _Rows:
         np.minimum.at(most, of[whole], np.floor(p.row_upper[rows[whole]] + _SLACK).astype(np.int64))
         return most, rows[whole]
 
-    def links(self, taken: Bools, item_of: Index, y: Index, upper: Floats) -> tuple[Index, Index]:
-        """Each item's hub and the row that links it, -1 for none: y ≤ z, or x ≤ upper·z."""
+    def links(
+        self, taken: Bools, assignment_of: Index, y: Index, upper: Floats
+    ) -> tuple[Index, Index]:
+        """Each assignment's facility and the linking row, -1 for none: y ≤ z, or x ≤ upper·z."""
         p = self.program
         decision_of = np.full(p.num_columns, -1)
         decided = np.flatnonzero(y >= 0)
@@ -292,44 +299,46 @@ class _Rows:
         a, b = self.first[pairs], self.first[pairs] + 1
         swap = self.value[a] < 0
         a, b = np.where(swap, b, a), np.where(swap, a, b)
-        hub = self.column[b]
-        by_y, by_x = decision_of[self.column[a]], item_of[self.column[a]]
-        item = np.where(by_y >= 0, by_y, by_x)
-        is_hub = (
-            (item >= 0)
-            & p.integer[hub]
-            & (p.upper[hub] == 1)
-            & (p.lower[hub] >= 0)
-            & (decision_of[hub] < 0)
-            & (p.cost[hub] >= 0)
+        facility = self.column[b]
+        by_y, by_x = decision_of[self.column[a]], assignment_of[self.column[a]]
+        assignment = np.where(by_y >= 0, by_y, by_x)
+        is_facility = (
+            (assignment >= 0)
+            & p.integer[facility]
+            & (p.upper[facility] == 1)
+            & (p.lower[facility] >= 0)
+            & (decision_of[facility] < 0)
+            & (p.cost[facility] >= 0)
         )
-        reach = np.where(by_y >= 0, 1.0, upper[item])
+        reach = np.where(by_y >= 0, 1.0, upper[assignment])
         ratio = -self.value[b] / np.where(self.value[a] > 0, self.value[a], 1.0)
-        is_hub &= (self.value[a] > 0) & (ratio >= reach - _SLACK)
-        found_hub, link = np.full(y.size, -1), np.full(y.size, -1)
-        rows = np.flatnonzero(is_hub)[::-1]  # the first row of an item wins
-        found_hub[item[rows]] = hub[rows]
-        link[item[rows]] = pairs[rows]
-        return found_hub, link
+        is_facility &= (self.value[a] > 0) & (ratio >= reach - _SLACK)
+        found_facility, link = np.full(y.size, -1), np.full(y.size, -1)
+        rows = np.flatnonzero(is_facility)[::-1]  # the first row of an assignment wins
+        found_facility[assignment[rows]] = facility[rows]
+        link[assignment[rows]] = pairs[rows]
+        return found_facility, link
 
-    def packings(self, taken: Bools, item_of: Index, y: Index, hub: Index) -> tuple[Index, Index]:
-        """Rows Σ a x + Σ b y ≤ room, with the hub that grants the room, or -1."""
+    def packings(
+        self, taken: Bools, assignment_of: Index, y: Index, facility: Index
+    ) -> tuple[Index, Index]:
+        """Rows Σ a x + Σ b y ≤ room, with the facility that grants the room, or -1."""
         p = self.program
-        is_hub = np.zeros(p.num_columns, dtype=np.bool_)
-        is_hub[hub[hub >= 0]] = True
-        item_at = np.full(p.num_columns, -1)
-        item_at[item_of >= 0] = item_of[item_of >= 0]
+        is_facility = np.zeros(p.num_columns, dtype=np.bool_)
+        is_facility[facility[facility >= 0]] = True
+        assignment_at = np.full(p.num_columns, -1)
+        assignment_at[assignment_of >= 0] = assignment_of[assignment_of >= 0]
         decided = np.flatnonzero(y >= 0)
-        item_at[y[decided]] = decided
-        grants = is_hub[self.column] & (self.value < 0)
-        takes = (item_at[self.column] >= 0) & (self.value >= 0)
+        assignment_at[y[decided]] = decided
+        grants = is_facility[self.column] & (self.value < 0)
+        takes = (assignment_at[self.column] >= 0) & (self.value >= 0)
         fits = self.all_of(grants | takes) & ~taken & np.isneginf(p.row_lower)
-        num_hubs = np.bincount(self.row[grants], minlength=p.num_rows)
-        fits &= num_hubs <= 1
+        num_facilities = np.bincount(self.row[grants], minlength=p.num_rows)
+        fits &= num_facilities <= 1
         granted = np.full(p.num_rows, -1)
         granted[self.row[grants]] = self.column[grants]
-        # Room that comes with a hub is there only for those who pay for that hub.
-        mine = takes & (hub[item_at[self.column]] == granted[self.row])
+        # Room that comes with a facility is there only for those who pay for that facility.
+        mine = takes & (facility[assignment_at[self.column]] == granted[self.row])
         fits &= (granted < 0) | self.all_of(grants | mine)
         rows = np.flatnonzero(fits)
         return rows, granted[rows]
@@ -349,14 +358,14 @@ def _implied(found: Structure, rows: _Rows, which: Index, selection_of: Index) -
     position[which[inner]] = np.arange(inner.size)
     at = np.flatnonzero(position[rows.row] >= 0)
     starts = np.searchsorted(position[rows.row[at]], np.arange(inner.size + 1))
-    item_of = np.full(p.num_columns, -1)
-    item_of[found.x] = np.arange(found.num_items)
+    assignment_of = np.full(p.num_columns, -1)
+    assignment_of[found.x] = np.arange(found.num_assignments)
     decided = np.flatnonzero(found.y >= 0)
     decision_of = np.full(p.num_columns, -1)
     decision_of[found.y[decided]] = decided
     least, greatest = _extremes(
         starts,
-        item_of[rows.column[at]],
+        assignment_of[rows.column[at]],
         decision_of[rows.column[at]],
         rows.value[at],
         of[which[inner]],
@@ -375,7 +384,7 @@ def _implied(found: Structure, rows: _Rows, which: Index, selection_of: Index) -
 @compiled
 def _extremes(
     starts: Index,
-    item: Index,
+    assignment: Index,
     decision: Index,
     value: Floats,
     selection: Index,
@@ -402,8 +411,8 @@ def _extremes(
             cost[:n] = 0.0
             fixed[:n] = 0.0
             for entry in range(starts[row], starts[row + 1]):
-                if item[entry] >= 0:
-                    cost[item[entry] - a] += sign * value[entry]
+                if assignment[entry] >= 0:
+                    cost[assignment[entry] - a] += sign * value[entry]
                 else:
                     fixed[decision[entry] - a] += sign * value[entry]
             # Where a decision is rewarded and needs no share, take the reward as given.
@@ -414,7 +423,8 @@ def _extremes(
                 if fixed[i] < 0.0 and low <= 0.0:
                     given += fixed[i]
                     fixed[i] = 0.0
-            # Of items that count the same, only the roomiest matter: a bound may take their best.
+            # Of assignments that count the same, only the roomiest matter: a bound may take their
+            # best.
             for i in range(n):
                 low, roomier = lower[a + i], 0
                 for j in range(n):

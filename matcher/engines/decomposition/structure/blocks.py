@@ -1,4 +1,4 @@
-"""Pieces: parts of a program that share no row, to be solved apart."""
+"""Blocks: parts of a program that share no row, to be solved apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUNDLE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class DiagonalBlock:
     """A part of a program that shares no row with the rest, and which of its columns it has.
 
     The program's constant is in none.
@@ -27,8 +27,8 @@ class Piece:
     columns: Index
 
 
-def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
-    """Split a program into pieces, small ones bundled; also gives columns in none, at their best.
+def blocks_of(program: Program, upper: Floats) -> tuple[list[DiagonalBlock], Floats]:
+    """Split a program into blocks, small ones bundled; also gives columns in none, at their best.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
 
     Returns
     -------
-    pieces, rest
+    blocks, rest
         ``rest`` has shape (columns,): the value of every column that is in no row, 0 elsewhere.
     """
     p = program
@@ -48,17 +48,17 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
     of_row, of = _bundled(of_row, of)
     num = int(of.max(initial=-1)) + 1
     if num == 1 and (of >= 0).all():
-        return [Piece(replace(p, offset=0.0), np.arange(p.num_columns))], rest
+        return [DiagonalBlock(replace(p, offset=0.0), np.arange(p.num_columns))], rest
     columns, rows = np.argsort(of, kind="stable"), np.argsort(of_row, kind="stable")
     column_ends = np.searchsorted(of[columns], np.arange(num + 1))
     row_ends = np.searchsorted(of_row[rows], np.arange(num + 1))
     matrix = csr_array(p.matrix)
-    pieces = []
+    blocks = []
     for k in range(num):
         c = columns[column_ends[k] : column_ends[k + 1]]
         r = rows[row_ends[k] : row_ends[k + 1]]
-        pieces.append(
-            Piece(
+        blocks.append(
+            DiagonalBlock(
                 replace(
                     p,
                     name=f"{p.name} ({k + 1} of {num})",
@@ -76,11 +76,11 @@ def pieces_of(program: Program, upper: Floats) -> tuple[list[Piece], Floats]:
                 c,
             )
         )
-    return pieces, rest
+    return blocks, rest
 
 
 def _bundled(of_row: Index, of: Index) -> tuple[Index, Index]:
-    """The number of each row's and column's piece once small ones are bundled; -1 stays -1."""
+    """The number of each row's and column's block once small ones are bundled; -1 stays -1."""
     size = np.bincount(of[of >= 0])
     is_small = size <= _BUNDLE
     # Small ones are numbered by the columns before them; the others follow, one by one.

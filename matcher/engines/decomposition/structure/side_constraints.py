@@ -1,4 +1,4 @@
-"""Weighed rows: foreign rows that the search knows by what it costs to break them.
+"""SideConstraints rows: foreign rows that the search knows by what it costs to break them.
 
 Shares, limits and budgets are sums over what is selected that may not go above a room, or below a
 least amount. The search lets them be broken at a rate a unit, which grows while they are. A sum
@@ -23,13 +23,13 @@ _SLACK = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """Rows ``matrix @ columns`` ≤ ``room`` over items' columns and hubs.
+class SideConstraints:
+    """Rows ``matrix @ columns`` ≤ ``room`` over assignments' columns and facilities.
 
     Parameters
     ----------
     matrix
-        Shape (weighed rows, columns).
+        Shape (side constraints, columns).
     room
         Right-hand sides.
     rate
@@ -39,7 +39,7 @@ class Weighed:
     column, solve_row, solve_value
         Columns that are sums, the row of each and its coefficient there.
     missed, missed_of, missed_share
-        Columns for amounts that are missed, the weighed row of each, and what a unit above its
+        Columns for amounts that are missed, the side constraint of each, and what a unit above its
         room makes of it.
     """
 
@@ -56,7 +56,7 @@ class Weighed:
     missed_share: Floats
 
     def fill(self, program: Program, x: Floats) -> None:
-        """Give sums and missed amounts the values that go with the items and hubs of ``x``."""
+        """Give sums and missed amounts the values that go with what is selected in ``x``."""
         above = self.matrix @ x - self.room
         x[self.missed] = np.maximum(above[self.missed_of], 0.0) * self.missed_share
         x[self.column] = 0.0
@@ -64,15 +64,15 @@ class Weighed:
         x[self.column] = rest / self.solve_value
 
 
-def weighed_rows(
+def side_constraints_of(
     program: Program, foreign: Index, is_known: Bools, upper: Floats
-) -> Weighed | None:
-    """The foreign rows as weighed rows; ``None`` if some of them cannot be.
+) -> SideConstraints | None:
+    """The foreign rows as side constraints; ``None`` if some of them cannot be.
 
     Parameters
     ----------
     is_known
-        Whether each column is an item's or a hub.
+        Whether each column is an assignment's or a facility.
     upper
         Upper bounds of the columns.
     """
@@ -136,7 +136,7 @@ def weighed_rows(
     parts, *others = zip(*sides, strict=True)
     rooms, rates, rows, signs = (np.concatenate(each) for each in others)
     there = missed_of >= 0
-    return Weighed(
+    return SideConstraints(
         matrix=csr_array(vstack(parts)),
         room=rooms,
         rate=rates,
