@@ -5,11 +5,12 @@ RUN python -m venv /opt/matcher
 COPY constraints.txt ./
 RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt pip
 COPY pyproject.toml README.md LICENSE ./
+COPY examples ./examples
 COPY matcher ./matcher
-COPY worker ./worker
-COPY api ./api
-COPY benchmarks ./benchmarks
-RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt .
+RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt '.[service,engines]'
+# The service is no part of the wheel: its two folders lie beside it.
+COPY worker /opt/matcher/service/worker
+COPY api /opt/matcher/service/api
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --home-dir /data --shell /usr/sbin/nologin matcher \
@@ -18,6 +19,7 @@ COPY --from=build /opt/matcher /opt/matcher
 # Without REDIS_URL and DATABASE_URL the container is the whole service, with its store in /data. No
 # VOLUME: whoever keeps a store there names one, and Compose would leave an empty one for each worker.
 ENV PATH=/opt/matcher/bin:$PATH \
+    PYTHONPATH=/opt/matcher/service \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MATCHER_DATA=/data \

@@ -41,7 +41,7 @@ ladder: .venv/ready
 	@echo "Setting up .venv with the pinned packages; this takes a minute the first time."
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
-	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable .
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable '.[service,engines,bench]'
 	@touch $@
 
 clean:

@@ -23,11 +23,14 @@ from matcher.solve import solve
 from matcher.solve.export import export
 from matcher.write import template, write
 
+__version__ = "0.1.0"
+
 __all__ = [
     "InputError",
     "Judgement",
     "Network",
     "Plan",
+    "__version__",
     "check",
     "explain_demand",
     "explain_rules",

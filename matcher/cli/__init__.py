@@ -25,7 +25,14 @@ from matcher.cli.console import (
     show_rule_costs,
     show_why,
 )
-from matcher.errors import EngineCrashed, EngineError, InputError, Issue, MatcherError
+from matcher.errors import (
+    EngineCrashed,
+    EngineError,
+    InputError,
+    Issue,
+    MatcherError,
+    ServiceError,
+)
 from matcher.formatting import count
 from matcher.frontier import CHOICES, suffix_of
 from matcher.generate.adapters.scms import scms_network
@@ -395,22 +402,9 @@ def demo(
     ] = Path("demo"),
 ) -> None:
     """Solve the shipped sample and show what you get."""
-    folder = next(
-        (base / DEMO for base in (Path(), Path(__file__).parents[2]) if (base / DEMO).is_dir()),
-        None,
-    )
-    if folder is None:
-        raise InputError(
-            [
-                Issue(
-                    code="no_such_path",
-                    table=str(DEMO),
-                    problem="the sample is not here",
-                    fix="run this in a checkout of the project, or 'matcher template network.xlsx'",
-                )
-            ]
-        )
-    read = matcher.read(folder)
+    # Beside the package in a checkout, within it where it is installed.
+    bases = Path(__file__).parents[1:3]
+    read = matcher.read(next(base / DEMO for base in bases if (base / DEMO).is_dir()))
     show_network(out, read)
     plan = _solve(read, time_limit=60.0, gap=0.005, engine="highs", threads=2, seed=0, memory=None)
     show_plan(out, read, plan)
@@ -437,7 +431,17 @@ def serve(
 ) -> None:
     """Start the whole service on this machine: API, workers and store."""
     # By name: the core stands below the service and imports nothing of it.
-    importlib.import_module("api.serve").serve(host, port)
+    try:
+        serve_ = importlib.import_module("api.serve").serve
+    except ModuleNotFoundError as error:
+        raise ServiceError(
+            "The service is not part of the installed package: run 'make serve' in a checkout of "
+            "the project, or the image that its Dockerfile builds"
+            if error.name in ("api", "api.serve")
+            else f"The service needs the package {error.name}: install it with "
+            "'pip install supplier-matcher[service]'"
+        ) from None
+    serve_(host, port)
 
 
 def _explain_rules(

@@ -76,7 +76,7 @@ def engine(name: str, kept: Kept | None = None) -> Engine:
     if find_spec(solver.package) is None:
         raise EngineUnavailable(
             f"engine '{name}' needs the package {solver.distribution}: install it with "
-            f"'pip install {solver.distribution}' or choose another of {', '.join(NAMES)}"
+            f"'pip install supplier-matcher[engines]' or choose another of {', '.join(NAMES)}"
         )
     return _highs(kept) if name == "highs" else ChildEngine(name, solver)
 

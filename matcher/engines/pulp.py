@@ -17,6 +17,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,12 +109,19 @@ def write_model(program: Program, path: str | Path) -> None:
 
     Raises
     ------
+    EngineUnavailable
+        PuLP is not installed.
     EngineError
-        If the suffix is another one or the file cannot be written.
+        The suffix is another one or the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise EngineError(f"cannot write '{path}': the name has to end in {' or '.join(SUFFIXES)}")
+    if find_spec("pulp") is None:
+        raise EngineUnavailable(
+            "writing a model needs the package PuLP: install it with "
+            "'pip install supplier-matcher[engines]'"
+        )
     run = subprocess.run(
         command("matcher.engines.pulp", str(path.absolute())),
         input=pickle.dumps(program, protocol=5),

@@ -14,7 +14,7 @@ import numpy as np
 from matcher.engines import engine as engine_named
 from matcher.engines import kept_engine
 from matcher.engines.base import Limits, Outcome, Progress
-from matcher.errors import InputError, Issue
+from matcher.errors import EngineUnavailable, InputError, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
 from matcher.network.arrays import Arrays, Floats, to_arrays
@@ -92,7 +92,7 @@ def solve(
         steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
         result = result_of(formulation, steps)
         if result.found == "infeasible":
-            first = steps[-1].outcome.engine
+            first = steps[-1].outcome
             steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
             result = result_of(formulation, steps[-1:])
         if result.found == "infeasible":
@@ -146,7 +146,7 @@ def limits_of(
 
 
 def _second_opinion(
-    first: str,
+    first: Outcome,
     formulation: Formulation,
     limits: Limits,
     clock: Clock,
@@ -154,20 +154,27 @@ def _second_opinion(
 ) -> Step:
     """What another engine says of rules that one calls contradictory: it may find a plan.
 
-    What it cannot confirm is not called infeasible.
+    What it cannot confirm is not called infeasible; where no other is installed, that is said.
     """
-    other = engine_named("highs" if first == "cpsat" else "cpsat")
-    objective = formulation.objectives[0]
+    objective, one = formulation.objectives[0], first.engine
+    try:
+        other = engine_named("highs" if one == "cpsat" else "cpsat")
+    except EngineUnavailable:
+        alone = (
+            f"{one} says so, and no second engine is installed to confirm it: "
+            "'pip install supplier-matcher[engines]' brings one"
+        )
+        return Step(objective, replace(first, detail=alone))
     outcome = other.solve(
         formulation.minimising(0, ()),
         replace(limits, time_s=max(clock.left, LEAST_SECOND_OPINION_S)),
         cancelled=cancelled,
     )
     said = {
-        "infeasible": f"{first} and {outcome.engine} agree",
-        "none": f"{first} says that the rules contradict each other, which "
+        "infeasible": f"{one} and {outcome.engine} agree",
+        "none": f"{one} says that the rules contradict each other, which "
         f"{outcome.engine} could not confirm in time",
-    }.get(outcome.found, f"{first} saw no plan, {outcome.engine} found this one")
+    }.get(outcome.found, f"{one} saw no plan, {outcome.engine} found this one")
     return Step(objective, replace(outcome, detail=said))
 
 
