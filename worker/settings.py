@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import os
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from matcher.errors import MatcherError
 
 MIB = 2**20
-_MAY_BE_0 = ("stop_grace_s", "split_above_pairs")
+# The descriptions are what a wrong value is told not to be.
+Count = Annotated[int, Field(gt=0, description="a whole number above 0")]
+CountOr0 = Annotated[int, Field(ge=0, description="a whole number 0 or more")]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
+SecondsOr0 = Annotated[float, Field(ge=0, allow_inf_nan=False, description="a number 0 or more")]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(BaseModel):
     """Where the service keeps its data and what it allows.
 
     Parameters
@@ -54,57 +59,66 @@ class Settings:
         Whether webhooks may go to addresses that are not public, and without TLS.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     database_url: str
     redis_url: str | None = None
-    concurrency: int = 1
-    lease_s: float = 30.0
-    heartbeat_s: float = 5.0
-    max_attempts: int = 3
-    max_upload_bytes: int = 200 * MIB
-    max_time_limit_s: float = 3600.0
-    max_memory_bytes: int = 4096 * MIB
-    max_threads: int = 2
-    max_queued: int = 100
-    max_running: int = 2
-    requests_per_minute: int = 30_000
-    max_pairs: int = 5_000_000
-    split_above_pairs: int = 2_000
-    sweep_s: float = 2.0
-    stop_grace_s: float = 10.0
-    store_timeout_s: float = 30.0
+    concurrency: Count = 1
+    lease_s: Seconds = 30.0
+    heartbeat_s: Seconds = 5.0
+    max_attempts: Count = 3
+    max_upload_bytes: Count = 200 * MIB
+    max_time_limit_s: Seconds = 3600.0
+    max_memory_bytes: Count = 4096 * MIB
+    max_threads: Count = 2
+    max_queued: Count = 100
+    max_running: Count = 2
+    requests_per_minute: Count = 30_000
+    max_pairs: Count = 5_000_000
+    split_above_pairs: CountOr0 = 2_000
+    sweep_s: Seconds = 2.0
+    stop_grace_s: SecondsOr0 = 10.0
+    store_timeout_s: Seconds = 30.0
     webhook_private_addresses: bool = False
+
+
+def _variable(name: str) -> str:
+    """The variable that a setting is read from."""
+    return name.upper() if name in ("database_url", "redis_url") else f"MATCHER_{name.upper()}"
+
+
+class _Environment(BaseSettings, Settings):
+    """The settings as variables, and the folder of a store that none of them names."""
+
+    model_config = SettingsConfigDict(
+        alias_generator=_variable, case_sensitive=True, env_ignore_empty=True, loc_by_alias=False
+    )
+
+    database_url: str = ""
+    webhook_private_addresses: Annotated[bool, BeforeValidator(lambda text: text == "1")] = False
+    data: Path = Path("matcher-data")
 
 
 def settings_from_environment() -> Settings:
     """The settings that ``DATABASE_URL``, ``REDIS_URL`` and ``MATCHER_…`` variables ask for.
 
+    An empty variable counts as one that is not set.
+
     Raises
     ------
     MatcherError
-        A variable is no number, or one that makes no sense.
+        Variables are no numbers, or numbers that make no sense; a line for each.
     """
-    data = Path(os.environ.get("MATCHER_DATA") or "matcher-data")
-    numbers: dict[str, float | int] = {}
-    for each in fields(Settings):
-        text = os.environ.get(f"MATCHER_{each.name.upper()}")
-        default = each.default
-        if text and isinstance(default, int | float) and not isinstance(default, bool):
-            numbers[each.name] = _number(each.name, text, type(default))
-    return Settings(
-        database_url=os.environ.get("DATABASE_URL") or f"sqlite:///{data / 'matcher.sqlite3'}",
-        redis_url=os.environ.get("REDIS_URL") or None,
-        webhook_private_addresses=os.environ.get("MATCHER_WEBHOOK_PRIVATE_ADDRESSES") == "1",
-        **numbers,  # type: ignore[arg-type]
-    )
-
-
-def _number(name: str, text: str, kind: type[int] | type[float]) -> int | float:
     try:
-        value = kind(text)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value) and (value > 0 or (value == 0 and name in _MAY_BE_0)):
-        return value
-    wanted = "a whole number" if kind is int else "a number"
-    least = "0 or more" if name in _MAY_BE_0 else "above 0"
-    raise MatcherError(f"MATCHER_{name.upper()}: '{text}' is not {wanted} {least}; give one")
+        found = _Environment().model_dump()
+    except ValidationError as error:
+        raise MatcherError("\n".join(_wrong(each) for each in error.errors())) from None
+    data = found.pop("data")
+    found["database_url"] = found["database_url"] or f"sqlite:///{data / 'matcher.sqlite3'}"
+    return Settings(**found)
+
+
+def _wrong(error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    wanted = Settings.model_fields[name].description
+    return f"{_variable(name)}: '{error['input']}' is not {wanted}; give one"

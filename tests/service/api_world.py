@@ -8,7 +8,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,9 @@ def world_on(
         world.woken.append(solve_id)
         wake.set()
 
-    app = create_app(replace(settings, requests_per_minute=per_minute), database, enqueue)
+    app = create_app(
+        settings.model_copy(update={"requests_per_minute": per_minute}), database, enqueue
+    )
     port = servers.free_port()
     world.url = f"http://127.0.0.1:{port}"
     config = uvicorn.Config(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -225,7 +225,7 @@ def new_desk(database: Database, settings: Settings) -> Callable[..., Desk]:
         tenant = Tenant(name=uuid4().hex, created_at=time.time())
         with database.write() as session:
             session.add(tenant)
-        return Desk(database, replace(settings, **changes), tenant.id)
+        return Desk(database, settings.model_copy(update=changes), tenant.id)
 
     return new
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import signal
 import time
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
@@ -23,7 +22,7 @@ SEED = 20_240_229
 def on_redis(workers: Workers, desk: Desk, url: str) -> Settings:
     """Let workers of this test be woken by a broker; gives the settings of whoever submits."""
     workers.environment["REDIS_URL"] = url
-    return replace(desk.settings, redis_url=url)
+    return desk.settings.model_copy(update={"redis_url": url})
 
 
 def num_ends(desk: Desk, solve_id: str) -> tuple[int, int]:
@@ -167,6 +166,6 @@ def test_a_celery_worker_that_is_stopped_gives_its_job_back(
 
 def test_waking_without_a_broker_is_no_error(desk: Desk) -> None:
     assert not wakeup.enqueue(desk.settings, "id")
-    nobody = replace(desk.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    nobody = desk.settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
     assert not wakeup.enqueue(nobody, "id")
     wakeup.sweep(nobody, ["id"])

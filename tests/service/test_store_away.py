@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -105,7 +104,7 @@ def test_a_store_that_swallows_everything_holds_nobody_for_ever(
     database = Database(proxied, timeout_s=1.0)
     direct = Database(database_url)
     try:
-        with world_on(database, replace(settings, lease_s=60.0), works=True) as world:
+        with world_on(database, settings.model_copy(update={"lease_s": 60.0}), works=True) as world:
             client, desk = world.client(), Desk(direct, settings, "")
             body = {"network": world.upload(long), "options": {"time_limit_s": 4.0}}
             solve_id = client.post("/v1/solves", json=body).json()["id"]

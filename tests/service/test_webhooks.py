@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -194,7 +194,7 @@ def test_addresses_that_are_not_public_are_refused_when_sending(
     desk: Desk, receiver: Receiver
 ) -> None:
     message_id = message(desk, hook(desk, receiver.url.replace("http:", "https:")))
-    public = replace(desk.settings, webhook_private_addresses=False)
+    public = desk.settings.model_copy(update={"webhook_private_addresses": False})
     assert outbox.send_due(desk.database, public) == 0
     assert not receiver.got
     assert "which is not public" in (see(desk, message_id).last_error or "")
@@ -232,12 +232,12 @@ def test_addresses_that_are_not_public_are_refused_when_sending(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_such_an_address_is_refused(desk: Desk, url: str) -> None:
     with pytest.raises(outbox.Refused):
-        outbox.target_of(url, replace(desk.settings, webhook_private_addresses=False))
+        outbox.target_of(url, desk.settings.model_copy(update={"webhook_private_addresses": False}))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_connection_goes_to_the_address_that_was_looked_at(desk: Desk) -> None:
-    public = replace(desk.settings, webhook_private_addresses=False)
+    public = desk.settings.model_copy(update={"webhook_private_addresses": False})
     target = outbox.target_of("https://93.184.215.14:8443/a?b=c", public)
     assert str(target.url) == "https://93.184.215.14:8443/a?b=c"
     target = outbox.target_of("http://localhost:8000/a", desk.settings)

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -432,11 +431,20 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MATCHER_STOP_GRACE_S", "0")
     monkeypatch.setenv("MATCHER_CONCURRENCY", "")  # as if not set
     settings = settings_from_environment()
-    assert settings == replace(
-        Settings(database_url="sqlite:///elsewhere/matcher.sqlite3"), lease_s=12.5, stop_grace_s=0
+    assert settings == Settings(
+        database_url="sqlite:///elsewhere/matcher.sqlite3", lease_s=12.5, stop_grace_s=0
     )
     for wrong in ("many", "0", "-1", "1.5"):
         monkeypatch.setenv("MATCHER_REQUESTS_PER_MINUTE", wrong)
         with pytest.raises(MatcherError, match=f"MATCHER_REQUESTS_PER_MINUTE: '{wrong}'"):
             settings_from_environment()
+    monkeypatch.setenv("MATCHER_STOP_GRACE_S", "inf")
+    monkeypatch.setenv("MATCHER_SPLIT_ABOVE_PAIRS", "-1")
+    with pytest.raises(MatcherError) as all_at_once:
+        settings_from_environment()
+    assert set(str(all_at_once.value).splitlines()) == {
+        "MATCHER_REQUESTS_PER_MINUTE: '1.5' is not a whole number above 0; give one",
+        "MATCHER_SPLIT_ABOVE_PAIRS: '-1' is not a whole number 0 or more; give one",
+        "MATCHER_STOP_GRACE_S: 'inf' is not a number 0 or more; give one",
+    }
     assert Database("sqlite://").url.get_backend_name() == "sqlite"
