@@ -22,7 +22,7 @@ from matcher.network import Network
 from matcher.network.arrays import to_arrays
 from matcher.plan import Plan
 from matcher.program import Program
-from matcher.program.components import parts
+from matcher.program.components import connected_components_of
 from matcher.screening.candidates import screen
 from matcher.solve.search import Clock, pursue
 from tests.networks import Row, network
@@ -112,7 +112,7 @@ def test_what_cannot_be_covered_does_not_tie_the_rest_together() -> None:
     covered = engine("highs").solve(formulation.coverage_program(), Limits(gap=0.0))
     assert covered.best == pytest.approx(1.5)
     program = formulation.minimising(1, [1.5], covered.x)
-    _, part = parts(program, program.upper)
+    _, part = connected_components_of(program, program.upper)
     unmet = part[formulation.u : formulation.u + 4]
     assert unmet[0] == unmet[1]
     assert np.unique(unmet[[0, 2, 3]]).size == 3
@@ -151,7 +151,7 @@ def test_coverage_need_not_be_proven_for_the_parts_to_stay_apart(narrow: Any) ->
     asked, limits = Unproving(), Limits(gap=0.0)
     steps = pursue(asked, formulation, limits, Clock(time.monotonic(), 20.0), narrow=narrow)
     assert [step.outcome.best for step in steps] == pytest.approx([1.0, 150.0])
-    _, part = parts(asked.asked[1], asked.asked[1].upper)
+    _, part = connected_components_of(asked.asked[1], asked.asked[1].upper)
     unmet = part[formulation.u : formulation.u + 2]
     # Further limits might hold together what is apart here: then only the sum is kept.
     assert (unmet[0] == unmet[1]) == (narrow is not None)

@@ -16,13 +16,14 @@ from matcher.errors import InputError, Issue
 from matcher.evaluation import Evaluation, evaluate
 from matcher.evaluation.awards import understand
 from matcher.explain.rule_estimates import estimates
-from matcher.formatting import quantity
+from matcher.formatting import is_or_are, quantity, share
 from matcher.network import Network
 from matcher.network.arrays import Arrays, to_arrays
 from matcher.plan import Plan, Result
 from matcher.schema.objectives import COST
 from matcher.schema.rules import rules_of
-from matcher.solve import limits_of, solve
+from matcher.screening.candidates import screen
+from matcher.solve import limits_of, solve_screened
 from matcher.solve.complete import complete
 from matcher.solve.search import Clock
 
@@ -115,10 +116,10 @@ def explain_rules(
 ) -> RuleCosts:
     """What each rule costs: by how much less a plan without it would cost.
 
-    The network is solved again without each rule, those that bind first, for the same objectives
-    and to the plan's gap. Rules that do not bind are tried too: awards are all or nothing, so a
-    rule with room in the plan at hand may still keep a cheaper one out. Each rule is left out on
-    its own; of two that forbid the same, neither costs anything.
+    The network is screened once and solved again without each rule, those that bind first, for the
+    same objectives and to the plan's gap. Rules that do not bind are tried too: awards are all or
+    nothing, so a rule with room in the plan at hand may still keep a cheaper one out. Each rule is
+    left out on its own; of two that forbid the same, neither costs anything.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def explain_rules(
     >>> import matcher
     >>> network = matcher.read("examples/first-steps")
     >>> matcher.explain_rules(network, matcher.solve(network)).headline
-    'No rule costs anything on its own, proven.'
+    'No rule costs anything on its own; this is proven.'
     """
     began = time.monotonic()
     gap_limit = GAP_LIMIT if plan.run is None else plan.run.gap_limit
@@ -154,28 +155,32 @@ def explain_rules(
     instances = _binding(evaluation.rules)
     facts = _facts(network, instances)
     settled = is_claimed and _is_settled_by_cost(network)
-    if estimate:
-        with kept_engine(engine) as solver:
-            known = estimates(to_arrays(network), solver, limits, clock, on_progress, cancelled)
-        priced = [_estimated(fact, known, kept.cost, network.currency) for fact in facts.to_dicts()]
-        return _told(priced, instances, network.currency)
+    arrays = to_arrays(network)
     rows = []
-    for number, fact in enumerate(facts.iter_rows(named=True)):
-        name, without = fact["rule"], None
-        share = clock.left / (facts.height - number)
-        if share > 0 and not (cancelled is not None and cancelled()):
-            made = solve(
-                replace(network, rules=network.rules.filter(pl.col("rule") != name)),
-                time_limit_s=share,
-                gap_limit=gap_limit,
-                engine=engine,
-                threads=threads,
-                seed=seed,
-                on_progress=_without(name, on_progress),
-                cancelled=cancelled,
-            )
-            without = _best_known(kept, _of_result(made), fact["penalty"], settled)
-        rows.append(_row(fact, kept, without, network.currency, settled))
+    with kept_engine(engine) as solver:
+        if estimate:
+            known = estimates(arrays, solver, limits, clock, on_progress, cancelled)
+            rows = [
+                _estimated(fact, known, kept.cost, network.currency) for fact in facts.to_dicts()
+            ]
+            return _told(rows, instances, network.currency)
+        screening = screen(arrays)
+        for number, fact in enumerate(facts.iter_rows(named=True)):
+            name, without = fact["rule"], None
+            share = clock.left / (facts.height - number)
+            if share > 0 and not (cancelled is not None and cancelled()):
+                others = replace(network, rules=network.rules.filter(pl.col("rule") != name))
+                made = solve_screened(
+                    replace(arrays, network=others),
+                    screening,
+                    solver,
+                    replace(limits, time_s=share),
+                    Clock(time.monotonic(), share),
+                    _without(name, on_progress),
+                    cancelled,
+                )
+                without = _best_known(kept, _of_result(made), fact["penalty"], settled)
+            rows.append(_row(fact, kept, without, network.currency, settled))
     return _told(rows, instances, network.currency)
 
 
@@ -206,8 +211,9 @@ def _held(network: Network, plan: Plan) -> tuple[Evaluation, _Known, bool]:
                     table="plan",
                     column="result",
                     value=result.found,
-                    problem="holds no plan, so that no rule has a cost",
-                    fix="'matcher solve' names the rules to relax; solve again, then ask",
+                    problem="means that there is no plan, so no rule has a cost",
+                    fix="'matcher solve' says which rules to change; change them, solve again, and "
+                    "then explain the new plan",
                 )
             ]
         )
@@ -343,14 +349,14 @@ def _estimated(
 
 
 def _sentence(row: dict[str, Any], cost: float, currency: str) -> str:
-    state = "binds" if row["binds"] else "has room"
+    state = "is at its limit" if row["binds"] else "is not at its limit"
     if row["missed"] > 0:
         state = f"is missed by {quantity(row['missed'])}"
     subject = f"rule '{row['rule']}' {state}"
     if row["saving"] is None:
         return f"{subject}; no time was left to plan without it"
     if row["proof"] == ESTIMATE:
-        return f"{subject}; by LP prices, an estimate, it costs {_priced(row, cost, currency)}"
+        return f"{subject}; by a quick estimate, it costs {_priced(row, cost, currency)}"
     return f"{subject}; {_difference(row, cost, currency)}{_proof(row, currency)}"
 
 
@@ -359,9 +365,9 @@ def _priced(row: dict[str, Any], cost: float, currency: str) -> str:
         said = "nothing"
     else:
         said = f"about {row['saving']:,.2f} {currency}"
-        said += f" ({row['saving'] / cost:.1%})" if cost else ""
+        said += f" ({share(row['saving'] / cost)})" if cost else ""
     if row["covered_more"] > SAME_COVERAGE:
-        said += f" and leaves {quantity(row['covered_more'])} more of the demand unmet"
+        said += f" and adds {quantity(row['covered_more'])} to the unmet demand (weighted)"
     return said
 
 
@@ -374,42 +380,47 @@ def _difference(row: dict[str, Any], cost: float, currency: str) -> str:
             else "without it the plan would cost the same"
         )
     else:
-        of_all = f" ({abs(saving) / abs(cost):.1%})" if cost else ""
-        money = f"{abs(saving):,.2f} {currency}{of_all} {'less' if saving > 0 else 'more'}"
+        of_all = f" ({share(abs(saving) / abs(cost))})" if cost else ""
+        amount = f"{abs(saving):,.2f} {currency}{of_all} {'less' if saving > 0 else 'more'}"
         said = (
-            f"without it a plan was found that costs {money}"
+            f"without it a plan was found that costs {amount}"
             if found
-            else f"without it the plan would cost {money}"
+            else f"without it the plan would cost {amount}"
         )
     if row["penalty"] > SAME_MONEY and saving > SAME_MONEY:
-        said += f", {row['penalty']:,.2f} of it penalty"
+        said += f", of which {row['penalty']:,.2f} {currency} is the penalty"
     if row["covered_more"] > SAME_COVERAGE:
-        said += f" and leave {quantity(row['covered_more'])} less of the demand unmet"
+        said += f"; unmet demand (weighted) would fall by {quantity(row['covered_more'])}"
     return said
 
 
 def _proof(row: dict[str, Any], currency: str) -> str:
     if row["proof"] == "interval":
         low, high = row["at_least"], row["at_most"]
-        return f"; proven is a difference of {low:,.2f} to {high:,.2f} {currency}"
-    return ", proven" if row["proof"] == "exact" else "; not proven"
+        return f"; the difference is proven to be between {low:,.2f} and {high:,.2f} {currency}"
+    return " (proven)" if row["proof"] == "exact" else " (not proven)"
 
 
 def _headline(rows: pl.DataFrame, currency: str) -> str:
     if rows.is_empty():
-        return "The network states no rules."
+        return "The network has no rules."
     dear = rows.filter(pl.col("saving") > SAME_MONEY)
     if dear.is_empty() and rows["proof"][0] == ESTIMATE:
-        return "By LP prices, an estimate, no rule costs money."
+        return "By a quick estimate, no rule costs money."
     if dear.is_empty():
         if untried := rows["saving"].null_count():
-            return f"No cost was found of any rule; {untried} of {rows.height} were not tried."
+            tried = f"{untried} of {is_or_are(rows.height, 'rule')} still untested"
+            return f"No rule was found to cost anything; {tried}."
         if rows["at_most"].null_count():
-            return "No rule was found to cost anything on its own; not proven."
+            return "No rule was found to cost anything on its own; this is not proven."
         most = max(rows["at_most"].to_list())
         if most <= SAME_MONEY:
-            return "No rule costs anything on its own, proven."
-        return f"No rule was found to cost anything; proven is {most:,.2f} {currency} at most."
-    number = f"{dear.height} of {rows.height} rules" if rows.height > 1 else "The one rule"
+            return "No rule costs anything on its own; this is proven."
+        return (
+            "No rule was found to cost anything; it is proven that none costs more than "
+            f"{most:,.2f} {currency}."
+        )
+    if rows.height == 1:
+        return f"The only rule costs money: {dear['text'][0]}."
     verb = "cost" if dear.height > 1 else "costs"
-    return f"{number} {verb} money; the dearest: {dear['text'][0]}."
+    return f"{dear.height} of {rows.height} rules {verb} money; the costliest: {dear['text'][0]}."

@@ -18,7 +18,7 @@ from matcher.formulation.constraints import RULES
 from matcher.formulation.objectives import LinearObjective, linear_objectives
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.program import Block, Program
-from matcher.program.components import parts
+from matcher.program.components import connected_components_of
 from matcher.schema.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.candidates import Candidates
@@ -37,7 +37,7 @@ class Formulation:
     ----------
     program
         Its objective is landed cost, network currency.
-    aims
+    objectives
         What is minimised, in order; the first is coverage, Σ priority × unmet share.
     candidates
         Those that have columns: ``x`` of candidate i is column i.
@@ -72,18 +72,20 @@ class Formulation:
     def minimising(
         self, number: int, reached: Sequence[float], covering: Floats | None = None
     ) -> Program:
-        """The program that minimises an aim while the first aims keep what was reached of them.
+        """The program that minimises an objective while those before it keep what they reached.
 
         Parameters
         ----------
         number
-            Which aim.
+            Which objective.
         reached
-            Values of the first aims, in order; each may be missed by its tolerance and rounding.
+            Values of the first objectives, in order; each may be missed by its tolerance and
+            rounding.
         covering
-            The solution found for the first aim, if that is coverage: then each part of the
-            program covers no less than it does there, and the parts stay apart. What covers most
-            is among these solutions; all that cover as much in sum are only if it is proven.
+            The solution found for the first objective, if that is coverage: then each connected
+            component of the program covers no less than it does there, and they stay apart. What
+            covers most is among these solutions; all that cover as much in sum are only if it is
+            proven.
         """
         program, objective = self.program, self.objectives[number]
         program = replace(
@@ -99,12 +101,12 @@ class Formulation:
         return program
 
     def _covering(self, program: Program, objective: LinearObjective, x: Floats) -> Program:
-        """The program with the coverage loss of each of its parts limited to that of ``x``.
+        """The program with the coverage loss of each of its components limited to that of ``x``.
 
-        Where the sum of the parts' losses is the least possible, so is each of them.
+        Where the sum of their losses is the least possible, so is each of them.
         """
         u = np.arange(self.u, self.u + self.num_demands)
-        _, part = parts(self.program, self.program.upper)
+        _, part = connected_components_of(self.program, self.program.upper)
         part = part[u] + 1  # 0 is no part: what may not be left unmet at all
         loss = np.bincount(part, objective.cost[u] * np.maximum(x[u], 0.0)).astype(np.float64)
         is_lost = loss > self._none_lost()
@@ -118,7 +120,7 @@ class Formulation:
         )
 
     def keeping(self, program: Program, objective: LinearObjective, most: float) -> Program:
-        """The program with the value of an aim limited to ``most``.
+        """The program with the value of an objective limited to ``most``.
 
         A solver's rounding is left to it, or the plan that reached the value might not count.
         """

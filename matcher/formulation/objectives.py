@@ -39,7 +39,7 @@ class LinearObjective:
 
 
 def linear_objectives(b: Builder, stages: tuple[Stage, ...]) -> tuple[LinearObjective, ...]:
-    """The aims of all stages; targets without a price stand between the first and the second."""
+    """Those of all stages; targets without a price stand between the first and the second."""
     # Columns that measure an objective come before any vector is as long as the program is wide.
     terms = [
         [(objective, OBJECTIVES[objective.name](b, objective)) for objective in stage.objectives]

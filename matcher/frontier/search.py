@@ -14,27 +14,28 @@ from matcher.formulation import Formulation, LinearObjective
 from matcher.network.arrays import Floats
 from matcher.program import Program
 from matcher.solve.search import Clock, Step, pursue, solution
+from matcher.status import STOPPED_TEXT
 
 # Of these a fraction is worth nothing, so levels between two whole numbers are one.
 COUNTED = ("linkages", "supplier_count")
 # Two values closer than this, relatively, are the same: rounding of solvers is of that order.
 SAME = 1e-6
-ENDED_EARLY = "The search ended early."
+ENDED_EARLY = "The search ended before all points were found."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """The steps to a point, from coverage on.
 
-    ``level`` is the most that the second aim, as it is minimised, was allowed to be while the first
-    was brought down: infinite at the first end, the least there is at the second.
+    ``level`` is the most that the second objective, as it is minimised, was allowed to be while the
+    first was brought down: infinite at the first end, the least there is at the second.
     """
 
     steps: tuple[Step, ...]
     level: float
 
     def outcome(self, objective: LinearObjective) -> Outcome | None:
-        """What the search for an aim came to, if it found anything."""
+        """What the search for an objective came to, if it found anything."""
         return _outcome(self.steps, objective)
 
     @property
@@ -52,7 +53,7 @@ class FrontierSearch:
     Parameters
     ----------
     at
-        Position of the first objective among the formulation's aims; the second follows it.
+        Position of the first objective among the formulation's objectives; the second follows it.
     points
         How many, the ends among them.
     """
@@ -68,12 +69,12 @@ class FrontierSearch:
 
     @property
     def first(self) -> LinearObjective:
-        """The aim of the first objective."""
+        """The objective of the first objective."""
         return self.formulation.objectives[self.at]
 
     @property
     def second(self) -> LinearObjective:
-        """The aim of the second objective."""
+        """The objective of the second objective."""
         return self.formulation.objectives[self.at + 1]
 
     def run(self) -> tuple[tuple[Trace, ...], str]:
@@ -88,7 +89,7 @@ class FrontierSearch:
         if start.outcome(self.first) is None:
             last = steps[-1].outcome
             why = "no plan exists" if last.found == "infeasible" else _ended(last)
-            return (), f"The search ended before the first point: {why}."
+            return (), f"The search ended before the first plan: {why}."
         if self._is_ended(steps):
             return (start,), ENDED_EARLY
         shared = steps[: self.at]
@@ -126,7 +127,7 @@ class FrontierSearch:
         return (start, *reversed(found)), "" if is_whole else ENDED_EARLY
 
     def _levels(self, start: Trace, end: Trace) -> Floats:
-        """Levels of the second aim between the ends, from the second to the first."""
+        """Levels of the second objective between the ends, from the second to the first."""
         low, high = (
             float(self.second.cost @ trace.x) + self.second.offset for trace in (end, start)
         )
@@ -156,7 +157,7 @@ class FrontierSearch:
 
         def told(objective: str, progress: Progress) -> None:
             if self.on_progress is not None:
-                self.on_progress(f"{number} of {self.points}, {objective}", progress)
+                self.on_progress(f"search {number} of {self.points}, {objective}", progress)
 
         return pursue(
             self.solver,
@@ -172,10 +173,10 @@ class FrontierSearch:
 
 
 def _outcome(steps: tuple[Step, ...], objective: LinearObjective) -> Outcome | None:
-    """What the search for an aim came to, if it found anything."""
+    """What the search for an objective came to, if it found anything."""
     found = (step.outcome for step in steps if step.objective is objective)
     return next((outcome for outcome in found if outcome.x is not None), None)
 
 
 def _ended(outcome: Outcome) -> str:
-    return " ".join([outcome.stopped.replace("_", " "), outcome.detail]).strip()
+    return "; ".join(filter(None, [STOPPED_TEXT[outcome.stopped], outcome.detail]))

@@ -15,14 +15,14 @@ from matcher.program import Floats, Program, always_met
 Index = NDArray[np.int64]
 
 
-def parts(program: Program, upper: Floats) -> tuple[Index, Index]:
-    """Which rows and which columns hang together: numbers of their parts, from 0.
+def connected_components_of(program: Program, upper: Floats) -> tuple[Index, Index]:
+    """The connected components of a program: their numbers, from 0, by row and by column.
 
     Parameters
     ----------
     upper
         Upper bounds of the columns; those at 0 hold nothing together, nor do rows that cannot be
-        broken within these bounds. Such rows and columns are in no part, and have -1.
+        broken within these bounds. Such rows and columns are in no component, and have -1.
     """
     entries = coo_array(program.matrix)
     there = (upper > 0)[entries.col] & ~always_met(program, upper)[entries.row]
@@ -30,8 +30,8 @@ def parts(program: Program, upper: Floats) -> tuple[Index, Index]:
     row, column = entries.row[there], m + entries.col[there]
     graph = coo_array((np.ones(row.size, dtype=np.int8), (row, column)), (m + n, m + n))
     num, label = connected_components(graph, directed=False)
-    held, is_part = np.zeros(m + n, dtype=np.bool_), np.zeros(num, dtype=np.bool_)
+    held, in_one = np.zeros(m + n, dtype=np.bool_), np.zeros(num, dtype=np.bool_)
     held[row] = held[column] = True
-    is_part[label[held]] = True
-    number = np.where(held, np.cumsum(is_part)[label] - 1, -1)
+    in_one[label[held]] = True
+    number = np.where(held, np.cumsum(in_one)[label] - 1, -1)
     return number[:m], number[m:]

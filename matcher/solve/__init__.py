@@ -13,7 +13,7 @@ import numpy as np
 
 from matcher.engines import engine as engine_named
 from matcher.engines import kept_engine
-from matcher.engines.base import Limits, Outcome, Progress
+from matcher.engines.base import Engine, Limits, Outcome, Progress
 from matcher.errors import EngineUnavailable, InputError, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
@@ -85,21 +85,36 @@ def solve(
     began = time.monotonic()
     with kept_engine(engine) as solver:
         limits = limits_of(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
-        arrays = to_arrays(network)
-        screening = screen(arrays)
-        formulation = formulate(arrays, screening.candidates)
-        clock = Clock(began, limits.time_s)
-        steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
-        result = result_of(formulation, steps)
-        if result.found == "infeasible":
-            first = steps[-1].outcome
-            steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
-            result = result_of(formulation, steps[-1:])
-        if result.found == "infeasible":
-            found = correction_sets(arrays, screening, solver, limits, clock)
-            result = result.model_copy(update={"correction_sets": found})
+        arrays, clock = to_arrays(network), Clock(began, limits.time_s)
+        return solve_screened(arrays, screen(arrays), solver, limits, clock, on_progress, cancelled)
+
+
+def solve_screened(
+    arrays: Arrays,
+    screening: Screening,
+    solver: Engine,
+    limits: Limits,
+    clock: Clock,
+    on_progress: Callable[[str, Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Plan:
+    """The best plan of a network that is screened already; for the rest see `solve`.
+
+    Rules and objectives are those of ``arrays.network``. They play no part in screening, so that
+    several variants of them can share one.
+    """
+    formulation = formulate(arrays, screening.candidates)
+    steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
+    result = result_of(formulation, steps)
+    if result.found == "infeasible":
+        first = steps[-1].outcome
+        steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
+        result = result_of(formulation, steps[-1:])
+    if result.found == "infeasible":
+        found = correction_sets(arrays, screening, solver, limits, clock)
+        result = result.model_copy(update={"correction_sets": found})
     plan = plan_of(arrays, screening, formulation, solution(steps), result)
-    return replace(plan, run=run_of(limits, screening, steps[-1].outcome, began))
+    return replace(plan, run=run_of(limits, screening, steps[-1].outcome, clock.began))
 
 
 def limits_of(

@@ -1,4 +1,4 @@
-"""The search: one aim after the other, each keeping what was reached of those before."""
+"""The search: one objective after the other, each keeping what was reached of those before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tell = Callable[[str, Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the search for one aim found."""
+    """What the search for one objective found."""
 
     objective: LinearObjective
     outcome: Outcome
@@ -50,7 +50,7 @@ def pursue(
     taken: tuple[Step, ...] = (),
     start: Floats | None = None,
 ) -> tuple[Step, ...]:
-    """Minimise each aim in turn; ends early when one finds nothing, or the search is ended.
+    """Minimise each objective in turn; ends early when one finds nothing, or the search is ended.
 
     Coverage, the first, is sought without a gap. The steps share the time that is left, coverage
     taking half of it at most.
@@ -60,7 +60,7 @@ def pursue(
     narrow
         Adds further limits to the program of every step.
     taken
-        Steps for the first aims that an earlier search took, each with a solution.
+        Steps for the first objectives that an earlier search took, each with a solution.
     start
         A solution to begin from, used if it keeps the limits; without one, nothing is awarded.
     """

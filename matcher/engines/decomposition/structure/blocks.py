@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.kernels.selection import Index
 from matcher.program import Block, Floats, Program
-from matcher.program.components import parts
+from matcher.program.components import connected_components_of
 
 # Parts are bundled up to about so many columns: by itself each is soon solved, but there may be
 # thousands.
@@ -42,7 +42,7 @@ def blocks_of(program: Program, upper: Floats) -> tuple[list[DiagonalBlock], Flo
         ``rest`` has shape (columns,): the value of every column that is in no row, 0 elsewhere.
     """
     p = program
-    of_row, of = parts(p, upper)
+    of_row, of = connected_components_of(p, upper)
     rest = np.where(p.cost < 0, upper, p.lower)
     rest[of >= 0] = 0.0
     of_row, of = _bundled(of_row, of)
