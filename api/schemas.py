@@ -12,6 +12,7 @@ from matcher.errors import Issue
 from worker import directory
 from worker.access import Caller, Role
 from worker.jobs import scenarios
+from worker.jobs.options import StatedOptions
 from worker.store.models import (
     ApiKey,
     AuditEntry,
@@ -85,16 +86,10 @@ class NetworkOut(Out):
         )
 
 
-class SolveOptions(In):
+class SolveOptionsIn(In, StatedOptions):
     """Limits and engine of a solve; /v1/limits states the largest values."""
 
-    time_limit_s: float | None = Field(default=None, gt=0, description="Seconds.")
-    gap_limit: float | None = Field(
-        default=None, ge=0, le=1, description="Relative gap to stop at."
-    )
     engine: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9:_.-]{1,60}$")] | None = None
-    threads: int | None = Field(default=None, ge=1)
-    seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     memory_limit_bytes: int | None = Field(default=None, ge=64 * 2**20)
     scenarios: list[dict[str, Any]] | None = Field(
         default=None,
@@ -118,7 +113,7 @@ class SolveIn(In):
         description="Match all open requests of the directory now.",
         json_schema_extra={"type": "boolean", "const": True},
     )
-    options: SolveOptions = SolveOptions()
+    options: SolveOptionsIn = SolveOptionsIn()
 
 
 class SolveOut(Out):

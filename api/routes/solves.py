@@ -48,6 +48,7 @@ from worker import access, directory, jobs, queries
 from worker.access import Caller
 from worker.directory import assembly
 from worker.jobs import scenarios
+from worker.jobs.options import largest
 from worker.settings import Settings
 from worker.store import snapshots
 from worker.store.database import UNREACHABLE
@@ -186,11 +187,7 @@ def _snapshot(here: Service, caller: Caller) -> NetworkSnapshot:
 def _check_options(options: dict[str, Any], settings: Settings) -> None:
     issues = [
         bad_value(f"/options/{name}", options[name], "is above the limit", f"give {most} at most")
-        for name, most in (
-            ("time_limit_s", settings.max_time_limit_s),
-            ("threads", settings.max_threads),
-            ("memory_limit_bytes", settings.max_memory_bytes),
-        )
+        for name, most in largest(settings).items()
         if options.get(name, 0) > most
     ]
     if "engine" in options:

@@ -1,14 +1,39 @@
-"""The options of a solve: `matcher.solve`'s, within what the service allows."""
+"""The options of a solve as a request states them, and within what the service allows."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from matcher.errors import InputError, Issue
+from matcher.options import GapLimit, MemoryLimit, Seed, SolveOptions, Threads, TimeLimit
 from worker.settings import Settings
 
-OPTIONS = ("time_limit_s", "gap_limit", "engine", "threads", "seed", "memory_limit_bytes")
-TIME_LIMIT_S = 60.0
+OPTIONS = tuple(each.name for each in fields(SolveOptions))
+
+
+class StatedOptions(BaseModel):
+    """What a request states of a solve's options; the rest is left to the service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    time_limit_s: TimeLimit | None = Field(default=None, description="Seconds.")
+    gap_limit: GapLimit | None = Field(default=None, description="Relative gap to stop at.")
+    engine: str | None = None
+    threads: Threads | None = None
+    seed: Annotated[Seed, Field(le=2**31 - 1)] | None = None
+    memory_limit_bytes: MemoryLimit | None = None
+
+
+def largest(settings: Settings) -> dict[str, int | float]:
+    """The most that one solve may ask for, of each option that the service limits."""
+    return {
+        "time_limit_s": settings.max_time_limit_s,
+        "threads": settings.max_threads,
+        "memory_limit_bytes": settings.max_memory_bytes,
+    }
 
 
 def limited(options: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -34,15 +59,10 @@ def limited(options: dict[str, Any], settings: Settings) -> dict[str, Any]:
                 for name in unknown
             ]
         )
-    clipped = {name: options[name] for name in OPTIONS if options.get(name) is not None}
-    for name, most in (
-        ("time_limit_s", settings.max_time_limit_s),
-        ("threads", settings.max_threads),
-        ("memory_limit_bytes", settings.max_memory_bytes),
-    ):
-        if name in clipped:
-            clipped[name] = min(clipped[name], most)
-    clipped.setdefault("threads", settings.max_threads)
-    clipped.setdefault("memory_limit_bytes", settings.max_memory_bytes)
-    clipped.setdefault("time_limit_s", min(TIME_LIMIT_S, settings.max_time_limit_s))
-    return clipped
+    most = largest(settings)
+    default = {**most, "time_limit_s": SolveOptions().time_limit_s}
+    stated = {name: options[name] for name in OPTIONS if options.get(name) is not None}
+    return {
+        name: min(value, most[name]) if name in most else value
+        for name, value in {**default, **stated}.items()
+    }

@@ -20,6 +20,7 @@ from matcher.solve.merge import TELLING, WORSE
 from matcher.status import Found
 from worker import jobs
 from worker.jobs import Claim, Finished, Part, plans
+from worker.jobs.options import StatedOptions
 from worker.store import snapshots
 from worker.store.database import Database
 from worker.store.models import Solve
@@ -28,30 +29,17 @@ FORMAT = "matcher scenarios 1"
 MOST = 100
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Options(_Strict):
-    """What a scenario may ask of its solve that the grid as a whole does not."""
-
-    time_limit_s: Annotated[float, Field(gt=0)] | None = None
-    gap_limit: Annotated[float, Field(ge=0, le=1)] | None = None
-    engine: str | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
-    memory_limit_bytes: Annotated[int, Field(gt=0)] | None = None
-
-
-class Scenario(_Strict):
+class Scenario(BaseModel):
     """A change of a network: numeric columns times a factor; and options of its own.
 
     ``scale`` names columns as ``demands.quantity``. The result must be a valid network.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scale: dict[str, Annotated[float, Field(gt=0, le=1000)]] = {}
-    options: Options = Options()
+    options: StatedOptions = StatedOptions()
 
 
 _GRID = TypeAdapter(Annotated[list[Scenario], Field(min_length=1, max_length=MOST)])
