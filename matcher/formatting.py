@@ -1,11 +1,33 @@
-"""Figures as people read them: money, quantities, shares and days in one manner everywhere."""
+"""Figures and names as people read them: money, quantities, gaps and reasons in one manner."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date
 
 NONE = "–"
+
+# What the code calls them, and what people read.
+REASON_LABELS = {
+    "capability": "Does not offer the component",
+    "own_plant": "Own plant of another lead firm",
+    "in_house": "Component stays in house",
+    "terms": "Price applies to another place",
+    "quality": "Defect rate too high",
+    "on_time": "On-time rate too low",
+    "standard": "Lacks a standard",
+    "certificate_date": "Certificate not valid on the due date",
+    "ramp": "Not approved to deliver in time",
+    "lane": "No transport connection",
+    "quantity": "Award size does not fit",
+    "delivery": "Arrives too late",
+    "ceiling": "Above the cost ceiling",
+    "cost": "Higher landed cost",
+    "capacity": "Capacity used up",
+    "rules": "Rules or one-off costs",
+}
+OUTCOME_LABELS = {"awarded": "awarded", "beaten": "not selected", "rejected": "rejected"}
 
 
 def money(value: float | None) -> str:
@@ -60,9 +82,66 @@ def day(value: date | None) -> str:
     return NONE if value is None else value.isoformat()
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun, such as ``1 award`` or ``3 awards``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def gap(value: float | None) -> str:
+    """A gap between a plan and its bound, such as ``0.09%``, rounded up.
+
+    Less than the gap is would be claimed more than was proven.
+
+    >>> gap(0.00085), gap(0.0), gap(None)
+    ('0.09%', '0.00%', 'unknown')
+    """
+    if value is None or not math.isfinite(value):
+        return "unknown"
+    return f"{rounded_gap(value) * 100:,.2f}%"
+
+
+def rounded_gap(value: float) -> float:
+    """A gap rounded up to a hundredth of a percent, as `gap` shows it."""
+    return max(math.ceil(value * 1e4 - 1e-6), 0) / 1e4
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun of this project, such as ``economies``."""
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}s"
+
+
+def count(number: float, noun: str) -> str:
+    """A number with its noun, such as ``1 award``, ``3 awards`` or ``2.5 days``.
+
+    >>> count(1, "award"), count(2, "economy"), count(2.5, "day")
+    ('1 award', '2 economies', '2.5 days')
+    """
+    return f"{quantity(number)} {noun if number == 1 else plural(noun)}"
+
+
+def is_or_are(number: float, noun: str) -> str:
+    """A number with its noun and verb, such as ``1 demand is`` or ``3 demands are``."""
+    return f"{count(number, noun)} {'is' if number == 1 else 'are'}"
+
+
+def named(noun: str, names: Sequence[str], most: int = 5) -> str:
+    """A noun with its names, such as ``demands D1, D2``; of many only the first."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{noun if len(names) == 1 else plural(noun)} {', '.join(names[:most])}{more}"
+
+
+def distance(value: float, unit: str, currency: str) -> str:
+    """By how much a gate is failed, in its unit; empty where there is nothing to measure.
+
+    ``unit`` is one of `matcher.screening.gates.REASONS`.
+
+    >>> distance(1.0, "days", "USD"), distance(0.1069, "network currency per unit", "USD")
+    ('1 day', '0.1069 USD per unit')
+    """
+    if unit in ("days", "units", "standards"):
+        return count(value, unit.removesuffix("s"))
+    if unit == "network currency per unit":
+        return f"{unit_cost(value)} {currency} per unit"
+    if unit == "share":
+        return count(round(value * 100, 2), "percentage point")
+    return f"{quantity(value)} {unit}" if unit in ("km", "ppm") else ""
 
 
 def _signed(text: str) -> str:

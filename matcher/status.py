@@ -1,4 +1,5 @@
-"""What a search found, apart from why it stopped; and the gap between best and bound."""
+"""What a search found, apart from why it stopped, in codes and in words; the gap between best and
+bound."""
 
 from __future__ import annotations
 
@@ -6,6 +7,33 @@ from typing import Literal
 
 Found = Literal["optimal", "feasible", "infeasible", "none"]
 Stopped = Literal["proved", "gap_limit", "time_limit", "cancelled", "memory_limit", "crashed"]
+
+FOUND_TEXT: dict[Found, str] = {
+    "optimal": "This plan is proven optimal",
+    "feasible": "A plan was found; it is not proven optimal",
+    "infeasible": "It is proven that no plan exists",
+    "none": "No plan was found, and it is not proven that none exists",
+}
+STOPPED_TEXT: dict[Stopped, str] = {
+    "proved": "proof completed",
+    "gap_limit": "gap limit reached",
+    "time_limit": "time limit reached",
+    "cancelled": "cancelled",
+    "memory_limit": "memory limit reached",
+    "crashed": "solver failed",
+}
+
+
+def ending(found: Found, stopped: Stopped) -> str:
+    """Why a search ended, in words.
+
+    >>> ending("optimal", "proved"), ending("feasible", "time_limit")
+    ('search ended: optimum proven', 'search ended: time limit reached')
+    """
+    if stopped == "proved":
+        why = {"optimal": "optimum proven", "infeasible": "proven that no plan exists"}
+        return f"search ended: {why.get(found, STOPPED_TEXT[stopped])}"
+    return f"search ended: {STOPPED_TEXT[stopped]}"
 
 
 def gap(best: float | None, bound: float | None) -> float | None:

@@ -460,8 +460,9 @@ def test_the_weighted_objective_leaves_no_demand_out_to_save_money() -> None:
 
 
 def test_every_rule_has_a_test_of_its_name() -> None:
-    # Terms and stated rules have cases and registers of their own: test_terms.py, test_rules.py.
+    # Terms and stated rules have cases and registers of their own, in test_formulation_terms.py and
+    # test_formulation_rules.py.
     tests = [name.removeprefix("test_") for name in globals() if name.startswith("test_")]
-    rules = [rule.__name__ for rule in RULES if rule.__module__.endswith("blocks")]
+    rules = [rule.__name__ for rule in RULES if rule.__module__.endswith("constraints")]
     assert len(rules) > 5
     assert [rule for rule in rules if not any(name.startswith(rule) for name in tests)] == []

@@ -17,18 +17,21 @@ from matcher.engines.base import Progress
 from matcher.errors import Issue
 from matcher.explain.presolve import PresolveChecks
 from matcher.explain.rule_costs import RuleCosts
-from matcher.formatting import NONE, count, money, quantity, share, unit_cost
-from matcher.frontier import Frontier
+from matcher import formatting
+from matcher.formatting import NONE, OUTCOME_LABELS, count, money, quantity, share, unit_cost
+from matcher.frontier import WORDS, Frontier
 from matcher.frontier.search import COUNTED
 from matcher.judge import Judgement
 from matcher.network import Network
 from matcher.plan import Plan
+from matcher.report.summary import TERM_LABELS
 from matcher.screening.landed_cost import TERMS
-from matcher.status import gap
+from matcher.status import ending, gap
 
 MANY_ROWS = 15
 MANY_ISSUES = 40
-OBJECTIVES = {"coverage": "covering demand", "cost": "bringing the cost down"}
+OBJECTIVES = {"coverage": "raising coverage", "cost": "lowering the total cost"}
+PROOFS = {"interval": "range proven", "LP estimate": "estimate"}
 
 
 def _table(title: str, *columns: tuple[str, bool]) -> Table:
@@ -66,19 +69,19 @@ def show_issues(console: Console, issues: Sequence[Issue], headline: str) -> Non
             soft_wrap=True,
         )
     if len(issues) > MANY_ISSUES:
-        console.print(f"   … and {len(issues) - MANY_ISSUES} more; --json lists all")
+        console.print(f"   … and {len(issues) - MANY_ISSUES} more; --json lists them all")
 
 
 def show_network(console: Console, network: Network) -> None:
     """The size of a network, and its warnings."""
     counts = [
-        f"{network.table(name).height:,} {name.replace('_', ' ')}"
-        for name in ("demands", "suppliers", "bids", "certificates", "resources")
+        count(network.table(f"{noun}s").height, noun)
+        for noun in ("demand", "supplier", "bid", "certificate", "resource")
     ]
     console.print(f"[bold]{escape(network.name)}[/]: {', '.join(counts)}", highlight=False)
     if network.warnings:
         show_issues(
-            console, network.warnings, f"{count(len(network.warnings), 'warning')}, worth a look:"
+            console, network.warnings, f"{count(len(network.warnings), 'warning')} to review:"
         )
 
 
@@ -94,17 +97,17 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
         return
     costs = result.costs
     by_term = _table(
-        f"Cost on arrival, {plan.currency}", ("", False), ("cost", True), ("share", True)
+        f"Total cost by item, {plan.currency}", ("item", False), ("cost", True), ("share", True)
     )
     amounts = [
         (
-            term.replace("_", " "),
+            TERM_LABELS[term].lower(),
             float((plan.awards[f"{term}_per_unit"] * plan.awards["quantity"]).sum()),
         )
         for term in TERMS
     ]
     amounts += [
-        ("fixed cost of awards", costs.fixed),
+        ("fixed costs", costs.fixed),
         ("onboarding", costs.onboarding),
         ("coordination", costs.coordination),
         ("switching", costs.switching),
@@ -116,15 +119,16 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
             by_term.add_row(
                 name, money(amount), share(amount / costs.total if costs.total else None)
             )
-    by_term.add_row("total", money(costs.total), "100.0%", style="bold")
+    by_term.add_row("total cost", money(costs.total), "100.0%", style="bold")
     console.print(by_term)
     if result.best is not None:
         bound = "none" if result.bound is None else money(result.bound)
-        distance = "unknown" if result.gap is None else f"{result.gap:.4%}"
+        ended = ending(result.found, result.stopped)
         console.print(
-            f"best {money(result.best)}  bound {bound}  gap {distance}  "
-            f"stopped: {result.stopped.replace('_', ' ')}",
+            f"Total cost {money(result.best)}, proven lower bound {bound}, "
+            f"gap {formatting.gap(result.gap)}; {ended}.",
             highlight=False,
+            soft_wrap=True,
         )
     _show_awards(console, network, plan)
     _show_missed(console, plan)
@@ -137,10 +141,10 @@ def _show_missed(console: Console, plan: Plan) -> None:
     if missed.is_empty():
         return
     table = _table(
-        f"Missed: {count(missed.height, 'target')}",
+        f"Missed targets: {missed.height:,}",
         ("rule", False),
-        ("of", False),
-        ("who", False),
+        ("demands", False),
+        ("suppliers", False),
         ("missed by", True),
         ("penalty", True),
     )
@@ -169,14 +173,16 @@ def _show_awards(console: Console, network: Network, plan: Plan) -> None:
         )
     )
     table = _table(
-        f"The {largest.height} largest of {plan.awards.height} awards",
+        f"The {largest.height} largest of {count(plan.awards.height, 'award')}"
+        if largest.height < plan.awards.height
+        else count(plan.awards.height, "award").replace("1 award", "The award"),
         ("demand", False),
         ("supplier", False),
         ("from", False),
-        ("by", False),
+        ("mode", False),
         ("quantity", True),
-        ("landed/unit", True),
-        ("landed", True),
+        ("landed cost/unit", True),
+        ("landed cost", True),
         ("arrives", True),
     )
     for row in largest.iter_rows(named=True):
@@ -197,22 +203,22 @@ def _show_unmet(console: Console, plan: Plan) -> None:
     if plan.unmet is None or plan.unmet.is_empty():
         return
     table = _table(
-        f"Not covered in full: {count(plan.unmet.height, 'demand')}",
+        f"Unmet demand: {count(plan.unmet.height, 'demand')} not covered in full",
         ("demand", False),
-        ("missing", True),
+        ("unmet", True),
         ("share", True),
-        ("because", False),
+        ("reason", False),
     )
     for row in plan.unmet.head(MANY_ROWS).iter_rows(named=True):
         table.add_row(
             escape(row["demand"]),
             quantity(row["quantity"]),
-            f"{row['share']:.1%}",
+            share(row["share"]),
             escape(row["reason"] or ""),
         )
     console.print(table)
     if plan.unmet.height > MANY_ROWS:
-        console.print(f"… and {plan.unmet.height - MANY_ROWS} more in the plan")
+        console.print(f"… and {plan.unmet.height - MANY_ROWS} more; the plan lists them all")
 
 
 def show_frontier(console: Console, frontier: Frontier) -> None:
@@ -225,8 +231,8 @@ def show_frontier(console: Console, frontier: Frontier) -> None:
     table = _table(
         f"Points, {frontier.currency}",
         ("point", True),
-        *((name.replace("_", " "), True) for name in values),
-        ("coverage loss", True),
+        *((WORDS[name][0], True) for name in values),
+        ("unmet demand (weighted)", True),
         ("gap", True),
         ("suppliers", True),
         ("proven", False),
@@ -236,7 +242,7 @@ def show_frontier(console: Console, frontier: Frontier) -> None:
             str(row["point"]),
             *(quantity(row[name]) if name in COUNTED else money(row[name]) for name in values),
             quantity(row["coverage_loss"]),
-            "unknown" if row["gap"] is None else f"{row['gap']:.2%}",
+            formatting.gap(row["gap"]),
             str(row["suppliers"]),
             "yes" if row["proven"] else "no",
             style="bold" if row["point"] == frontier.best_exchange + 1 else "",
@@ -245,11 +251,11 @@ def show_frontier(console: Console, frontier: Frontier) -> None:
 
 
 def show_judgement(console: Console, judgement: Judgement) -> None:
-    """The judge's verdict and every fault."""
+    """The verdict of the independent check and every error."""
     console.print(Text(judgement.verdict, style="bold green" if judgement.ok else "bold red"))
     for finding in judgement.findings[:MANY_ISSUES]:
-        sides = (("plan", finding.claimed), ("judge", finding.actual))
-        stated = ", ".join(f"{who}: {value}" for who, value in sides if value is not None)
+        sides = (("plan", finding.claimed), ("check", finding.actual))
+        stated = ", ".join(f"{who}: {_figure(value)}" for who, value in sides if value is not None)
         figures = f" [dim]({escape(stated)})[/]" if stated else ""
         console.print(
             f" [red]✗[/] [cyan]{finding.code}[/] {escape(finding.message)}{figures}",
@@ -257,7 +263,13 @@ def show_judgement(console: Console, judgement: Judgement) -> None:
             soft_wrap=True,
         )
     if len(judgement.findings) > MANY_ISSUES:
-        console.print(f"   … and {len(judgement.findings) - MANY_ISSUES} more; --json lists all")
+        left = len(judgement.findings) - MANY_ISSUES
+        console.print(f"   … and {left} more; --json lists them all")
+
+
+def _figure(value: float | str) -> str:
+    """A figure of a finding, without digits that say nothing."""
+    return value if isinstance(value, str) else f"{value:,.9g}"
 
 
 def show_why(console: Console, headline: str, rows: pl.DataFrame, currency: str) -> None:
@@ -269,7 +281,7 @@ def show_why(console: Console, headline: str, rows: pl.DataFrame, currency: str)
         ("supplier", False),
         ("bid", False),
         ("outcome", False),
-        (f"{currency}/unit", True),
+        (f"landed cost/unit, {currency}", True),
         ("why", False),
     )
     style = {"awarded": "green", "beaten": "yellow", "rejected": "red"}
@@ -279,7 +291,7 @@ def show_why(console: Console, headline: str, rows: pl.DataFrame, currency: str)
             escape(row["demand"]),
             escape(row["supplier"]),
             escape(row["bid"]),
-            Text(row["outcome"], style=style[row["outcome"]]),
+            Text(OUTCOME_LABELS[row["outcome"]], style=style[row["outcome"]]),
             unit_cost(cost),
             escape(row["text"]),
         )
@@ -295,12 +307,12 @@ def show_rule_costs(console: Console, found: RuleCosts, currency: str) -> None:
         "",
         ("rule", False),
         ("kind", False),
-        ("binds", False),
-        ("actual", True),
+        ("at its limit", False),
+        ("plan", True),
         ("min", True),
         ("max", True),
-        ("missed", True),
-        (f"saving, {currency}", True),
+        ("missed by", True),
+        (f"saving without it, {currency}", True),
         ("proof", False),
     )
     for row in found.rows.iter_rows(named=True):
@@ -311,7 +323,7 @@ def show_rule_costs(console: Console, found: RuleCosts, currency: str) -> None:
             Text("yes", style="yellow") if row["binds"] else "no",
             *(quantity(row[name]) for name in ("actual", "min", "max", "missed")),
             NONE if saving is None else money(saving),
-            row["proof"],
+            PROOFS.get(row["proof"], row["proof"]),
         )
     console.print(table)
     for row in found.rows.head(MANY_ROWS).iter_rows(named=True):
@@ -319,12 +331,12 @@ def show_rule_costs(console: Console, found: RuleCosts, currency: str) -> None:
 
 
 def show_presolve(console: Console, presolve: PresolveChecks) -> None:
-    """What no plan can do, one by one; nothing where nothing is known."""
+    """What the checks before solving found, one by one; nothing where they found nothing."""
     rows = presolve.rows
     if rows.is_empty():
         return
     style = "bold red" if presolve.no_plan else "bold yellow"
-    console.print(Text(presolve.headline, style=style), soft_wrap=True)
+    console.print(Text(f"Checks before solving: {presolve.headline}", style=style), soft_wrap=True)
     ranked = rows.sort("stops", descending=True, maintain_order=True)
     for row in ranked.head(MANY_ISSUES).iter_rows(named=True):
         mark = "[red]✗[/]" if row["stops"] else "[yellow]![/]"
@@ -336,7 +348,7 @@ def show_presolve(console: Console, presolve: PresolveChecks) -> None:
             soft_wrap=True,
         )
     if rows.height > MANY_ISSUES:
-        console.print(f"   … and {rows.height - MANY_ISSUES} more; --json lists all")
+        console.print(f"   … and {rows.height - MANY_ISSUES} more; --json lists them all")
 
 
 class ProgressLine:
@@ -370,10 +382,10 @@ class ProgressLine:
         best = "none yet" if progress.best is None else money(progress.best)
         bound = "none yet" if progress.bound is None else money(progress.bound)
         distance = gap(progress.best, progress.bound)
-        shown = "" if distance is None else f"  gap {distance:.3%}"
+        shown = "" if distance is None else f"  gap {formatting.gap(distance)}"
         self._live.update(
             Text(
                 f"{progress.seconds:5.1f} s  {OBJECTIVES.get(objective, objective)}: best {best}  "
-                f"bound {bound}{shown}  (Ctrl-C keeps the best)"
+                f"bound {bound}{shown}  (Ctrl-C stops and keeps the best plan)"
             )
         )

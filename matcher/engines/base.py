@@ -12,6 +12,7 @@ from typing import Protocol
 
 from matcher.program import Floats, Program
 from matcher.status import Found, Stopped
+from matcher.tolerances import BOUND_ABOVE
 
 __all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped", "settled_bound"]
 
@@ -99,8 +100,8 @@ def settled_bound(best: float | None, bound: float | None) -> tuple[float | None
     """The bound to report, never above a feasible plan, and what there is to say about it."""
     if best is None or bound is None or bound <= best:
         return bound, ""
-    if bound - best <= 1e-4 * max(1.0, abs(best)):
-        return best, ""  # within what a solver's own tolerances are worth
+    if bound - best <= BOUND_ABOVE * max(1.0, abs(best)):
+        return best, ""
     return None, (
         f"the solver's bound {bound:.9g} is above a feasible plan of {best:.9g}: "
         "the bound was dropped"

@@ -27,11 +27,8 @@ from matcher.engines.process import Kept, NativeProcess
 from matcher.engines.wire import LAST, STOP, Request, Verdict
 from matcher.errors import EngineCrashed, EngineError, EngineUnavailable
 from matcher.program import Floats, Program
+from matcher.tolerances import STATED, TAKEN
 
-TOLERANCE = 1e-5
-"""A plan that breaks the program by more than this is not taken."""
-
-_PROVED = 1e-6
 _GRACE_S = 3.0
 _POLL_S = 0.02
 _ASK_EVERY_S = 0.2
@@ -112,7 +109,7 @@ class _Best:
             return
         rounded = np.where(self.program.integer, np.round(x), x)
         violation = max(self.program.violation(rounded), self.program.violation(x))
-        if violation > TOLERANCE:
+        if violation > TAKEN:
             self.refused = max(self.refused, violation)
             return
         value = self.program.objective(rounded)
@@ -318,7 +315,7 @@ class _Watch:
         proved = (
             best.value is not None
             and bound is not None
-            and best.value - bound <= _PROVED * max(1.0, abs(best.value))
+            and best.value - bound <= STATED * max(1.0, abs(best.value))
         )
         return Outcome(
             found="infeasible"

@@ -16,8 +16,8 @@ from matcher.engines.native import Channel
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError
 from matcher.program import Floats, Program
+from matcher.tolerances import NOISE
 
-_FEASIBILITY = 1e-7
 # A coefficient near the tolerance is noise to the solver, which may then prove a wrong optimum.
 _SMALL, _FINEST = 1e-5, 1e-9
 """Ten times tighter than HiGHS's own for integers: less of a big bound leaks through a zero."""
@@ -95,7 +95,7 @@ def _model(program: Program) -> Any:
     """A HiGHS instance that holds ``program`` and says nothing."""
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     smallest = np.abs(program.matrix.data).min(initial=1.0, where=program.matrix.data != 0)
-    feasibility = _FEASIBILITY if smallest >= _SMALL else _FINEST
+    feasibility = NOISE if smallest >= _SMALL else _FINEST
     for name, value in (
         ("output_flag", False),
         ("mip_feasibility_tolerance", feasibility),

@@ -27,11 +27,8 @@ import numpy as np
 from matcher.engines.wire import STOP, Request, Verdict, read, write
 from matcher.errors import EngineError, EngineUnavailable
 from matcher.program import Floats, Program
+from matcher.tolerances import NOISE, STATED
 
-EXACT = 1e-7
-"""A plan that breaks the program by less than this, its integers exact, is left as it is."""
-
-_SETTLED = 1e-6
 _BOUND_EVERY_S = 0.05
 _CHECK_PARENT_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -101,7 +98,7 @@ class Channel:
         program = self._program
         x = np.clip(np.where(program.integer, np.round(x), x), program.lower, program.upper)
         rough = self.is_rough and not program.integer.all()
-        tolerance = EXACT if program.integer.any() else _SETTLED
+        tolerance = NOISE if program.integer.any() else STATED
         if not rough and program.violation(x) <= tolerance:
             return x
         if program.integer.all() or not (rough or program.integer.any()):
@@ -116,7 +113,7 @@ class Channel:
         if solved is None:
             return None
         solved = np.clip(solved, fixed.lower, fixed.upper)
-        return solved if program.violation(solved) <= _SETTLED else None
+        return solved if program.violation(solved) <= STATED else None
 
     def settle(self) -> None:
         """Wait until every reported plan is on its way; there will be no more."""

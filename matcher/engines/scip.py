@@ -12,10 +12,10 @@ from matcher.engines.native import Channel, repeat_until_done
 from matcher.engines.wire import Request, Status, Verdict
 from matcher.errors import EngineError
 from matcher.program import Floats, Program
+from matcher.tolerances import NOISE
 
 __all__ = ["linear", "solve"]
 
-_FEASIBILITY = 1e-7
 _ENDINGS: dict[str, Status] = {
     "optimal": "finished",
     "gaplimit": "finished",
@@ -33,7 +33,7 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     model.setParam("limits/time", request.remaining_s)
     model.setParam("limits/gap", limits.gap)
     model.setParam("randomization/randomseedshift", limits.seed % 2**31)
-    model.setParam("numerics/feastol", _FEASIBILITY)
+    model.setParam("numerics/feastol", NOISE)
     if request.start is not None:
         solution = model.createSol()
         for column, value in zip(columns, request.start.tolist(), strict=True):
@@ -132,7 +132,7 @@ def _whole(program: Program) -> Floats:
         units = np.broadcast_to(unit, sides.shape)[known]
         side = sides[known]
         whole = np.round(side / units) * units
-        near = (whole != 0) & (np.abs(side - whole) <= 2 * _FEASIBILITY * np.abs(whole))
+        near = (whole != 0) & (np.abs(side - whole) <= 2 * NOISE * np.abs(whole))
         sides[known] = np.where(near, whole, side)
     return sides
 

@@ -26,9 +26,8 @@ from matcher.screening.landed_cost import (
 )
 from matcher.screening.metrics import MetricName, metric
 from matcher.screening.transport_links import TransportLinks
+from matcher.tolerances import STATED
 
-# What is awarded may lie below the step of a discount by this share of it and still reach it.
-TOLERANCE = 1e-6
 COUNTED: tuple[MetricName, ...] = ("quantity", "value", "cost", "capital")
 
 
@@ -230,7 +229,7 @@ def _schedule(steps: pl.DataFrame, quantity: float, value: float) -> float:
     """
     measured = quantity if steps["measure"][0] == "quantity" else value
     start, rate, amount = (steps[name].to_numpy() for name in ("from", "rate", "amount"))
-    reached = int((start <= measured * (1 + TOLERANCE)).sum())
+    reached = int((start <= measured * (1 + STATED)).sum())
     if reached == 0:
         return 0.0
     last = reached - 1

@@ -15,9 +15,8 @@ from matcher.screening.award_options import AwardOptions, Pairs, sized, usable_m
 from matcher.screening.delivery import delivery
 from matcher.screening.landed_cost import duty_rates, landed_cost, tier_once
 from matcher.screening.transport_links import TransportLinks, transport_links
+from matcher.tolerances import STATED
 
-# An award whose quantity is this close below a tier, relatively, has reached it.
-TOLERANCE = 1e-6
 # Puts every mode that is late behind every one that is not, whatever they cost.
 LATE = 1e15
 
@@ -199,6 +198,6 @@ def _tiers(arrays: Arrays, bid: Ints, quantity: Floats, stated: pl.Series) -> In
     reached = start.copy()
     for step in range(1, int((stop - start).max(initial=1))):
         tier = np.minimum(start + step, stop - 1)
-        reached = np.where(quantity >= arrays.tiers.lower[tier] * (1 - TOLERANCE), tier, reached)
+        reached = np.where(quantity >= arrays.tiers.lower[tier] * (1 - STATED), tier, reached)
     own = stated.fill_null(0).to_numpy()
     return np.where(own > 0, start + own - 1, reached).astype(np.int32)

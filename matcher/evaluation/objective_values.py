@@ -9,9 +9,7 @@ import numpy as np
 
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.schema.objectives import GAINS, SMES, Objective, Stage
-
-# A value awarded may lie below a viable one by this share of it.
-TOLERANCE = 1e-6
+from matcher.tolerances import STATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def _local_value(arrays: Arrays, awards: AwardFigures, objective: Objective) -> 
 def _linkages(arrays: Arrays, awards: AwardFigures, objective: Objective) -> float:
     """Number of micro, small and medium suppliers with a viable value."""
     is_small = arrays.network.suppliers["size_class"].is_in(SMES).to_numpy()
-    viable = _by_supplier(arrays, awards) >= objective.viable_value * (1 - TOLERANCE)
+    viable = _by_supplier(arrays, awards) >= objective.viable_value * (1 - STATED)
     return float((is_small & viable).sum())
 
 

@@ -19,9 +19,8 @@ from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.plan import RULE_SCHEMA
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.metrics import MetricName
+from matcher.tolerances import STATED
 
-# Quantities may be off by this share of their demand, and what they come to accordingly.
-TOLERANCE = 1e-6
 WHOLE = ""
 INSTANCE = ("of", "who")
 # Limits of these kinds are shares of a base; what misses them is an amount.
@@ -148,7 +147,7 @@ def rule_figures(
 def _judged(rule: Rule, found: pl.DataFrame) -> pl.DataFrame:
     """What instances come to (``amount``), held against the rule's limits × ``base``.
 
-    An amount of at most `TOLERANCE` × the larger of the limit and ``reach`` (what the amount would
+    An amount of at most `STATED` × the larger of the limit and ``reach`` (what the amount would
     be if each award were all of its demand) counts as nothing.
     """
     amount, base = pl.col("amount"), pl.col("base")
@@ -157,7 +156,7 @@ def _judged(rule: Rule, found: pl.DataFrame) -> pl.DataFrame:
     below = pl.lit(0.0) if minimum is None else base * minimum - amount
     above = pl.lit(0.0) if maximum is None else amount - base * maximum
     off = pl.max_horizontal(below, above)
-    room = TOLERANCE * pl.max_horizontal(pl.col("reach"), *limits)
+    room = STATED * pl.max_horizontal(pl.col("reach"), *limits)
     missed = pl.when(off > room).then(off).otherwise(0.0)
     price = rule.price if rule.is_target and rule.price is not None else 0.0
     is_share = rule.kind in OF_A_BASE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import polars as pl
 
 from matcher.errors import InputError, Issue
-from matcher.formatting import count
+from matcher.formatting import REASON_LABELS, count, plural
 from matcher.network import Network
 from matcher.network.arrays import Arrays, to_arrays
 from matcher.plan import Plan
@@ -17,7 +16,9 @@ from matcher.schema.tables import MODES
 from matcher.screening.candidates import Candidates, Rejections, screen
 from matcher.screening.gates import REASONS
 from matcher.solve.complete import complete
-from matcher.solve.frames import COVERED, is_used_up
+from matcher.solve.frames import is_used_up
+from matcher.suggestions import Nearest
+from matcher.tolerances import STATED
 
 # Landed costs per unit this close are the same: half of the last digit shown.
 SAME_COST = 5e-5
@@ -89,7 +90,7 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     rejected = _rejected(arrays, screening.rejections)
     return pl.concat(
         [
-            _reasoned(admissible, is_proven=_is_proven(plan)).select(*WHY_SCHEMA),
+            _reasoned(admissible, network.currency, is_proven=_is_proven(plan)).select(*WHY_SCHEMA),
             rejected.select(*WHY_SCHEMA),
         ]
     ).sort("demand", "outcome", "landed_cost_per_unit", "bid", "reason", nulls_last=True)
@@ -108,7 +109,7 @@ def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
     >>> import matcher
     >>> network = matcher.read("examples/first-steps")
     >>> matcher.explain_demand(network, matcher.solve(network), "D2").headline
-    'D2: all of it is awarded, to S3; of 1 bid, 0 fail a gate and 0 are beaten.'
+    'D2: awarded in full to S3. Of 1 bid, 0 failed a gate and 0 were not selected.'
     """
     _known(network, "demands", "demand", demand)
     rows = why(network, plan).filter(pl.col("demand") == demand)
@@ -118,14 +119,15 @@ def explain_demand(network: Network, plan: Plan, demand: str) -> Explanation:
     bids = rows["bid"].n_unique()
     rejected = rows.filter(pl.col("outcome") == "rejected")["bid"].n_unique()
     if made.is_empty():
-        head = f"{demand} is not awarded"
+        head = f"{demand}: not awarded"
     else:
         names = ", ".join(made["supplier"].unique(maintain_order=True))
-        covered = "all" if share > 1 - COVERED else f"{min(share, 0.999):.1%}"
-        head = f"{demand}: {covered} of it is awarded, to {names}"
+        covered = "awarded in full" if share > 1 - STATED else f"{min(share, 0.999):.1%} awarded"
+        head = f"{demand}: {covered} to {names}"
+    beaten = bids - rejected - made["bid"].n_unique()
     return Explanation(
-        f"{head}; of {count(bids, 'bid')}, {rejected} fail a gate and "
-        f"{bids - rejected - made['bid'].n_unique()} are beaten.",
+        f"{head}. Of {count(bids, 'bid')}, {rejected} failed a gate and "
+        f"{beaten} {'was' if beaten == 1 else 'were'} not selected.",
         _ranked(rows),
     )
 
@@ -143,7 +145,7 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
     >>> import matcher
     >>> network = matcher.read("examples/first-steps")
     >>> matcher.explain_supplier(network, matcher.solve(network), "S1").headline[:16]
-    'S1 gets 1 award;'
+    'S1 gets 1 award.'
     """
     _known(network, "suppliers", "supplier", supplier)
     rows = why(network, plan).filter(pl.col("supplier") == supplier)
@@ -151,8 +153,7 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
     if rows.is_empty():
         bids = network.bids.filter(pl.col("supplier") == supplier).height
         return Explanation(
-            f"{supplier} has {count(bids, 'bid')}, and no demand is for what it offers "
-            "(capability).",
+            f"{supplier} makes {count(bids, 'bid')}, and no demand is for what it offers.",
             rows,
         )
     counts = (
@@ -161,20 +162,26 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
         .agg(pl.struct("demand", "bid").n_unique().alias("pairs"))
         .sort("pairs", "reason", descending=[True, False])
     )
-    lost = ", ".join(f"{reason} {pairs}" for reason, pairs in counts.iter_rows()) or "nothing"
+    lost = ", ".join(f"{_label(reason)} ({pairs:,})" for reason, pairs in counts.iter_rows())
+    pairs = count(rows.select("demand", "bid").n_unique(), "pair")
     return Explanation(
-        f"{supplier} gets {count(made.height, 'award')}; "
-        f"{count(rows.select('demand', 'bid').n_unique(), 'pair')} of a demand and a bid came "
-        f"into question. What decided the others: {lost}.",
+        f"{supplier} gets {count(made.height, 'award')}. Its bids and the demands they could serve "
+        f"make {pairs}" + (f"; reasons why the others got nothing: {lost}." if lost else "."),
         _ranked(rows),
     )
+
+
+def _label(reason: str) -> str:
+    """A reason within a sentence."""
+    label = REASON_LABELS.get(reason, reason)
+    return label[0].lower() + label[1:]
 
 
 def _known(network: Network, table: str, column: str, key: str) -> None:
     keys = network.table(table)[column]
     if key in keys:
         return
-    near = get_close_matches(key, keys.to_list(), 1)
+    near = Nearest(keys).find(key)
     raise InputError(
         [
             Issue(
@@ -183,7 +190,7 @@ def _known(network: Network, table: str, column: str, key: str) -> None:
                 column=column,
                 value=key,
                 problem=f"is not a {column} of this network",
-                fix=f"did you mean '{near[0]}'?" if near else f"the table {table} lists them",
+                fix=f"did you mean '{near}'?" if near else f"choose one from the table {table}",
             )
         ]
     )
@@ -261,15 +268,15 @@ def _is_proven(plan: Plan) -> bool:
     return result.found == "infeasible" or (result.coverage is not None and result.coverage.proven)
 
 
-def _reasoned(frame: pl.DataFrame, *, is_proven: bool) -> pl.DataFrame:
+def _reasoned(frame: pl.DataFrame, currency: str, *, is_proven: bool) -> pl.DataFrame:
     """Reason and sentence for pairs that passed every gate."""
     no_room = (
         "award sizes or rules leave no room for an award"
         if is_proven
-        else "the plan leaves it out, and nobody has proven that it must"
+        else "the plan leaves it out; it is not proven that it has to"
     )
     difference, beaten = pl.col("cost_difference"), pl.col("outcome") == "beaten"
-    money = difference.abs().round(4).cast(pl.String)
+    money = pl.format("{} {}", difference.abs().round(4).cast(pl.String), pl.lit(currency))
     # Where part of the demand is open, no cost keeps a bid out: something else does.
     lost_on_cost = (beaten & ~pl.col("is_open") & (difference > SAME_COST)).fill_null(False)
     reason = (
@@ -283,19 +290,19 @@ def _reasoned(frame: pl.DataFrame, *, is_proven: bool) -> pl.DataFrame:
     )
     text = (
         pl.when(~beaten)
-        .then(pl.format("awarded {} units by {}", _as_read(pl.col("quantity")), "mode"))
+        .then(pl.format("awarded {}, by {}", _units(pl.col("quantity")), "mode"))
         .when(lost_on_cost)
-        .then(pl.format("costs {} more per unit on arrival than what was awarded", money))
+        .then(pl.format("landed cost {} higher per unit than what was awarded", money))
         .when(pl.col("full"))
         .then(pl.lit("its capacity is used up by other awards"))
         .when(pl.col("is_open"))
         .then(pl.lit(f"passes every gate, but {no_room}"))
         .when(difference.abs() <= SAME_COST)
-        .then(pl.lit("costs the same per unit as what was awarded"))
+        .then(pl.lit("same landed cost per unit as what was awarded"))
         .otherwise(
             pl.format(
-                "costs {} less per unit, but award size, number of suppliers, tooling or "
-                "onboarding make the whole plan dearer",
+                "landed cost {} lower per unit, but award sizes, supplier counts, tooling or "
+                "onboarding would make the whole plan cost more",
                 money,
             )
         )
@@ -331,26 +338,41 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
         cost_difference=pl.lit(None, dtype=pl.Float64),
         quantity=pl.lit(None, dtype=pl.Float64),
     )
-    figure = pl.col("distance").round(4).cast(pl.String)
+    miss = pl.col("distance")
+    figure, currency = miss.round(4).cast(pl.String), pl.lit(network.currency)
     sentence = {
-        "own_plant": pl.lit("its supplier is an own plant of another lead firm"),
-        "in_house": pl.lit("the component is core, and its supplier no own plant of the lead firm"),
-        "terms": pl.format("its price holds to a place {} km away, in another economy", figure),
+        "own_plant": pl.lit("the supplier is an own plant of another lead firm"),
+        "in_house": pl.lit(
+            "the component stays in house, and the supplier is not an own plant of the lead firm"
+        ),
+        "terms": pl.format("its price applies to a place {} km away, in another economy", figure),
         "quality": pl.format("its defect rate is {} ppm above the limit", figure),
-        "on_time": pl.format("its on-time rate is {} below the limit", figure),
+        "on_time": pl.format(
+            "its on-time rate is {} below the limit",
+            _counted((miss * 100).round(4), "percentage point"),
+        ),
         "standard": pl.format("lacks {}", pl.col("standard")),
         "certificate_date": pl.format(
-            "its {} certificate misses the due date by {} days",
+            "its {} certificate is not valid on the due date, by {}",
             pl.col("standard"),
-            pl.col("distance").cast(pl.Int64),
+            _counted(miss.cast(pl.Int64), "day"),
         ),
         "ramp": pl.format(
-            "may not deliver before {} days after the due date", pl.col("distance").cast(pl.Int64)
+            "not approved to deliver until {} after the due date",
+            _counted(miss.cast(pl.Int64), "day"),
         ),
-        "lane": pl.format("no mode it bids for connects the two places, {} km apart", figure),
-        "quantity": pl.format("its smallest award is {} units above what may be given", figure),
-        "delivery": pl.format("arrives {} days too late by {}", figure, pl.col("mode")),
-        "ceiling": pl.format("costs {} per unit above the ceiling by {}", figure, pl.col("mode")),
+        "lane": pl.format(
+            "none of its transport modes connects the two places, {} km apart", figure
+        ),
+        "quantity": pl.format(
+            "its smallest award is {} more than can be awarded", _counted(miss.round(4), "unit")
+        ),
+        "delivery": pl.format(
+            "arrives {} late, by {}", _counted(miss.round(4), "day"), pl.col("mode")
+        ),
+        "ceiling": pl.format(
+            "{} {} per unit above the cost ceiling, by {}", figure, currency, pl.col("mode")
+        ),
     }
     text = pl.lit(None, dtype=pl.String)
     for reason, expression in sentence.items():
@@ -358,9 +380,13 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
     return frame.with_columns(text=text)
 
 
-def _as_read(quantity: pl.Expr) -> pl.Expr:
-    """A quantity as text, with three decimals at most, and none that says nothing."""
-    rounded = (
-        pl.when(quantity.abs() < 1).then(quantity.round_sig_figs(3)).otherwise(quantity.round(3))
-    )
-    return rounded.cast(pl.String).str.strip_suffix(".0")
+def _units(units: pl.Expr) -> pl.Expr:
+    """A quantity of units as people read it; of the few pairs that have an award."""
+    return units.map_elements(lambda value: count(value, "unit"), return_dtype=pl.String)
+
+
+def _counted(number: pl.Expr, noun: str) -> pl.Expr:
+    """A number with its noun as text, such as ``1 day`` or ``2.5 days``."""
+    text = number.cast(pl.String).str.strip_suffix(".0")
+    nouns = pl.when(number == 1).then(pl.lit(noun)).otherwise(pl.lit(plural(noun)))
+    return pl.format("{} {}", text, nouns)

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation.rules import parties
-from matcher.explain.reachable import TOLERANCE, Reachable, reach_of, reachable
-from matcher.formatting import count, quantity
+from matcher.explain.reachable import Reachable, reach_of, reachable
+from matcher.formatting import count, named, quantity
 from matcher.formulation.builder import resource_use
 from matcher.formulation.instances import instances_of
 from matcher.network import Network
@@ -22,10 +22,8 @@ from matcher.network.arrays import Arrays, to_arrays
 from matcher.schema.rules import COUNTS, Rule, rules_of
 from matcher.screening.candidates import Candidates, Rejections, screen
 from matcher.screening.metrics import metric
-from matcher.solve.frames import all_rejected
-
-# So many keys are named in a sentence.
-NAMED = 5
+from matcher.solve.frames import all_rejected, too_few
+from matcher.tolerances import STATED
 
 PRESOLVE_SCHEMA: dict[str, pl.DataType] = {
     "about": pl.String(),
@@ -83,7 +81,7 @@ def presolve_checks(network: Network) -> PresolveChecks:
     --------
     >>> import matcher
     >>> matcher.presolve_checks(matcher.read("examples/first-steps")).headline
-    'Nothing is known to be impossible.'
+    'No demand, resource or rule was found to be impossible to meet.'
     """
     arrays = to_arrays(network)
     screening = screen(arrays)
@@ -96,26 +94,22 @@ def presolve_checks(network: Network) -> PresolveChecks:
 
 def _headline(rows: pl.DataFrame) -> str:
     if rows.is_empty():
-        return "Nothing is known to be impossible."
+        return "No demand, resource or rule was found to be impossible to meet."
     stops = rows.filter("stops")["key"].unique(maintain_order=True).to_list()
     if stops:
-        verb = "asks" if len(stops) == 1 else "ask"
-        return f"No plan exists: {_named('rule', stops)} {verb} for what nobody can give."
+        return f"No plan exists: {named('rule', stops)} cannot be met by any plan."
     demands = rows.filter(about="demand").height
     others = rows.height - demands
     parts = [f"{count(demands, 'demand')} cannot be covered in full"] if demands else []
-    parts += [f"{count(others, 'more limit') if parts else count(others, 'limit')} cannot be met"]
-    return f"Whatever the plan, {' and '.join(parts if others else parts[:1])}."
+    if others:
+        parts.append(f"{count(others, 'other limit' if parts else 'limit')} cannot be met")
+    text = " and ".join(parts)
+    return f"{text} by any plan."
 
 
 def _row(about_: str, key: str, code: str, text: str, fix: str, **cells: Any) -> Row:
     cells = {"of": None, "who": None, "missing": None, "stops": False} | cells
     return {"about": about_, "key": key, "code": code, "text": text, "fix": fix} | cells
-
-
-def _named(noun: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
-    return f"{noun}{'s' * (len(keys) > 1)} {', '.join(keys[:NAMED])}{more}"
 
 
 # ------------------------------------------------------------------ bids, demands, resources
@@ -129,9 +123,9 @@ def _bundles(p: Reachable) -> Iterator[Row]:
             "bundle",
             bids["bundle"][bid],
             "bundle",
-            f"none of its bids can be awarded, since its bid {bids['bid'][bid]} fails a gate or "
-            "finds no room",
-            "mend that bid, or take it out of the bundle",
+            f"none of its bids can be awarded, because its bid {bids['bid'][bid]} fails a gate or "
+            "exceeds the capacity",
+            "correct that bid, or take it out of the bundle",
         )
 
 
@@ -149,7 +143,7 @@ def _demands(
     short = demands.quantity - reach
     rows = [
         _demand(arrays, d, int(suppliers[d]), float(reach[d]), rejections, passes=bool(passing[d]))
-        for d in np.flatnonzero(short > TOLERANCE * demands.quantity).tolist()
+        for d in np.flatnonzero(short > STATED * demands.quantity).tolist()
     ]
     return p.within(reach), rows
 
@@ -162,28 +156,28 @@ def _demand(
     fewest, most = int(demands.min_suppliers[d]), int(demands.max_suppliers[d])
     cap = float(demands.share_cap[d])
     if not passes:
-        code, text = "no_candidate", all_rejected(d, rejections)
-        fix = "get another bid, or see to the gate that is nearest to passing"
+        code = "no_candidate"
+        text = all_rejected(d, rejections, arrays.network.currency)
+        fix = "obtain another bid, or help a supplier to pass the gate that it fails by least"
     elif suppliers == 0:
         code = "no_room"
         text = (
-            "bids pass every gate, but their smallest awards exceed what their resources can make, "
-            "or their bundle lacks a bid"
+            "there are bids that pass every gate, but their smallest awards exceed the capacity of "
+            "their resources, or their bundle is incomplete"
         )
-        fix = "raise the capacity, lower the MOQ, or complete the bundle"
+        fix = "raise the capacity, lower the minimum order quantity, or complete the bundle"
     elif suppliers < fewest:
         code = "too_few_suppliers"
-        text = f"at least {fewest} suppliers are asked for and only {suppliers} can be had"
-        fix = "lower min_suppliers, or get bids of other suppliers"
+        text = too_few(fewest, suppliers, "supplier")
+        fix = "lower min_suppliers, or obtain bids from other suppliers"
     else:
         code = "not_enough"
         limits = "award sizes and capacity"
         if cap < 1 or most < suppliers:
-            limits = (
-                f"a share cap of {cap:.0%}, {count(min(most, suppliers), 'supplier')}, {limits}"
-            )
-        text = f"with {limits}, at most {quantity(reach)} of {quantity(all_of_it)} can be awarded"
-        fix = "get another bid, or raise what limits those that are there"
+            number = count(min(most, suppliers), "supplier")
+            limits = f"a share cap of {cap:.0%}, {number}, award sizes and capacity"
+        text = f"given {limits}, at most {quantity(reach)} of {quantity(all_of_it)} can be awarded"
+        fix = "obtain another bid, or raise the limits of the bids there are"
     key = str(arrays.network.demands["demand"][d])
     return _row("demand", key, code, text, fix, missing=all_of_it - reach)
 
@@ -214,7 +208,7 @@ def _resources(p: Reachable) -> Iterator[Row]:
     )
     for at, when, needed, which in only.iter_rows():
         room = float(capacity[at, when])
-        if needed - room <= TOLERANCE * max(needed, room):
+        if needed - room <= STATED * max(needed, room):
             continue
         keys = network.demands["demand"].gather(which).to_list()
         during = "" if network.periods.is_empty() else f" in {network.periods['period'][when]}"
@@ -222,9 +216,10 @@ def _resources(p: Reachable) -> Iterator[Row]:
             "resource",
             network.resources["resource"][at],
             "capacity",
-            f"{_named('demand', keys)} can be made on nothing else and need at least "
-            f"{quantity(needed)} of it{during}; it has {quantity(room)}",
-            "raise its capacity, or get bids that do not need it",
+            f"{named('demand', keys)} can only be made on this resource and "
+            f"{'needs' if len(keys) == 1 else 'need'} at least {quantity(needed)} of it{during}; "
+            f"its capacity is {quantity(room)}",
+            "raise its capacity, or obtain bids that do not need it",
             missing=needed - room,
         )
 
@@ -267,14 +262,14 @@ def _broken(
     """A rule that no plan meets: mandatory, it leaves no plan; a target is missed for certain."""
     of, who = keys
     about_ = ", ".join(key for key in keys if key)
-    missed = f"it will be missed by at least {quantity(missing)}"
+    missed = f"the target will be missed by at least {quantity(missing)}"
     then = missed if rule.is_target else "no plan exists"
     return _row(
         "rule",
         rule.name,
         code,
         f"{wants}{f' ({about_})' if about_ else ''}: {then}",
-        fix if rule.is_target else f"{fix}, or make it a target with a priority",
+        fix if rule.is_target else f"{fix}, or make the rule a target by giving it a priority",
         of=of or None,
         who=who or None,
         missing=missing,
@@ -285,18 +280,18 @@ def _broken(
 def _counts(p: Reachable, rule: Rule) -> Iterator[Row]:
     c, arrays = p.candidates, p.arrays
     found, owner, noun = instances_of(arrays, c, rule), c.supplier, "supplier"
-    code, nouns = "too_few_suppliers", "suppliers"
+    code, others = "too_few_suppliers", "other suppliers"
     if rule.kind == "economy_count":
         owner, noun = arrays.places.economy[arrays.suppliers.place[owner]], "economy"
-        code, nouns = "too_few_economies", "economies"
+        code, others = "too_few_economies", "suppliers in other economies"
     inside = found.instance >= 0
     pairs = np.unique(np.stack([found.instance[inside], owner[inside]]), axis=1)
     have = np.bincount(pairs[0], minlength=found.size)
     least = rule.minimum or 0.0
     keys = _instances(p, rule)
-    for i in np.flatnonzero(have < np.ceil(least - TOLERANCE)).tolist():
-        wants = f"asks for at least {least:g} {nouns} and only {have[i]} can be had"
-        fix = f"lower its min, or get bids of another {noun}"
+    for i in np.flatnonzero(have < np.ceil(least - STATED)).tolist():
+        wants = too_few(least, int(have[i]), noun)
+        fix = f"lower its min, or obtain bids from {others}"
         yield _broken(rule, keys[i], code, least - float(have[i]), wants, fix)
 
 
@@ -323,12 +318,12 @@ def _out_of_reach(p: Reachable, rule: Rule) -> Iterator[Row]:
     most = np.zeros(found.size)
     most[amounts["instance"].to_numpy()] = amounts["most"].to_numpy()
     least, keys = rule.minimum or 0.0, _instances(p, rule)
-    for i in np.flatnonzero(least - most > TOLERANCE * least).tolist():
+    for i in np.flatnonzero(least - most > STATED * least).tolist():
         wants = (
-            f"asks for at least {quantity(least)} ({rule.metric}) and no more than "
+            f"a {rule.metric} of at least {quantity(least)} is required, but no more than "
             f"{quantity(float(most[i]))} can be awarded"
         )
-        fix = "lower its min, or get further bids"
+        fix = "lower its min, or obtain further bids"
         yield _broken(rule, keys[i], "min_out_of_reach", least - float(most[i]), wants, fix)
 
 
@@ -343,16 +338,17 @@ def _shares(p: Reachable, rule: Rule) -> Iterator[Row]:
     whole = np.repeat(whole, found.num_groups)
     most = part / (rule.minimum or 1.0)
     keys = _instances(p, rule)
-    for i in np.flatnonzero(whole - most > TOLERANCE * whole).tolist():
+    for i in np.flatnonzero(whole - most > STATED * whole).tolist():
         of, who = keys[i]
         yield _row(
             "rule",
             rule.name,
             "share_out_of_reach",
-            f"{who or 'its group'} can make no more than {quantity(float(part[i]))}; for a share "
-            f"of {rule.minimum:.4g} only {quantity(float(most[i]))} of {quantity(float(whole[i]))} "
-            f"can be awarded{f' of {of}' if of else ''}",
-            "lower its min, get bids of the group, or make it a target with a priority",
+            f"{who or 'its group'} can make no more than {quantity(float(part[i]))}; to keep its "
+            f"share at {rule.minimum:.4g}, only {quantity(float(most[i]))} of "
+            f"{quantity(float(whole[i]))} can be awarded{f' of {of}' if of else ''}",
+            "lower its min, obtain bids from the group, or make the rule a target by giving it a "
+            "priority",
             of=of or None,
             who=who or None,
             missing=float(whole[i] - most[i]),
@@ -381,15 +377,15 @@ def _below_cover(p: Reachable, rule: Rule) -> Iterator[Row]:
         found.of_demand[some], p.reach[some] * cheapest[some], minlength=found.num_scopes
     )
     most, keys = rule.maximum or 0.0, _instances(p, rule)
-    for i in np.flatnonzero(needed - most > TOLERANCE * needed).tolist():
+    for i in np.flatnonzero(needed - most > STATED * needed).tolist():
         of = keys[i][0]
         yield _row(
             "rule",
             rule.name,
             "max_below_cover",
-            f"covering all that can be covered{f' of {of}' if of else ''} comes to at least "
-            f"{quantity(float(needed[i]))} ({rule.metric}), above its max of {quantity(most)}",
-            "raise its max, or make it a target with a priority",
+            f"covering all that can be covered{f' of {of}' if of else ''} takes a {rule.metric} of "
+            f"at least {quantity(float(needed[i]))}, which is above its max of {quantity(most)}",
+            "raise its max, or make the rule a target by giving it a priority",
             of=of or None,
             missing=float(needed[i] - most),
         )

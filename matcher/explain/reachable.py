@@ -12,9 +12,7 @@ from matcher.formulation.concerned import ramp_share
 from matcher.formulation.instances import Index
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.screening.candidates import Candidates
-
-# What is short by no more than this share may be a rounding error, and is not claimed.
-TOLERANCE = 1e-6
+from matcher.tolerances import STATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Reachable:
 def reachable(arrays: Arrays, c: Candidates) -> Reachable:
     """The candidates that fit into their resources and bundles."""
     most = np.minimum(c.upper, _room(arrays, c))
-    kept: Bools = (most > 0) & (c.lower <= most * (1 + TOLERANCE))
+    kept: Bools = (most > 0) & (c.lower <= most * (1 + STATED))
     bundle = arrays.bids.bundle
     bundled = bundle >= 0
     bundled[c.bid[kept]] = False
@@ -68,7 +66,7 @@ def _room(arrays: Arrays, c: Candidates) -> Floats:
     np.minimum.at(room, rows[some], (whole * arrays.demands.quantity[needed])[some] / use[some])
     step = arrays.bids.order_multiple[c.bid]
     stepped = np.flatnonzero((step > 0) & np.isfinite(room))
-    room[stepped] = np.floor(room[stepped] / step[stepped] + TOLERANCE) * step[stepped]
+    room[stepped] = np.floor(room[stepped] / step[stepped] + STATED) * step[stepped]
     return room
 
 

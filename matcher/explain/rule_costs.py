@@ -26,11 +26,9 @@ from matcher.screening.candidates import screen
 from matcher.solve import limits_of, solve_screened
 from matcher.solve.complete import complete
 from matcher.solve.search import Clock
+from matcher.tolerances import STATED
 
-# An instance this close to its limit, relatively, is at it.
-AT_LIMIT = 1e-6
-# Coverage losses this close, and money below half a cent, are the same.
-SAME_COVERAGE = 1e-6
+# Money below half a cent is the same.
 SAME_MONEY = 0.005
 # A saving is exact if it is proven to this share of it.
 SHARP = 0.01
@@ -246,7 +244,7 @@ def _known(result: Result, cost: float, unmet: float) -> _Known:
         and all(each.proven for each in before)
     )
     bound = result.bound if is_proven else None
-    if bound is not None and bound - cost > AT_LIMIT * abs(cost):
+    if bound is not None and bound - cost > STATED * abs(cost):
         bound = None  # a bound above the plan's cost is no bound
     return _Known(cost, unmet, bound)
 
@@ -266,8 +264,8 @@ def _best_known(kept: _Known, found: _Known | None, penalty: float, settled: boo
     itself = _Known(kept.cost - penalty, kept.unmet, None)
     if found is None:
         return itself
-    is_worse = found.unmet > kept.unmet + SAME_COVERAGE or (
-        found.unmet >= kept.unmet - SAME_COVERAGE and found.cost > itself.cost
+    is_worse = found.unmet > kept.unmet + STATED or (
+        found.unmet >= kept.unmet - STATED and found.cost > itself.cost
     )
     return replace(found, cost=itself.cost, unmet=itself.unmet) if is_worse else found
 
@@ -291,7 +289,7 @@ def _binding(rules: pl.DataFrame) -> pl.DataFrame:
         (pl.col("max") - pl.col("actual")) / pl.col("max").clip(lower_bound=1.0),
     )
     return rules.with_columns(room=nearest).with_columns(
-        binds=(pl.col("missed") > 0) | (pl.col("room").abs() <= AT_LIMIT).fill_null(False)
+        binds=(pl.col("missed") > 0) | (pl.col("room").abs() <= STATED).fill_null(False)
     )
 
 
@@ -326,7 +324,7 @@ def _row(
         row["covered_more"] = kept.unmet - without.unmet
         if kept.bound is not None and without.bound is not None:
             low = kept.bound - without.cost
-            if settled and abs(row["covered_more"]) <= SAME_COVERAGE:
+            if settled and abs(row["covered_more"]) <= STATED:
                 low = max(low, 0.0)  # what is a plan with the rule is one without it
             high = max(low, kept.cost - without.bound)
             row["at_least"], row["at_most"] = low, high
@@ -366,7 +364,7 @@ def _priced(row: dict[str, Any], cost: float, currency: str) -> str:
     else:
         said = f"about {row['saving']:,.2f} {currency}"
         said += f" ({share(row['saving'] / cost)})" if cost else ""
-    if row["covered_more"] > SAME_COVERAGE:
+    if row["covered_more"] > STATED:
         said += f" and adds {quantity(row['covered_more'])} to the unmet demand (weighted)"
     return said
 
@@ -389,7 +387,7 @@ def _difference(row: dict[str, Any], cost: float, currency: str) -> str:
         )
     if row["penalty"] > SAME_MONEY and saving > SAME_MONEY:
         said += f", of which {row['penalty']:,.2f} {currency} is the penalty"
-    if row["covered_more"] > SAME_COVERAGE:
+    if row["covered_more"] > STATED:
         said += f"; unmet demand (weighted) would fall by {quantity(row['covered_more'])}"
     return said
 

@@ -22,11 +22,9 @@ from matcher.program.components import connected_components_of
 from matcher.schema.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.candidates import Candidates
+from matcher.tolerances import NOISE, ROUNDING
 
 __all__ = ["RULES", "Formulation", "LinearObjective", "formulate"]
-
-# Shares below this are rounding noise of a solver, not awards.
-NOISE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class Formulation:
 
     def _none_lost(self) -> float:
         """A coverage loss up to which all counts as covered: a solver's rounding."""
-        return 1e-9 * self._lightest()
+        return ROUNDING * self._lightest()
 
     def _lightest(self) -> float:
         """The smallest priority: what the least demand weighs in coverage."""
@@ -243,7 +241,7 @@ def _limited(program: Program, rows: csr_array, most: Floats, scale: float, name
         program,
         matrix=csr_array(vstack([program.matrix, rows / scale])),
         row_lower=np.append(program.row_lower, np.full(limit.size, -np.inf)),
-        row_upper=np.append(program.row_upper, limit + 1e-9 * np.abs(limit)),
+        row_upper=np.append(program.row_upper, limit + ROUNDING * np.abs(limit)),
         row_blocks=(*program.row_blocks, Block(name, limit.size)),
     )
 

@@ -19,6 +19,7 @@ from matcher.schema.tables import MODES
 from matcher.screening.award_options import expand
 from matcher.screening.candidates import Candidates
 from matcher.screening.metrics import metric
+from matcher.tolerances import STATED
 
 Index = NDArray[np.int64]
 
@@ -257,7 +258,7 @@ class Builder:
         multiple[rows] = self.add_columns(
             Block("k", rows.size, self.keys.candidates(c, rows)),
             cost=np.zeros(rows.size),
-            upper=np.floor(self.upper[rows] / np.maximum(step[rows], 1e-300) + 1e-6),
+            upper=np.floor(self.upper[rows] / np.maximum(step[rows], 1e-300) + STATED),
             integer=True,
         )
         return multiple, step

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from matcher.network.arrays import Arrays, Bools, Floats, Ints, index_of
 from matcher.screening.candidates import Candidates
-from matcher.screening.landed_cost import OVERLOAD
+from matcher.tolerances import STATED
 
 Index = NDArray[np.int64]
 
@@ -69,7 +69,7 @@ def ramp_share(arrays: Arrays, bid: Ints, period: Ints) -> Floats:
 
 def starts_vehicles(c: Candidates) -> Bools:
     """Which candidates can start a second vehicle that costs something."""
-    started: Bools = (c.vehicle_cost > 0) & (c.upper * (1 - OVERLOAD) > c.vehicle_units)
+    started: Bools = (c.vehicle_cost > 0) & (c.upper * (1 - STATED) > c.vehicle_units)
     return started
 
 

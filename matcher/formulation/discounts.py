@@ -12,12 +12,7 @@ from matcher.formulation.concerned import Index
 from matcher.network.arrays import Floats, Ints, index_of
 from matcher.program import Block
 from matcher.screening.metrics import metric
-
-# An amount this close to a step, relatively, is there: the difference is rounding.
-ROUNDING = 1e-9
-# Where less is paid back from a step on, the one before it ends this much below, relatively: that
-# is further than what is taken for having reached the step.
-SHORT = 2e-6
+from matcher.tolerances import BELOW_STEP, ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ def _steps(schedule: pl.DataFrame, most: float) -> _Steps:
         constant = amount + below - rate * start
     else:
         falls |= np.diff(rate) < 0
-    end = np.append(np.where(falls, 1.0 - SHORT, 1.0) * start[1:], most)
+    end = np.append(np.where(falls, 1.0 - BELOW_STEP, 1.0) * start[1:], most)
     reached = start <= most * (1.0 + ROUNDING)
     return _Steps(
         name=str(schedule["discount"][0]),

@@ -13,13 +13,9 @@ from matcher.network.arrays import Floats
 from matcher.program import Block
 from matcher.schema.objectives import SMES, Objective, Stage
 from matcher.screening.metrics import metric
+from matcher.tolerances import MISSED
 
 Terms = list[tuple[Index, Floats]]
-
-# An amount that misses a target by so little of its largest coefficient is rounding, as it is to
-# the judge: no fixed cost is to be paid for it. Less than what counts as an award, so that nothing
-# is bought of what is allowed.
-ROUNDING = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ def _levels(b: Builder) -> list[LinearObjective]:
     for priority, columns in sorted(b.levels.items()):
         cost = np.zeros(b.num_columns)
         cost[np.concatenate(columns)] = 1.0
-        found.append(LinearObjective(f"targets of priority {priority}", cost, rounding=ROUNDING))
+        found.append(LinearObjective(f"targets of priority {priority}", cost, rounding=MISSED))
     return found
 
 

@@ -17,10 +17,7 @@ from matcher.formulation.concerned import (
     tooled_once,
 )
 from matcher.program import Block
-from matcher.screening.landed_cost import OVERLOAD
-
-# Shares add up to 1 but for rounding.
-ROUNDING = 1e-9
+from matcher.tolerances import ROUNDING, STATED
 
 
 def ramps(b: Builder) -> None:
@@ -77,13 +74,13 @@ def vehicles(b: Builder) -> None:
     rows = np.flatnonzero(starts_vehicles(c))
     loads = b.quantity[c.demand[rows]] / c.vehicle_units[rows]
     keys = b.keys.candidates(c, rows)
-    most = np.maximum(np.ceil(b.upper[rows] * loads * (1 - OVERLOAD)), 1.0)
+    most = np.maximum(np.ceil(b.upper[rows] * loads * (1 - STATED)), 1.0)
     more = b.add_columns(
         Block("vehicles", rows.size, keys), cost=c.vehicle_cost[rows], upper=most - 1, integer=True
     )
     b.vehicles[rows] = more
     each = np.arange(rows.size)
-    # Counted in vehicles, so that a solver's rounding is no larger a part of one than `OVERLOAD`.
+    # Counted in vehicles, so that a solver's rounding is no larger a part of one than `STATED`.
     b.add_rows(
         Block("vehicles", rows.size, keys),
         [(each, b.x[rows], loads), (each, b.y[rows], -1.0), (each, more, -1.0)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from matcher.engines.base import Progress
 from matcher.errors import InputError, Issue
 from matcher.formulation import formulate
 from matcher.frontier.points import plans_of, points_of
-from matcher.frontier.search import COUNTED, SAME, FrontierSearch
+from matcher.frontier.search import COUNTED, FrontierSearch
 from matcher.judge import check
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
@@ -29,6 +28,7 @@ from matcher.schema.tables import BY_NAME
 from matcher.screening.candidates import screen
 from matcher.solve import limits_of
 from matcher.solve.search import Clock
+from matcher.tolerances import STATED
 
 FORMAT = "matcher frontier 1"
 FEWEST_POINTS, MOST_POINTS = 2, 50
@@ -40,7 +40,7 @@ WORDS: dict[str, tuple[str, str | None]] = {
     "local_value": ("local value", None),
     "linkages": ("SMEs with a viable award", None),
     "concentration": ("value with the largest supplier", None),
-    "delivery_slack": ("slack", "days × share of the demand"),
+    "delivery_slack": ("delivery slack", "days (weighted by share of demand)"),
     "supplier_count": ("suppliers", None),
 }
 
@@ -90,25 +90,25 @@ class Frontier:
         )
         advantage = gained - lost
         row = int(advantage.argmax())
-        return row if advantage[row] > SAME else self.points.height - 1
+        return row if advantage[row] > STATED else self.points.height - 1
 
     @property
     def verdict(self) -> str:
         """The frontier in a few sentences."""
         number = self.points.height
         if number == 0:
-            return " ".join(["No point was made.", *self.notes])
+            return " ".join(["No plan was found.", *self.notes])
         if number == 1:
             values = " and ".join(
                 f"{WORDS[name][0]} {_amount(self.points[name][0], name, self.currency)}"
                 for name in (self.first, self.second)
             )
-            only = "Only one point was made" if self.notes else "One plan is best in both"
+            only = "Only one plan was found" if self.notes else "One plan is best in both"
             return " ".join([f"{only}: {values}.", *self.notes])
         row = self.best_exchange
-        said = [f"{self._exchange(row)}: point {row + 1} of {number}."]
+        said = [f"Best trade-off, point {row + 1} of {number}: {self._exchange(row)}."]
         if row < number - 1:
-            said.append(f"At most {self._exchange(number - 1)}.")
+            said.append(f"At the far end, point {number}: {self._exchange(number - 1)}.")
         return " ".join([*said, self._proof(), *self.notes])
 
     def _exchange(self, row: int) -> str:
@@ -121,13 +121,12 @@ class Frontier:
 
     def _proof(self) -> str:
         if self.points["proven"].all():
-            return "Every point is proven."
+            return "Every point is proven optimal."
         gaps = self.points["gap"]
         if gaps.null_count():
             return "Not every point has a proven bound."
-        # Rounded up: less than is shown would be claimed more than was proven.
-        most = math.ceil(float(gaps.max()) * 1e4 - 1e-6) / 1e4  # type: ignore[arg-type]
-        return f"Points are within {most:.2%} of their proven bounds."
+        most = formatting.gap(float(gaps.max()))  # type: ignore[arg-type]
+        return f"All points are within {most} of their proven bounds."
 
     def to_dict(self) -> dict[str, Any]:
         """The frontier as plain JSON values, with the plan of each point."""
@@ -175,8 +174,8 @@ class Frontier:
                     Issue(
                         code="nothing_to_draw",
                         table=str(path),
-                        problem=f"has no point to show: {self.verdict}",
-                        fix="write .json, or search for longer",
+                        problem=f"has nothing to show: {self.verdict}",
+                        fix="write a .json file instead, or allow the search more time",
                     )
                 ]
             )
@@ -186,7 +185,7 @@ class Frontier:
         if path.suffix.lower() == ".png":
             path.write_bytes(drawing.png(figure))
         else:
-            title = f"{second.word} against {first.word}: {self.verdict}"
+            title = f"{second.word} versus {first.word}: {self.verdict}"
             path.write_text(drawing.svg(figure, title), encoding="utf-8")
 
     def _write_json(self, path: Path) -> None:
@@ -222,8 +221,8 @@ def suffix_of(path: Path) -> str:
                 code="unknown_format",
                 table=str(path),
                 value=path.suffix or None,
-                problem="is not a format of a frontier",
-                fix=f"end the name in {', '.join(_FORMATS)}",
+                problem="is not a file format of a frontier",
+                fix=f"end the file name in one of {', '.join(_FORMATS)}",
             )
         ]
     )
@@ -308,12 +307,12 @@ def frontier(
             good.append((trace, plan))
         else:
             fault = judgement.findings[0].message
-            notes.append(f"A plan that the judge does not accept was dropped: {fault}.")
+            notes.append(f"A plan was dropped because it failed the independent check: {fault}.")
     frame, kept = points_of(search, traces, good)
     if len(kept) < len(good) and not frame["proven"].all():
         worse = formatting.count(len(good) - len(kept), "plan")
         notes.append(
-            f"Dropped as no better than others: {worse}; a smaller gap or more time may find more."
+            f"Dropped as no better than others: {worse}. A smaller gap or more time may find more."
         )
     return Frontier(
         network=network.name,
@@ -331,9 +330,9 @@ def _issues(network: Network, first: str, second: str, points: int) -> Iterator[
     """All that is wrong with the choice of objectives and points."""
     for option, name in (("first", first), ("second", second)):
         if name not in CHOICES:
-            problem = "is no objective to choose"
+            problem = "is not an objective to choose from"
             if name == "coverage":
-                problem = "comes first in every plan"
+                problem = "always comes first, in every plan"
             fix = f"choose one of {', '.join(CHOICES)}"
             yield Issue(
                 code="bad_option",
@@ -350,11 +349,11 @@ def _issues(network: Network, first: str, second: str, points: int) -> Iterator[
             table="frontier",
             column="second",
             value=second,
-            problem="is the first too",
+            problem="is the first objective already",
             fix=fix,
         )
     if not FEWEST_POINTS <= points <= MOST_POINTS:
-        fix = f"give {FEWEST_POINTS} to {MOST_POINTS}"
+        fix = f"give a number from {FEWEST_POINTS} to {MOST_POINTS}"
         yield Issue(
             code="bad_option",
             table="frontier",
@@ -369,8 +368,8 @@ def _issues(network: Network, first: str, second: str, points: int) -> Iterator[
             code="no_viable_value",
             table="objectives",
             column="viable_value",
-            problem="is not stated for linkages, so every SME would count",
-            fix="add a row for linkages with the least value that keeps an SME in business",
+            problem="is not stated for linkages, so every SME with any award would count",
+            fix="add a row for linkages with the smallest value that is worth an SME's while",
         )
 
 
@@ -402,6 +401,6 @@ def _change(name: str, before: float, after: float, currency: str) -> str:
         word = word.replace("suppliers", "supplier").replace("SMEs", "SME") if number == 1 else word
         return f"{number} {'more' if after >= before else 'fewer'} {word}"
     direction = "more" if after >= before else "less"
-    if abs(before) < SAME:
+    if abs(before) < STATED:
         return f"{_amount(abs(after - before), name, currency)} {direction} {word}"
     return f"{formatting.share(abs((after - before) / before))} {direction} {word}"

@@ -53,7 +53,7 @@ def frontier_chart(
         The row that stands out; ``None`` for none.
     """
     with drawing.style():
-        text = f"{second.word[0].upper()}{second.word[1:]} against {first.word}\n{verdict}"
+        text = f"{second.word[0].upper()}{second.word[1:]} versus {first.word}\n{verdict}"
         head, body, foot = drawing.headline_height(text, width), width * 0.5, 78.0
         height = head + body + foot
         figure = drawing.blank(width, height)
@@ -95,11 +95,11 @@ def _draw(
     entries = [("a plan", BLUE)]
     if is_seen.any():
         axes.vlines(x[is_seen], bound[is_seen], y[is_seen], color=SKY, linewidth=3, zorder=2)
-        entries.append(("from there to the proven bound", SKY))
+        entries.append(("distance to the proven bound", SKY))
     colours = [ORANGE if row == best else BLUE for row in range(x.size)]
     axes.scatter(x, y, s=46, c=colours, zorder=3, linewidths=0)
     if best is not None:
-        entries.append(("best exchange", ORANGE))
+        entries.append(("best trade-off", ORANGE))
     return entries
 
 

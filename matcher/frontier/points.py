@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from matcher.engines.base import settled_bound
-from matcher.frontier.search import SAME, FrontierSearch, Trace
+from matcher.frontier.search import FrontierSearch, Trace
 from matcher.network import Network
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.plan import Plan
@@ -18,6 +18,7 @@ from matcher.screening.candidates import Screening
 from matcher.solve import plan_of, result_of, run_of
 from matcher.solve.search import Step
 from matcher.status import gap
+from matcher.tolerances import STATED
 
 
 def plans_of(
@@ -93,7 +94,7 @@ def points_of(
         [-1.0 if objective.is_gain else 1.0 for objective in (search.first, search.second)]
     )
     low = values * sign
-    slack = SAME * np.maximum(1.0, np.abs(low).max(axis=0, initial=0.0))
+    slack = STATED * np.maximum(1.0, np.abs(low).max(axis=0, initial=0.0))
     proven = np.array([_is_proven(search, *each) for each in made], dtype=np.bool_)
     order = np.argsort(~proven, kind="stable")  # of equal points a proven one stays
     kept = order[~_dominated(low[order], slack)]

@@ -15,11 +15,10 @@ from matcher.network.arrays import Floats
 from matcher.program import Program
 from matcher.solve.search import Clock, Step, pursue, solution
 from matcher.status import STOPPED_TEXT
+from matcher.tolerances import STATED
 
 # Of these a fraction is worth nothing, so levels between two whole numbers are one.
 COUNTED = ("linkages", "supplier_count")
-# Two values closer than this, relatively, are the same: rounding of solvers is of that order.
-SAME = 1e-6
 ENDED_EARLY = "The search ended before all points were found."
 
 
@@ -131,12 +130,12 @@ class FrontierSearch:
         low, high = (
             float(self.second.cost @ trace.x) + self.second.offset for trace in (end, start)
         )
-        if high - low <= SAME * max(1.0, abs(low)):
+        if high - low <= STATED * max(1.0, abs(low)):
             return np.empty(0)
         levels: Floats = np.linspace(low, high, self.points)[1:-1]
         if self.second.name in COUNTED:
-            levels = np.unique(np.floor(levels + SAME))
-            levels = levels[levels > low + SAME]
+            levels = np.unique(np.floor(levels + STATED))
+            levels = levels[levels > low + STATED]
         return levels
 
     def _is_ended(self, steps: tuple[Step, ...]) -> bool:

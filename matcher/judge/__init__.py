@@ -16,11 +16,11 @@ from matcher.evaluation import evaluate
 from matcher.evaluation.awards import understand
 from matcher.formatting import count
 from matcher.judge import awards, claims, demands, resources, rules
-from matcher.judge.tolerance import TOLERANCE
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
 from matcher.plan import Costs, Plan
 from matcher.plan.findings import Finding
+from matcher.tolerances import STATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,14 @@ class Judgement:
         """The judgement in one sentence."""
         cost = f"{self.costs.total:,.2f} {self.currency}"
         if self.ok:
-            left = ""
-            if self.num_missed:
-                left += f", misses {count(self.num_missed, 'target')}"
+            left = f", misses {count(self.num_missed, 'target')}" if self.num_missed else ""
             if self.num_open:
-                left += f" and leaves {count(self.num_open, 'demand')} open, wholly or in part"
-            return f"The plan keeps every rule; it costs {cost} landed{left}."
+                left += f" and leaves {count(self.num_open, 'demand')} wholly or partly unmet"
+            return f"The plan meets every mandatory rule; it costs {cost} in total{left}."
         codes = len({finding.code for finding in self.findings})
         return (
-            f"Do not use this plan: {count(len(self.findings), 'fault')} of "
-            f"{count(codes, 'kind')}; recomputed, it costs {cost} landed."
+            f"Do not use this plan: {count(len(self.findings), 'error')} of "
+            f"{count(codes, 'kind')}; recomputed, its total cost is {cost}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def check(network: Network, plan: Plan) -> Judgement:
         findings=tuple(findings),
         costs=evaluation.costs,
         unmet=unmet,
-        num_open=int((share > 2 * TOLERANCE).sum()),
+        num_open=int((share > 2 * STATED).sum()),
         num_missed=int(missed.is_in(targets.implode()).sum()),
         currency=network.currency,
     )

@@ -10,7 +10,7 @@ import polars as pl
 from matcher.evaluation import Evaluation, Priced
 from matcher.evaluation.awards import Awards
 from matcher.evaluation.rules import parties, with_incumbents
-from matcher.judge.tolerance import TOLERANCE, all_off
+from matcher.judge.comparison import all_off
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.plan.findings import CODES, Finding
 from matcher.schema.rules import MIN_COUNTED_SHARE, rules_of
@@ -27,6 +27,7 @@ from matcher.screening.gates import (
     terms_gate,
 )
 from matcher.screening.landed_cost import TERMS, cost_at_largest
+from matcher.tolerances import ROUNDING, STATED
 
 
 def each(
@@ -63,7 +64,7 @@ def gates(arrays: Arrays, awards: Awards, priced: Priced) -> Iterable[Finding]:
         ("delivery", delivery_gate(priced.slack)),
         ("ceiling", ceiling_gate(arrays, options, at_largest)),
     ):
-        bad = (shortfall > TOLERANCE) & awards.runs
+        bad = (shortfall > STATED) & awards.runs
         yield from each(awards, code, bad, actual=shortfall)
     lacks = lacks_of(arrays, pairs)
     keys = arrays.capability.standards.standards
@@ -80,7 +81,7 @@ def gates(arrays: Arrays, awards: Awards, priced: Priced) -> Iterable[Finding]:
 def sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     """Awards that are too small, too large or between the steps for their bid."""
     bids, tiers, options, quantity = arrays.bids, arrays.tiers, awards.options, awards.quantity
-    slack = TOLERANCE * arrays.demands.quantity[options.demand]
+    slack = STATED * arrays.demands.quantity[options.demand]
     for code, limit, bad in (
         ("below_moq", bids.moq[options.bid], quantity < bids.moq[options.bid] - slack),
         ("wrong_tier", tiers.lower[options.tier], quantity < tiers.lower[options.tier] - slack),
@@ -90,7 +91,7 @@ def sizes(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     multiple = bids.order_multiple[options.bid]
     steps = quantity / np.where(multiple > 0, multiple, 1.0)
     away = np.abs(steps - np.round(steps))
-    near = TOLERANCE + 1e-12 * steps
+    near = STATED + 1e-12 * steps
     yield from each(
         awards, "order_multiple", (multiple > 0) & (away > near), claimed=quantity, actual=multiple
     )
@@ -119,10 +120,10 @@ def figures(arrays: Arrays, awards: Awards, evaluation: Evaluation) -> Iterable[
     scale = np.maximum(np.abs(priced.terms).max(axis=0, initial=0.0), 1e-12)
     for term, actual in zip(TERMS, priced.terms, strict=True):
         claimed = _claimed(frame, f"{term}_per_unit")
-        bad = ~np.isnan(claimed) & (np.abs(claimed - actual) > TOLERANCE * scale) & awards.runs
+        bad = ~np.isnan(claimed) & (np.abs(claimed - actual) > STATED * scale) & awards.runs
         yield from each(awards, "wrong_term", bad, actual, claimed, f" ({term})")
     claimed, unit_cost = _claimed(frame, "landed_cost_per_unit"), priced.unit_cost
-    bad = ~np.isnan(claimed) & (np.abs(claimed - unit_cost) > TOLERANCE * np.abs(unit_cost))
+    bad = ~np.isnan(claimed) & (np.abs(claimed - unit_cost) > STATED * np.abs(unit_cost))
     yield from each(awards, "wrong_unit_cost", bad & awards.runs, unit_cost, claimed)
     for code, column, actual in (
         ("wrong_award_cost", "landed_cost", evaluation.landed),
@@ -133,8 +134,8 @@ def figures(arrays: Arrays, awards: Awards, evaluation: Evaluation) -> Iterable[
         yield from each(awards, code, all_off(claimed, actual) & awards.runs, actual, claimed)
     for column, day in (
         ("order_date", np.zeros(priced.ship.size)),
-        ("ship_date", np.ceil(priced.ship - 1e-9)),
-        ("arrival_date", np.ceil(priced.arrive - 1e-9)),
+        ("ship_date", np.ceil(priced.ship - ROUNDING)),
+        ("arrival_date", np.ceil(priced.arrive - ROUNDING)),
     ):
         stated = _claimed(
             frame.with_columns((pl.col(column) - arrays.network.start).dt.total_days()), column
@@ -145,7 +146,7 @@ def figures(arrays: Arrays, awards: Awards, evaluation: Evaluation) -> Iterable[
             all_off(stated, day) & awards.runs,
             day,
             stated,
-            f" ({column}, days after the start)",
+            f" ({column}, in days after the start)",
         )
 
 

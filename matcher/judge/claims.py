@@ -8,13 +8,14 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation.awards import Awards
-from matcher.judge.tolerance import TOLERANCE, off
+from matcher.judge.comparison import off
 from matcher.network import Network
 from matcher.network.arrays import Arrays, Floats
 from matcher.plan import Costs, Plan, Result
 from matcher.plan.findings import CODES, Finding
 from matcher.schema.objectives import stages_of
 from matcher.status import gap
+from matcher.tolerances import STATED
 
 
 def identity(network: Network, plan: Plan) -> Iterable[Finding]:
@@ -23,13 +24,13 @@ def identity(network: Network, plan: Plan) -> Iterable[Finding]:
         yield Finding(
             "wrong_network",
             "plan",
-            "the input hash differs; solve the network again",
+            "the plan was made for another network or an earlier version of it; solve it again",
             plan.input_hash[:12],
             network.input_hash[:12],
         )
     if plan.currency is not None and plan.currency != network.currency:
         yield Finding(
-            "wrong_currency", "plan", "costs cannot be compared", plan.currency, network.currency
+            "wrong_currency", "plan", CODES["wrong_currency"], plan.currency, network.currency
         )
 
 
@@ -56,9 +57,8 @@ def suppliers(arrays: Arrays, plan: Plan, awards: Awards, landed: Floats) -> Ite
         ):
             claimed = listed[name][column]
             if claimed is not None and off(claimed, actual):
-                yield Finding(
-                    "wrong_supplier_figure", name, f"{name}: {column} is wrong", claimed, actual
-                )
+                told = f"{name}: the {column} stated is wrong"
+                yield Finding("wrong_supplier_figure", name, told, claimed, actual)
 
 
 def unmet(arrays: Arrays, plan: Plan, share: Floats) -> Iterable[Finding]:
@@ -68,7 +68,7 @@ def unmet(arrays: Arrays, plan: Plan, share: Floats) -> Iterable[Finding]:
     keys = arrays.network.demands["demand"]
     listed = {row["demand"]: row for row in plan.unmet.iter_rows(named=True)}
     yield from _twice(plan.unmet["demand"])
-    short = {keys[int(d)]: int(d) for d in np.flatnonzero(share > 2 * TOLERANCE)}
+    short = {keys[int(d)]: int(d) for d in np.flatnonzero(share > 2 * STATED)}
     for name in sorted(short.keys() - listed.keys()):
         yield Finding(
             "missing_unmet",
@@ -81,12 +81,12 @@ def unmet(arrays: Arrays, plan: Plan, share: Floats) -> Iterable[Finding]:
         if name not in short:
             # A share between one and two tolerances may be listed or not.
             at = keys.index_of(name)
-            if at is None or share[at] <= TOLERANCE / 2:
+            if at is None or share[at] <= STATED / 2:
                 yield Finding("false_unmet", name, f"{name}: {CODES['false_unmet']}", row["share"])
             continue
         actual, whole = float(share[short[name]]), float(arrays.demands.quantity[short[name]])
-        if abs(row["quantity"] - actual * whole) > 2 * TOLERANCE * whole or (
-            row["share"] is not None and abs(row["share"] - actual) > 2 * TOLERANCE
+        if abs(row["quantity"] - actual * whole) > 2 * STATED * whole or (
+            row["share"] is not None and abs(row["share"] - actual) > 2 * STATED
         ):
             yield Finding(
                 "wrong_unmet",
@@ -132,7 +132,7 @@ def _totals(claimed: Result, costs: Costs) -> Iterable[Finding]:
 
 
 def _coverage(claimed: Result, unmet: float) -> Iterable[Finding]:
-    lost, slack = claimed.coverage, 10 * TOLERANCE * max(1.0, unmet)
+    lost, slack = claimed.coverage, 10 * STATED * max(1.0, unmet)
     if lost is not None and (
         abs(lost.unmet - unmet) > slack
         or lost.bound > lost.unmet + slack
@@ -152,11 +152,11 @@ def _objectives(claimed: Result, reached: dict[str, float]) -> Iterable[Finding]
 
 def _bound(claimed: Result, costs: Costs) -> Iterable[Finding]:
     bound = claimed.bound
-    if bound is not None and bound > costs.total + TOLERANCE * max(1.0, abs(costs.total)):
+    if bound is not None and bound > costs.total + STATED * max(1.0, abs(costs.total)):
         yield Finding("bound_above_best", "bound", CODES["bound_above_best"], bound, costs.total)
     actual = gap(claimed.best, bound)
     if (claimed.gap is None) != (actual is None) or (
-        claimed.gap is not None and actual is not None and abs(claimed.gap - actual) > TOLERANCE
+        claimed.gap is not None and actual is not None and abs(claimed.gap - actual) > STATED
     ):
         yield Finding("wrong_gap", "gap", CODES["wrong_gap"], claimed.gap, actual)
 
@@ -173,5 +173,5 @@ def _is_shown_optimal(network: Network, claimed: Result) -> bool:
     is_reached = all(reached.proven for reached in claimed.objectives)
     given_up = [stage.tolerance for stage in stages if stage.name == "cost"]
     actual = gap(claimed.best, claimed.bound)
-    is_cheapest = not given_up or (actual is not None and actual <= given_up[0] + 10 * TOLERANCE)
+    is_cheapest = not given_up or (actual is not None and actual <= given_up[0] + 10 * STATED)
     return is_covered and is_reached and is_cheapest

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation.awards import Awards
-from matcher.judge.tolerance import TOLERANCE
 from matcher.network.arrays import Arrays
 from matcher.plan.findings import CODES, Finding
+from matcher.tolerances import STATED
 
 
 def demands(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
@@ -42,7 +42,7 @@ def _totals(arrays: Arrays, frame: pl.DataFrame) -> Iterable[Finding]:
         .sort("demand")
     )
     for d, quantity, count in totals.iter_rows():
-        needed, slack = float(needs.quantity[d]), TOLERANCE * float(needs.quantity[d])
+        needed, slack = float(needs.quantity[d]), STATED * float(needs.quantity[d])
         if quantity > needed + slack:
             yield _about(keys[d], "over_demand", quantity, needed)
         if needs.single_source[d]:
@@ -64,7 +64,7 @@ def _share_caps(arrays: Arrays, frame: pl.DataFrame) -> Iterable[Finding]:
     )
     d, quantity = shares["demand"].to_numpy(), shares["quantity"].to_numpy()
     limit = needs.share_cap[d] * needs.quantity[d]
-    over = quantity > limit + TOLERANCE * needs.quantity[d]
+    over = quantity > limit + STATED * needs.quantity[d]
     for i in np.flatnonzero(over & (needs.share_cap[d] < 1)):
         who = network.suppliers["supplier"][shares["supplier"][int(i)]]
         yield _about(
@@ -83,7 +83,7 @@ def _ways(arrays: Arrays, frame: pl.DataFrame) -> Iterable[Finding]:
     for demand, bid, ways, quantity in by_bid.iter_rows():
         key, source = network.demands["demand"][demand], f" from {network.bids['bid'][bid]}"
         most = float(arrays.bids.max_quantity[bid])
-        if quantity > most + TOLERANCE * float(arrays.demands.quantity[demand]):
+        if quantity > most + STATED * float(arrays.demands.quantity[demand]):
             yield _about(key, "above_max_quantity", quantity, most, source)
         if ways > 1 and not arrays.bids.split[bid]:
             yield _about(key, "one_tier_and_mode", ways, 1, source)
@@ -100,7 +100,7 @@ def _pools(arrays: Arrays, frame: pl.DataFrame) -> Iterable[Finding]:
     )
     for demand, consortium, quantity in pooled.iter_rows():
         moq = float(arrays.consortia.moq[consortium])
-        if quantity < moq - TOLERANCE * float(arrays.demands.quantity[demand]):
+        if quantity < moq - STATED * float(arrays.demands.quantity[demand]):
             key = network.demands["demand"][demand]
             source = f" from {network.consortia['consortium'][consortium]}"
             yield _about(key, "consortium_moq", quantity, moq, source)
@@ -115,7 +115,7 @@ def bundles(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
     size = int(bundle.max(initial=-1)) + 1
     num_bids = np.bincount(bundle[members], minlength=size)
     is_used = np.bincount(bundle[members], weights=made[members] > 0, minlength=size) > 0
-    is_whole = np.abs(made[members] - needed) <= TOLERANCE * needed
+    is_whole = np.abs(made[members] - needed) <= STATED * needed
     num_whole = np.bincount(bundle[members], weights=is_whole, minlength=size)
     names = arrays.network.bids["bundle"].drop_nulls().unique().sort()
     for i in np.flatnonzero(is_used & (num_whole < num_bids)):

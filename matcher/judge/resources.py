@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from matcher.evaluation.awards import Awards
-from matcher.judge.tolerance import TOLERANCE
 from matcher.network.arrays import Arrays, Floats
 from matcher.plan.findings import CODES, Finding
 from matcher.screening.award_options import expand
+from matcher.tolerances import STATED
 
 
 def resources(arrays: Arrays, awards: Awards) -> Iterable[Finding]:
@@ -26,7 +26,7 @@ def _capacities(arrays: Arrays, made: Floats) -> Iterable[Finding]:
     usages, capacity = arrays.usages, arrays.periods.capacity
     load = np.zeros(capacity.shape)
     np.add.at(load, usages.resource, usages.use_per_unit[:, None] * made[usages.bid])
-    for r, t in np.argwhere(load > capacity + TOLERANCE * np.maximum(capacity, 1e-9)):
+    for r, t in np.argwhere(load > capacity + STATED * np.maximum(capacity, 1e-9)):
         yield _finding(arrays, "capacity", r, t, "", load[r, t], capacity[r, t])
 
 
@@ -44,7 +44,7 @@ def _ramps(arrays: Arrays, made: Floats) -> Iterable[Finding]:
     r = usages.resource[u]
     used = usages.use_per_unit[u] * made[bid, t]
     limit = periods.ramp_share[ramp] * periods.capacity[r, t]
-    for i in np.flatnonzero(used > limit + TOLERANCE * np.maximum(limit, 1e-9)):
+    for i in np.flatnonzero(used > limit + STATED * np.maximum(limit, 1e-9)):
         source = f" by {arrays.network.bids['bid'][int(bid[i])]}"
         yield _finding(arrays, "ramp", r[i], t[i], source, used[i], limit[i])
 

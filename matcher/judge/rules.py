@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from matcher.judge.tolerance import off
+from matcher.formatting import count, money, share
+from matcher.judge.comparison import off
 from matcher.network import Network
 from matcher.plan import RULE_SCHEMA, Plan
 from matcher.plan.findings import CODES, Finding
@@ -15,7 +16,7 @@ from matcher.schema.rules import rules_of
 
 KEYS = ("rule", "of", "who")
 FIGURES = tuple(name for name in RULE_SCHEMA if name not in KEYS)
-UNITS = {"supplier_count": "suppliers", "economy_count": "economies"}
+UNITS = {"supplier_count": "supplier", "economy_count": "economy"}
 
 Row = dict[str, Any]
 
@@ -29,13 +30,18 @@ def broken_rules(network: Network, rules: pl.DataFrame) -> Iterable[Finding]:
         # Only one of the two limits can be missed, and the maximum only from above.
         least = row["min"]
         is_above = least is None or (most is not None and (row["actual"] or 0.0) > most)
-        unit = UNITS.get(rule.kind, network.currency)
+        unit = UNITS.get(rule.kind)
         if rule.metric == "quantity" and rule.kind in ("share", "limit", "viable"):
-            unit = "units"
-        amount = f"{row['missed']:,.6g} {unit}"
-        told = f"{amount} more than allowed" if is_above else f"{amount} fewer than asked"
+            unit = "unit"
+        amount = (
+            f"{money(row['missed'])} {network.currency}"
+            if unit is None
+            else count(row["missed"], unit)
+        )
+        less = "less" if unit is None else "fewer"
+        told = f"{amount} more than allowed" if is_above else f"{amount} {less} than required"
         if rule.kind == "consistent":
-            told = f"shares differ by {row['missed']:.4%} from what they should be"
+            told = f"shares differ by {share(row['missed'], 4)} from what they should be"
         yield Finding(
             "rule", rule.name, f"{_named(row)}: {told}", row["actual"], most if is_above else least
         )
@@ -49,17 +55,17 @@ def stated_figures(plan: Plan, rules: pl.DataFrame) -> Iterable[Finding]:
         yield Finding("listed_twice", row["rule"], f"{_named(row)}: {CODES['listed_twice']}")
     listed, actual = _by_instance(plan.rules), _by_instance(rules)
     for key in [key for key in actual if key not in listed]:
-        told = f"{_named(actual[key])}: is not listed"
+        told = f"{_named(actual[key])}: is missing from the plan's list of rules"
         yield Finding("wrong_rule_figure", actual[key]["rule"], told)
     for key, row in listed.items():
         if key not in actual:
-            told = f"{_named(row)}: there is no such instance with awards"
+            told = f"{_named(row)}: the network has no such rule, or no awards under it"
             yield Finding("wrong_rule_figure", row["rule"], told)
             continue
         for column in FIGURES:
             claimed, own = row[column], actual[key][column]
             if claimed is not None and (own is None or off(claimed, own)):
-                told = f"{_named(row)}: {column} is wrong"
+                told = f"{_named(row)}: the {column} stated is wrong"
                 yield Finding("wrong_rule_figure", row["rule"], told, claimed, own)
 
 

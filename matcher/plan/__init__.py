@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,10 +18,11 @@ from pydantic import (
     create_model,
 )
 
+from matcher import formatting
 from matcher.errors import InputError, Issue
 from matcher.formatting import count
 from matcher.screening.landed_cost import TERMS
-from matcher.status import Found, Stopped
+from matcher.status import Found, Stopped, ending
 from matcher.suggestions import Nearest
 
 FORMAT = "matcher plan 1"
@@ -107,7 +107,11 @@ class Correction(_Claim):
     def __str__(self) -> str:
         about = ", ".join(part for part in (self.of, self.who) if part)
         where = f" for {about}" if about else ""
-        return f"{self.limit} of '{self.rule}'{where} from {self.stated:,.6g} to {self.needed:,.6g}"
+        verb = "lower" if self.needed < self.stated else "raise"
+        return (
+            f"{verb} the {self.limit} of rule '{self.rule}'{where} from {self.stated:,.6g} "
+            f"to {self.needed:,.6g}"
+        )
 
 
 class CorrectionSet(_Claim):
@@ -268,7 +272,8 @@ class Plan:
     def verdict(self) -> str:
         """The plan in one sentence."""
         if self.result is None:
-            return f"A plan with {self.awards.height} awards, made by hand; nothing is claimed."
+            awards = count(self.awards.height, "award")
+            return f"A plan with {awards}, made by hand: it states neither a cost nor a proof."
         return _verdict(self, self.result)
 
     def to_dict(self) -> dict[str, Any]:
@@ -304,41 +309,45 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 def _verdict(plan: Plan, result: Result) -> str:
     if result.found == "infeasible":
         found = f" ({result.detail})" if result.detail else ""
-        cause = f"No plan exists: the mandatory rules contradict each other or the bids{found}."
+        cause = (
+            "No plan exists: the mandatory rules contradict each other, or the bids cannot meet "
+            f"them{found}."
+        )
         ways = "; or ".join(
-            f"{way}, for a plan of {way.cost:,.2f} {plan.currency}"
-            + (" that leaves demand open" if way.unmet > 1e-6 else "")
+            f"{way} (total cost {way.cost:,.2f} {plan.currency}"
+            + (", with unmet demand)" if way.unmet > 1e-6 else ")")
             for way in result.correction_sets
         )
-        return f"{cause} Change the {ways}." if ways else cause
+        return f"{cause} What to change so that a plan exists: {ways}." if ways else cause
     if result.best is None or result.coverage is None:
         told = f": {result.detail}" if result.detail else ""
-        return f"No plan was found before the search stopped ({result.stopped}){told}."
+        return f"No plan was found ({ending(result.found, result.stopped)}){told}."
     unmet = 0 if plan.unmet is None else plan.unmet.height
     if plan.awards.is_empty():
-        still_open = f"{count(unmet, 'demand')} stay{'s' if unmet == 1 else ''} open"
+        still_open = f"{count(unmet, 'demand')} {'remains' if unmet == 1 else 'remain'} unmet"
         if result.coverage.proven:
-            return f"Nothing can be awarded, {still_open}: it is proven that no plan covers more."
-        why = result.stopped.replace("_", " ")
-        return f"Nothing was awarded before the search stopped ({why}), {still_open}: give it more."
+            return f"Nothing can be awarded; {still_open}. It is proven that no plan covers more."
+        why = ending(result.found, result.stopped)
+        return f"Nothing was awarded ({why}); {still_open}. Allow the search more time or memory."
     money = f"{result.best:,.2f} {plan.currency}"
     used = plan.awards["supplier"].n_unique()
     covered = "every demand" if unmet == 0 else f"all but {count(unmet, 'demand')} in full"
-    proof = "no bound was proven"
+    proof = "not proven optimal, as no lower bound was proven"
     if result.found == "optimal":
         proof = "proven optimal"
     elif result.gap is not None and result.gap < 1:
-        # Rounded up: less than is shown would be claimed more than was proven.
-        most = math.ceil(result.gap * 1e4 - 1e-6) / 1e4
-        proof = f"not proven optimal, the optimum is at most {most:.2%} lower"
+        proof = (
+            f"not proven optimal; at most {formatting.gap(result.gap)} of it could still be saved"
+        )
     elif result.gap is not None:
-        proof = "not proven optimal, no useful bound was proven"
+        proof = "not proven optimal, as no useful lower bound was proven"
     if not result.coverage.proven:
-        proof += "; more coverage may be possible"
+        proof += "; more demand might be covered"
     if not plan.missed.is_empty():
         covered += f", missing {count(plan.missed.height, 'target')},"
     awards, suppliers = count(plan.awards.height, "award"), count(used, "supplier")
-    return f"{awards} to {suppliers} cover {covered} for {money} landed: {proof}."
+    verb = "covers" if plan.awards.height == 1 else "cover"
+    return f"{awards} to {suppliers} {verb} {covered} at a total cost of {money}: {proof}."
 
 
 def plan_from_dict(document: object, source: str = "plan") -> Plan:

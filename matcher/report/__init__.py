@@ -57,8 +57,8 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
                     code="unknown_format",
                     table=str(path),
                     value=path.suffix or None,
-                    problem="is not a format of a report",
-                    fix=f"end the name in {', '.join(_OF_SUFFIX)}",
+                    problem="is not a file format of a report",
+                    fix=f"end the file name in one of {', '.join(_OF_SUFFIX)}",
                 )
             ]
         )
@@ -71,8 +71,8 @@ def report(network: Network, plan: Plan, path: str | Path) -> None:
                 Issue(
                     code="unwritable",
                     table=str(path),
-                    problem=error.strerror or str(error),
-                    fix="give a path that can be written",
+                    problem=f"cannot be written: {(error.strerror or str(error)).lower()}",
+                    fix="check the path, and close the file if it is open in another program",
                 )
             ]
         ) from None

@@ -7,20 +7,20 @@ from typing import Any
 
 import polars as pl
 
-from matcher.evaluation.awards import TOLERANCE
 from matcher.plan.files import AWARDS
 from matcher.report.summary import Summary
 from matcher.report.table import Column, Kind, Table
+from matcher.tolerances import STATED
 from matcher.write.workbook import described, guide_column
 
 NAME = "Awards"
 HELP = (
-    f"You may edit {', '.join(AWARDS.schema)} in the sheet {NAME}, add rows and delete rows; "
-    "everything else is computed anew when 'matcher check NETWORK THIS.xlsx' reads it back."
+    f"In the sheet {NAME} you may edit {', '.join(AWARDS.schema)}, and add or delete rows; "
+    "'matcher check NETWORK THIS.xlsx' reads them back and recomputes everything else."
 )
 # Rows below the last award that have drop-down lists too.
 SPARE_ROWS = 1_000
-_COMPUTED = "Computed; it is not read back, so it need not be kept right."
+_COMPUTED = "Computed; not read back, so there is no need to update it."
 
 
 def awards_table(summary: Summary) -> Table:
@@ -39,9 +39,9 @@ def awards_table(summary: Summary) -> Table:
             Column("component_name", "Component"),
             Column("supplier_name", "Supplier"),
             Column("economy_name", "Economy"),
-            Column("landed_cost_per_unit", f"{currency} per unit", "unit_cost"),
+            Column("landed_cost_per_unit", f"Landed cost per unit, {currency}", "unit_cost"),
             Column("landed_cost", f"Landed cost, {currency}", "money"),
-            Column("fixed_cost", f"Tooling and lane, {currency}", "money"),
+            Column("fixed_cost", f"Fixed cost, {currency}", "money"),
             Column("arrival_date", "Arrives", "date"),
             Column("slack_days", "Days in hand", "days"),
         ),
@@ -59,7 +59,7 @@ def _with_stated_tier(summary: Summary) -> pl.DataFrame:
         summary.awards.select("bid", "quantity")
         .with_row_index("award")
         .join(summary.network.tiers.select("bid", "from_quantity"), on="bid")
-        .filter(pl.col("quantity") >= breaks * (1 - TOLERANCE))
+        .filter(pl.col("quantity") >= breaks * (1 - STATED))
         .group_by("award")
         .agg(reached=pl.len().cast(pl.Int64) + 1)
     )

@@ -67,8 +67,8 @@ ADDED = (
     ("Freight and insurance", ("freight", "insurance"), BLUE),
     ("Duty", ("duty",), VERMILION),
     ("Import clearance", ("import",), ORANGE),
-    ("Capital under way", ("carrying",), GREEN),
-    ("Quality", ("quality",), PURPLE),
+    ("Carrying cost", ("carrying",), GREEN),
+    ("Cost of defects", ("quality",), PURPLE),
     ("Payment terms", ("payment_terms",), GREY),
 )
 
@@ -107,8 +107,8 @@ def cost_beyond_price(summary: Summary, width: int = 800) -> Figure | None:
     figure, axes = _bars_figure(
         width,
         shown.height,
-        f"What arrival adds to the price, % of the price\n{_largest(shown.height, sums.height)} "
-        "components by landed cost; what the price already holds is not added again",
+        f"Landed cost above the price, % of the price\n{_largest(shown.height, sums.height)} "
+        "components by landed cost; what the price already includes is not counted again",
         len(ADDED),
     )
     price = shown["price"].to_numpy()
@@ -132,7 +132,7 @@ def cost_beyond_price(summary: Summary, width: int = 800) -> Figure | None:
     if wide:
         for row, cost in enumerate(shown["landed_cost"]):
             _aside(axes, row, formatting.short_money(cost))
-        _aside(axes, -0.78, f"landed, {summary.currency}")
+        _aside(axes, -0.78, f"landed cost, {summary.currency}")
     axes.axvline(0, color=MUTED, linewidth=0.8)
     _names(axes, shown["component_name"].to_list())
     drawing.key(figure, [(name, colour) for name, _, colour in ADDED], width)
@@ -149,9 +149,9 @@ def award_shares(summary: Summary, width: int = 800) -> Figure | None:
     figure, axes = _bars_figure(
         width,
         shown.height,
-        f"Where the money goes, {summary.currency} landed\n"
+        f"Landed cost by economy, {summary.currency}\n"
         f"{_largest(shown.height, summary.by_economy.height)} economies, by supplier size class; "
-        f"SMEs get {formatting.share(summary.sme_share)} of all",
+        f"SMEs receive {formatting.share(summary.sme_share)} of the landed cost",
         len(SIZE_COLOURS),
     )
     parts = summary.awards.group_by("economy_name", "size_class").agg(pl.col("landed_cost").sum())
@@ -213,10 +213,11 @@ def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     west, east, south, north = _frame(np.r_[x0, x1], np.r_[y0, y1])
     # Degrees of longitude are drawn shorter by the cosine of the middle latitude.
     squeeze = float(np.cos(np.radians((south + north) / 2)))
-    lines = "" if every <= MOST_LINES else f"; the {MOST_LINES} largest of {every:,} lines"
+    lines = "" if every <= MOST_LINES else f"; the {MOST_LINES} largest of {every:,} are shown"
     title = (
-        f"Where the awards travel, {summary.currency} landed\nSquares are demand places; the "
-        f"widest line carries {formatting.short_money(float(flows['landed_cost'][0]))}{lines}"
+        f"Transport routes of the awards\nSquares are places of demand; lines are as wide as "
+        f"their landed cost, {formatting.short_money(float(flows['landed_cost'][0]))} "
+        f"{summary.currency} at most{lines}"
     )
     modes = [mode for mode in MODE_COLOURS if mode in flows["mode"]]
     head, foot, margin = (
@@ -289,7 +290,7 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
         return None
     shown = awards.head(12 if width < NARROW else 18)
     tight = summary.tight.height
-    risk = f"{formatting.count(tight, 'award')} under a week" if tight else "none is under a week"
+    risk = f"{formatting.count(tight, 'award')} under a week" if tight else "none under a week"
     figure, axes = _bars_figure(
         width,
         shown.height,
@@ -306,7 +307,7 @@ def days_in_hand(summary: Summary, width: int = 800) -> Figure | None:
         axes,
         np.maximum(slack, 0.0),
         [
-            formatting.days(days) + (f" by {mode}" if mode else "")
+            formatting.days(days) + (f", by {mode}" if mode else "")
             for days, mode in zip(slack, shown["mode"], strict=True)
         ],
         min(float(slack.min()), 0.0),
@@ -335,8 +336,8 @@ def rejection_reasons(summary: Summary, width: int = 800) -> Figure | None:
     figure, axes = _bars_figure(
         width,
         shown.height,
-        f"Why bids were rejected\n{pairs:,} pairs of demand and bid fail a gate; one that "
-        "fails several counts at each",
+        f"Why bids were rejected\n{formatting.count(pairs, 'pair')} of a demand and a bid failed "
+        "a gate; a pair that failed several gates counts at each",
         2,
     )
     rows, alone = np.arange(shown.height), shown["alone"].to_numpy()
@@ -347,14 +348,15 @@ def rejection_reasons(summary: Summary, width: int = 800) -> Figure | None:
         axes,
         every.astype(np.float64),
         [
-            f"{number:,}, of these {only:,} by this alone"
+            f"{number:,}, {only:,} of them for this reason alone"
             if width >= NARROW
             else f"{number:,} ({only:,})"
             for number, only in zip(every, alone, strict=True)
         ],
     )
     _names(axes, shown["label"].to_list())
-    drawing.key(figure, [("fails by this alone", ORANGE), ("fails other gates too", GREY)], width)
+    entries = [("failed this gate only", ORANGE), ("failed other gates too", GREY)]
+    drawing.key(figure, entries, width)
     return figure
 
 

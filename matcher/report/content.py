@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import polars as pl
 
-from matcher.formatting import count, day, money, share
+from matcher import formatting
+from matcher.formatting import REASON_LABELS, count, day, is_or_are, money, share
 from matcher.plan import Costs
 from matcher.report import rules as stated
-from matcher.report.summary import REASON_LABELS, SME, TERM_LABELS, TIGHT_DAYS, Summary
+from matcher.report.summary import SME, TERM_LABELS, TIGHT_DAYS, Summary
 from matcher.report.table import Column, Section, Table
 from matcher.screening.landed_cost import TERMS
+from matcher.status import FOUND_TEXT, ending
 
 # Rows of these tables that a page shows; the workbook holds them all.
 SHOWN_SAVINGS = 12
@@ -21,28 +23,14 @@ SHOWN_LOSERS = 3
 # Below this share of the plan's cost, all that could be negotiated is called little.
 LITTLE = 0.001
 
-_STOPPED = {
-    "proved": "the search is finished",
-    "gap_limit": "the search ended at the gap that was asked for",
-    "time_limit": "the search ended at the time limit",
-    "cancelled": "the search was cancelled",
-    "memory_limit": "the search ended at the memory limit",
-    "crashed": "the search ended because the solver failed",
-}
 _FOR = {
-    "landed": "landed",
-    "tooling and lanes": "once for tooling and lanes",
-    "onboarding": "for onboarding",
-    "coordination": "for the coordination of consortia",
+    "landed cost": "in landed cost of the awards",
+    "fixed costs": "in fixed costs of the awards (tooling, transport lanes)",
+    "onboarding": "for onboarding suppliers",
+    "coordination": "for coordinating consortia",
     "switching": "for leaving incumbents",
-    "discounts": "by discounts",
-    "penalties": "as penalties for missed targets",
-}
-_FOUND = {
-    "optimal": "This plan is proven optimal",
-    "feasible": "A plan was found; it is not proven optimal",
-    "infeasible": "It is proven that no plan exists",
-    "none": "No plan was found, and none is proven impossible",
+    "discounts": "from discounts",
+    "penalties": "in penalties for missed targets",
 }
 
 
@@ -84,20 +72,20 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
     if result is not None and result.bound is not None:
         found.append(
             (
-                f"Proven bound, {currency}",
+                f"Proven lower bound, {currency}",
                 money(result.bound),
-                "no plan that does as well before cost costs less"
+                "no plan that does as well on the objectives before cost costs less"
                 if stated.come_before_cost(summary)
                 else "no plan that covers as much costs less",
             )
         )
         left = f"{money(summary.left_to_save)} {currency}"
-        found.append(("Gap", share(result.gap, 2), f"at most {left} above the optimum"))
+        found.append(("Gap", formatting.gap(result.gap), f"at most {left} could still be saved"))
     found.append(
         (
             "Covered in full",
             f"{demands - unmet:,} of {demands:,}",
-            "demands" if unmet == 0 else f"demands; {unmet:,} are not",
+            "demands" if unmet == 0 else f"demands; {is_or_are(unmet, 'demand')} not",
         )
     )
     found.append(
@@ -129,15 +117,15 @@ def cost_items(costs: Costs) -> tuple[tuple[str, float], ...]:
         "penalties": costs.penalties,
     }
     return (
-        ("landed", costs.landed),
-        ("tooling and lanes", costs.fixed),
+        ("landed cost", costs.landed),
+        ("fixed costs", costs.fixed),
         ("onboarding", costs.onboarding),
         *((label, amount) for label, amount in rare.items() if amount),
     )
 
 
 def headline(summary: Summary) -> str:
-    """The plan in a sentence; correction sets have a section of their own."""
+    """The plan in a sentence; what to change so that one exists has a section of its own."""
     result = summary.plan.result
     if result is None or not result.correction_sets:
         return summary.plan.verdict
@@ -146,26 +134,32 @@ def headline(summary: Summary) -> str:
 
 
 def judged(summary: Summary) -> str:
-    """What the judge says, in a sentence."""
-    return summary.judgement.verdict if summary.has_plan else "There is no plan to judge."
+    """What the independent check says, in a sentence."""
+    return summary.judgement.verdict if summary.has_plan else "There is no plan to check."
 
 
 def proof(summary: Summary) -> str:
     """What was proven and why the search stopped, in a sentence."""
     result = summary.plan.result
     if result is None:
-        return "Made by hand: nothing is claimed of this plan, so nothing is proven."
-    text = f"{_FOUND[result.found]}; {_STOPPED[result.stopped]}."
+        return "This plan was made by hand; it states no proof."
+    ended = ending(result.found, result.stopped)
+    text = f"{FOUND_TEXT[result.found]}. {ended[0].upper()}{ended[1:]}."
     if result.coverage is not None and not result.coverage.proven:
         text += (
-            " It is not proven that no more demand can be covered: the loss is "
-            f"{result.coverage.unmet:.4g}, its bound {result.coverage.bound:.4g}."
+            " More demand might be covered: unmet demand, weighted by priority, is "
+            f"{result.coverage.unmet:.4g}, its proven lower bound {result.coverage.bound:.4g}."
         )
     return text
 
 
 def _money(key: str, label: str, summary: Summary) -> Column:
     return Column(key, f"{label}, {summary.currency}", "money")
+
+
+def _per_unit(summary: Summary) -> Column:
+    label = f"Landed cost per unit, {summary.currency}"
+    return Column("landed_cost_per_unit", label, "unit_cost")
 
 
 def _negotiable(summary: Summary) -> Section | None:
@@ -175,25 +169,25 @@ def _negotiable(summary: Summary) -> Section | None:
     left, savings = summary.left_to_save, summary.savings
     if left is not None and left > 0:
         sentences.append(
-            "Under the present bids and rules, any other plan that covers as much saves at most "
-            f"{money(left)} {summary.currency}; more takes a change of a bid, a capacity "
-            "or a rule."
+            "With the present bids and rules, any other plan that covers as much would save at "
+            f"most {money(left)} {summary.currency}. To save more, a bid, a capacity or a rule has "
+            "to change."
         )
     if savings.is_empty():
         sentences.append(
-            "Nothing is worth negotiating: no bid that passed the gates and got "
-            "nothing costs less per unit than what was awarded."
+            "There is nothing to negotiate: no bid that passed every gate without an award has a "
+            "lower landed cost per unit than what was awarded."
         )
         return Section("negotiate", "What to negotiate", tuple(sentences))
     total = float(savings["amount"].sum())
     part = total / summary.costs.total if summary.costs.total else 0.0
-    size = "Little is worth negotiating" if part < LITTLE else "Worth negotiating"
+    size = "Little to negotiate" if part < LITTLE else "Worth negotiating"
     sentences.append(
-        f"{size}: {count(savings.height, 'demand')} had a bid that costs less per unit on "
-        f"arrival than what was awarded and yet got nothing; together at most "
-        f"{money(total)} {summary.currency} ({share(part, 2)} of the plan). The "
-        "amounts are estimates from above: the difference × the most that the bid could take, "
-        "before tooling, onboarding and what else the capacity is used for."
+        f"{size}: {count(savings.height, 'demand')} had a bid without an award whose landed cost "
+        f"per unit is lower than that of what was awarded; together they could save at most "
+        f"{money(total)} {summary.currency} ({share(part, 2)} of the total cost). These are upper "
+        "estimates: the difference in landed cost × the largest quantity that the bid could take, "
+        "before tooling, onboarding and other uses of the capacity."
     )
     frame = savings.with_row_index("rank", offset=1).with_columns(
         awarded_cost=pl.col("landed_cost_per_unit") - pl.col("cost_difference"),
@@ -206,17 +200,17 @@ def _negotiable(summary: Summary) -> Section | None:
         (
             Table(
                 "savings",
-                "Cheaper bids that got nothing, by the most they could save",
+                "Bids with a lower landed cost that got no award, by potential saving",
                 (
                     Column("rank", "No.", "count"),
-                    _money("amount", "At most", summary),
+                    _money("amount", "Saving, at most", summary),
                     Column("component_name", "Component"),
                     Column("demand", "Demand"),
                     Column("supplier_name", "Supplier"),
                     Column("held_back", "Held back by"),
-                    Column("landed_cost_per_unit", "Its cost per unit", "unit_cost"),
-                    Column("awarded_cost", "Awarded at, per unit", "unit_cost"),
-                    Column("quantity", "Units it could take", "quantity"),
+                    Column("landed_cost_per_unit", "Its landed cost per unit", "unit_cost"),
+                    Column("awarded_cost", "Awarded landed cost per unit", "unit_cost"),
+                    Column("quantity", "Units it could supply", "quantity"),
                 ),
                 frame,
                 SHOWN_SAVINGS,
@@ -231,17 +225,16 @@ def _unmet(summary: Summary) -> Section | None:
     none = summary.unmet.filter(pl.col("share") > 1 - 1e-9).height
     return Section(
         "unmet",
-        "What is not covered",
+        "Unmet demand",
         (
-            f"{count(summary.unmet.height, 'demand')} of "
-            f"{summary.network.demands.height:,} "
+            f"{summary.unmet.height:,} of {count(summary.network.demands.height, 'demand')} "
             f"{'is' if summary.unmet.height == 1 else 'are'} not covered in full; {none:,} "
-            f"{'gets' if none == 1 else 'get'} nothing at all.",
+            f"of them {'gets' if none == 1 else 'get'} nothing at all.",
         ),
         (
             Table(
                 "unmet",
-                "Unmet demand, with the reason",
+                "Unmet demand and the reason",
                 (
                     Column("demand", "Demand"),
                     Column("component_name", "Component"),
@@ -268,16 +261,16 @@ def _cost(summary: Summary) -> Section | None:
     beyond = float(added["landed_cost"].sum())
     top = added.sort("landed_cost", descending=True).row(0, named=True)
     sentences = [
-        f"{money(costs.total)} {summary.currency} in all: "
+        f"The total cost is {money(costs.total)} {summary.currency}: "
         + ", ".join(f"{money(each)} {_FOR[label]}" for label, each in cost_items(costs))
         + "."
     ]
     if price > 0:
         sentences.append(
-            f"Arrival adds {money(beyond)} {summary.currency} "
-            f"({share(beyond / price)}) to the price, most of it "
-            f"for {str(top['label']).lower()} ({money(top['landed_cost'])}); what a price "
-            "already holds by its incoterm is not counted again."
+            f"Landed cost is {money(beyond)} {summary.currency} ({share(beyond / price)}) above "
+            f"the price; the largest item is {str(top['label']).lower()} "
+            f"({money(top['landed_cost'])}). What a price already includes under its Incoterm is "
+            "not counted again."
         )
     return Section(
         "cost",
@@ -286,9 +279,9 @@ def _cost(summary: Summary) -> Section | None:
         (
             Table(
                 "by_term",
-                "Landed cost by term",
+                "Landed cost by cost item",
                 (
-                    Column("label", "Term"),
+                    Column("label", "Cost item"),
                     _money("landed_cost", "Landed cost", summary),
                     Column("share", "Share", "share"),
                 ),
@@ -319,7 +312,7 @@ def _shares(summary: Summary) -> Section | None:
 
     return Section(
         "shares",
-        "Who gets the money",
+        "Spend breakdown",
         (),
         (
             table("by_lead_firm", "Lead firm", summary.by_lead_firm),
@@ -334,7 +327,7 @@ def _shares(summary: Summary) -> Section | None:
 def _travel(summary: Summary) -> Section | None:
     if summary.awards.drop_nulls(["place", "destination", "mode"]).is_empty():
         return None
-    return Section("travel", "Where it travels", (), (), ("flow_map",))
+    return Section("travel", "Transport routes", (), (), ("flow_map",))
 
 
 def _delivery(summary: Summary) -> Section | None:
@@ -345,7 +338,7 @@ def _delivery(summary: Summary) -> Section | None:
         return Section(
             "delivery",
             "Delivery",
-            (f"No award has less than {TIGHT_DAYS:g} days in hand.",),
+            (f"Every award arrives with at least {TIGHT_DAYS:g} days in hand.",),
             (),
             ("days_in_hand",),
         )
@@ -354,15 +347,15 @@ def _delivery(summary: Summary) -> Section | None:
         "delivery",
         "Delivery",
         (
-            f"{count(tight.height, 'award')} worth {money(value)} "
-            f"{summary.currency} {'has' if tight.height == 1 else 'have'} less than "
-            f"{TIGHT_DAYS:g} days in hand: a "
-            "delay of a week makes them late.",
+            f"{count(tight.height, 'award')} with a landed cost of {money(value)} "
+            f"{summary.currency} {'has' if tight.height == 1 else 'have'} fewer than "
+            f"{TIGHT_DAYS:g} days in hand: a delay of a week would make "
+            f"{'it' if tight.height == 1 else 'them'} late.",
         ),
         (
             Table(
                 "tight",
-                f"Awards with less than {TIGHT_DAYS:g} days in hand",
+                f"Awards with fewer than {TIGHT_DAYS:g} days in hand",
                 (
                     Column("component_name", "Component"),
                     Column("demand", "Demand"),
@@ -390,7 +383,7 @@ def _awards(summary: Summary) -> Section | None:
         (
             Table(
                 "awards",
-                "Who makes how much of what",
+                "Awards by demand",
                 (
                     Column("demand", "Demand"),
                     Column("component_name", "Component"),
@@ -399,7 +392,7 @@ def _awards(summary: Summary) -> Section | None:
                     Column("quantity", "Quantity", "quantity"),
                     Column("unit", "Unit"),
                     Column("mode", "Mode"),
-                    Column("landed_cost_per_unit", f"{summary.currency} per unit", "unit_cost"),
+                    _per_unit(summary),
                     _money("landed_cost", "Landed cost", summary),
                     Column("arrival_date", "Arrives", "date"),
                     Column("slack_days", "Days in hand", "days"),
@@ -447,26 +440,26 @@ def _why_not(summary: Summary) -> Section | None:
     nearest = summary.lost.group_by("demand", maintain_order=True).head(SHOWN_LOSERS)
     return Section(
         "why_not",
-        "Why the others lost",
+        "Why other bids were not awarded",
         (
-            f"Of the pairs of a demand and a bid that got nothing, {beaten:,} passed every gate "
-            f"and were beaten, and {rejected:,} failed a gate.",
+            f"Of the pairs of a demand and a bid without an award, {beaten:,} passed every gate "
+            f"but {'was' if beaten == 1 else 'were'} not selected, and {rejected:,} failed a gate.",
         ),
         (
             Table(
                 "reasons",
-                "What decided, and who came closest",
+                "Reasons, and the bid that came closest",
                 (
                     Column("label", "Reason"),
                     Column("pairs", "Pairs", "count"),
-                    Column("alone", "By this alone", "count"),
-                    Column("closest", "Closest by this alone"),
+                    Column("alone", "Only this reason", "count"),
+                    Column("closest", "Closest with only this reason"),
                 ),
                 summary.reasons,
             ),
             Table(
                 "nearest",
-                f"The nearest losing bids of each demand, at most {SHOWN_LOSERS}",
+                f"Bids that came closest to an award, at most {SHOWN_LOSERS} for each demand",
                 lost_columns(summary),
                 nearest,
             ),
@@ -476,14 +469,14 @@ def _why_not(summary: Summary) -> Section | None:
 
 
 def lost_columns(summary: Summary) -> tuple[Column, ...]:
-    """The columns of a table of losing bids."""
+    """The columns of a table of bids without an award."""
     return (
         Column("demand", "Demand"),
         Column("supplier_name", "Supplier"),
         Column("bid", "Bid"),
-        Column("outcome", "Outcome"),
-        Column("text", "What separated it"),
-        Column("landed_cost_per_unit", f"{summary.currency} per unit", "unit_cost"),
+        Column("outcome_label", "Outcome"),
+        Column("text", "Why"),
+        _per_unit(summary),
         Column("cost_difference", "Above the award, per unit", "unit_cost"),
     )
 
@@ -499,16 +492,16 @@ def _faults(summary: Summary) -> Section | None:
     )
     return Section(
         "faults",
-        "What the judge found wrong",
+        "Errors found by the independent check",
         (summary.judgement.verdict,),
         (
             Table(
                 "faults",
-                "Faults of the plan",
+                "Errors in the plan",
                 (
                     Column("code", "Code"),
                     Column("about", "About"),
-                    Column("message", "Fault"),
+                    Column("message", "Error"),
                     Column("claimed", "Stated"),
                     Column("actual", "Recomputed"),
                 ),
@@ -530,11 +523,12 @@ def _basis(summary: Summary) -> Section:
         ("Input hash", plan.input_hash or "not stated"),
         (
             "Size",
-            f"{network.demands.height:,} demands, {network.suppliers.height:,} suppliers, "
-            f"{network.bids.height:,} bids",
+            f"{count(network.demands.height, 'demand')}, "
+            f"{count(network.suppliers.height, 'supplier')}, "
+            f"{count(network.bids.height, 'bid')}",
         ),
         ("Orders are placed on", day(network.start)),
-        ("Cost of capital", f"{share(network.carrying_rate)} of the value a year"),
+        ("Cost of capital", f"{share(network.carrying_rate)} of the value per year"),
         ("Cargo insurance", f"{share(network.insurance_rate, 2)} of the insured value"),
     ]
     run = plan.run
@@ -543,24 +537,24 @@ def _basis(summary: Summary) -> Section:
             ("Engine", f"{run.engine} {run.engine_version}"),
             (
                 "Limits",
-                f"{run.time_limit_s:g} s, gap {run.gap_limit:.4%}, "
+                f"time {run.time_limit_s:g} s, gap {formatting.gap(run.gap_limit)}, "
                 f"{count(run.threads, 'thread')}, seed {run.seed}",
             ),
-            ("Took", f"{run.seconds:.1f} s over {run.candidates:,} candidates"),
+            ("Solve", f"{run.seconds:.1f} s for {count(run.candidates, 'candidate')}"),
             ("Versions", ", ".join(f"{name} {number}" for name, number in run.versions.items())),
         ]
     if summary.is_filled:
         facts.append(
             (
                 "Filled in",
-                "supplier, mode, costs and dates that the plan leaves out were "
-                "computed from the network",
+                "suppliers, modes, costs and dates that the plan leaves out were computed from "
+                "the network",
             )
         )
     tables = [
         Table(
             "basis",
-            "What the figures rest on",
+            "Data and settings",
             (Column("fact", ""), Column("value", "")),
             pl.DataFrame(facts, schema=["fact", "value"], orient="row"),
         )
@@ -569,12 +563,12 @@ def _basis(summary: Summary) -> Section:
         tables.append(
             Table(
                 "warnings",
-                "Warnings on reading the network",
+                "Warnings about the network",
                 (
                     Column("place", "Where"),
                     Column("value", "Value"),
-                    Column("problem", "What"),
-                    Column("fix", "What would be right"),
+                    Column("problem", "Problem"),
+                    Column("fix", "What to do"),
                 ),
                 pl.DataFrame(
                     [(w.place, w.value, w.problem, w.fix) for w in network.warnings],
@@ -584,26 +578,26 @@ def _basis(summary: Summary) -> Section:
             )
         )
     warned = (
-        f"Reading the network gave {count(len(network.warnings), 'warning')}."
+        f"The network was read with {count(len(network.warnings), 'warning')}."
         if network.warnings
-        else "Reading the network gave no warnings."
+        else "The network was read without warnings."
     )
-    return Section("basis", "What this rests on", (warned,), tuple(tables))
+    return Section("basis", "Basis of this report", (warned,), tuple(tables))
 
 
 def unit_terms(summary: Summary) -> Table:
     """The landed cost per unit of every award, term by term; too wide for a page."""
     return Table(
         "unit_terms",
-        "Landed cost per unit by term",
+        "Landed cost per unit by cost item",
         (
             Column("demand", "Demand"),
-            Column("supplier", "Supplier key"),
+            Column("supplier", "Supplier ID"),
             Column("bid", "Bid"),
             Column("mode", "Mode"),
             Column("tier", "Tier", "count"),
             *(Column(f"{term}_per_unit", TERM_LABELS[term], "unit_cost") for term in TERMS),
-            Column("landed_cost_per_unit", f"{summary.currency} per unit", "unit_cost"),
+            _per_unit(summary),
         ),
         summary.awards,
     )

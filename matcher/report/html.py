@@ -19,11 +19,11 @@ FOLDED = ("awards", "suppliers", "nearest", "warnings", "basis", "by_mode")
 # Pixels for which each chart is laid out: for a screen, and for a telephone.
 WIDE, SLIM = 800, 380
 _NAMES = {
-    "cost_beyond_price": "Bar chart: what arrival adds to the price of the largest components, by "
-    "term. The table beside it has the totals.",
+    "cost_beyond_price": "Bar chart: landed cost above the price of the largest components, by "
+    "cost item. The table beside it has the totals.",
     "award_shares": "Bar chart: landed cost by economy and size class of the supplier. The tables "
     "below have the figures.",
-    "flow_map": "Map: lines from suppliers to the places of demand, as wide as their landed cost. "
+    "flow_map": "Map: lines from suppliers to places of demand, as wide as their landed cost. "
     "The table of awards has the figures.",
     "days_in_hand": "Bar chart: the awards with the fewest days in hand before the due date. The "
     "table of awards has the figures.",

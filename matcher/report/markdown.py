@@ -21,7 +21,7 @@ def to_markdown(summary: Summary) -> str:
         "",
         f"**{_safe(headline(summary))}**",
         "",
-        f"Judge: {_safe(judged(summary))}",
+        f"Independent check: {_safe(judged(summary))}",
         "",
         proof(summary),
         "",
@@ -52,7 +52,7 @@ def _table(table: Table) -> list[str]:
     if table.frame.height > shown:
         lines += [
             "",
-            f"The first {shown:,} of {table.frame.height:,} rows; the XLSX report holds "
+            f"The first {shown:,} of {table.frame.height:,} rows are shown; the XLSX report has "
             "all of them.",
         ]
     return lines

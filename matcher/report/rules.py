@@ -1,4 +1,4 @@
-"""What a report says of what the team stated: rules, objectives, correction sets."""
+"""What a report says of what the team stated: rules, objectives, and what to change of them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from matcher.report.table import Column, Section, Table
 
 # Instances that a page shows; the workbook holds them all.
 SHOWN_RULES = 50
-KEPT, MISSED, BROKEN = "kept", "missed", "broken"
+KEPT, MISSED, BROKEN = "met", "missed", "broken"
 _OBJECTIVES = {
-    "coverage": "Coverage loss, as little as can be",
-    "cost": "Cost, as low as can be",
-    "local_value": "Value to local suppliers, as much as can be",
-    "linkages": "SMEs with a viable award, as many as can be",
-    "concentration": "Largest value with one supplier, as little as can be",
-    "delivery_slack": "Days in hand, as many as can be",
-    "supplier_count": "Suppliers, as few as can be",
+    "coverage": "Coverage: unmet demand (weighted), least possible",
+    "cost": "Total cost, lowest possible",
+    "local_value": "Value awarded to local suppliers, highest possible",
+    "linkages": "SMEs with a viable award, most possible",
+    "concentration": "Value with the largest supplier, lowest possible",
+    "delivery_slack": "Days in hand (weighted by share of demand), most possible",
+    "supplier_count": "Number of suppliers, fewest possible",
 }
 _MONEY = ("cost", "local_value", "concentration")
 _COUNTED = {"supplier_count": "suppliers", "economy_count": "economies"}
+_ONE = {"suppliers": "supplier", "economies": "economy", "units": "unit"}
 _SHARE_OF = {
     "dependence": "share of turnover",
     "working_capital": "share of credit line",
@@ -42,19 +43,19 @@ def correction_sets(summary: Summary) -> Section | None:
     )
     return Section(
         "correction_sets",
-        "To have a plan, change one of these",
+        "What to change so that a plan exists",
         (
-            "Each line is enough on its own. It changes its limits by as little as can be, and "
-            "all other rules stay as they are.",
+            "Each line is enough on its own. It changes its limits as little as possible, and all "
+            "other rules stay as they are.",
         ),
         (
             Table(
                 "correction_sets",
-                "Limits to change, and the plan that there is then",
+                "Limits to change, and the plan that would result",
                 (
                     Column("change", "Change"),
-                    Column("cost", f"The plan then costs, {summary.currency}", "money"),
-                    Column("unmet", "And has a coverage loss of", "quantity"),
+                    Column("cost", f"Total cost of the plan, {summary.currency}", "money"),
+                    Column("unmet", "Unmet demand (weighted)", "quantity"),
                 ),
                 frame,
             ),
@@ -68,22 +69,22 @@ def rules(summary: Summary) -> Section | None:
     if table is None:
         return None
     frame = table.frame
-    instances = (
-        f"{formatting.count(frame['rule'].n_unique(), 'rule')} with "
-        f"{formatting.count(frame.height, 'instance')}"
-    )
-    said = [f"{instances}: all are kept."]
+    number = frame["rule"].n_unique()
+    instances = formatting.count(number, "rule")
+    if frame.height > number:
+        instances += f", applied in {formatting.count(frame.height, 'case')}"
+    said = [f"{instances}: {'all are' if frame.height > 1 else 'it is'} met."]
     missed, broken = (frame.filter(state=state) for state in (MISSED, BROKEN))
     if broken.height or missed.height:
         said = [f"{instances}."]
     if broken.height:
-        said.append(f"{_are(broken.height, 'instance')} broken that must be kept.")
+        said.append(f"{formatting.is_or_are(broken.height, 'mandatory case')} broken.")
     if missed.height:
         penalty = float(missed["penalty"].sum())
         price = (
             f", at a penalty of {formatting.money(penalty)} {summary.currency}" if penalty else ""
         )
-        said.append(f"{_are(missed.height, 'target')} missed{price}.")
+        said.append(f"{formatting.is_or_are(missed.height, 'target')} missed{price}.")
     return Section(
         "rules",
         "Rules and targets",
@@ -91,15 +92,15 @@ def rules(summary: Summary) -> Section | None:
         (
             Table(
                 "rules",
-                "Rules, and what the plan comes to",
+                "Rules and what the plan reaches",
                 (
                     Column("rule", "Rule"),
-                    Column("about", "About"),
-                    Column("actual_text", "Comes to", "figure"),
-                    Column("min_text", "At least", "figure"),
-                    Column("max_text", "At most", "figure"),
+                    Column("about", "Applies to"),
+                    Column("actual_text", "Plan", "figure"),
+                    Column("min_text", "Minimum", "figure"),
+                    Column("max_text", "Maximum", "figure"),
                     Column("unit", "Counted in"),
-                    Column("state_text", "Kept?"),
+                    Column("state_text", "Status"),
                 ),
                 _told(frame, summary.currency),
                 SHOWN_RULES,
@@ -127,10 +128,10 @@ def rule_rows(summary: Summary) -> Table | None:
         .with_columns(
             unit=pl.when(kind == "share")
             .then(pl.format("share of {}", measure))
-            .when(kind == "limit")
+            .when(kind.is_in(("limit", "viable")))
             .then(money)
             .otherwise(kind.replace_strict(_COUNTED | _SHARE_OF, default=None)),
-            missed_unit=pl.when(kind.is_in(("share", "limit")))
+            missed_unit=pl.when(kind.is_in(("share", "limit", "viable")))
             .then(money)
             .otherwise(
                 kind.replace_strict(_COUNTED | {"consistent": "share"}, default=summary.currency)
@@ -153,15 +154,15 @@ def rule_rows(summary: Summary) -> Table | None:
         (
             Column("rule", "Rule"),
             Column("kind", "Kind"),
-            Column("of", "Of"),
-            Column("who", "Who"),
-            Column("actual", "Actual", "quantity"),
-            Column("min", "Min", "quantity"),
-            Column("max", "Max", "quantity"),
+            Column("of", "Demands (of)"),
+            Column("who", "Suppliers (who)"),
+            Column("actual", "Plan", "quantity"),
+            Column("min", "Minimum", "quantity"),
+            Column("max", "Maximum", "quantity"),
             Column("unit", "Counted in"),
-            Column("state", "Kept?"),
+            Column("state", "Status"),
             Column("missed", "Missed by", "quantity"),
-            Column("missed_unit", "Missed, counted in"),
+            Column("missed_unit", "Missed by, counted in"),
             Column("penalty", f"Penalty, {summary.currency}", "money"),
         ),
         frame,
@@ -171,18 +172,13 @@ def rule_rows(summary: Summary) -> Table | None:
 def _told(frame: pl.DataFrame, currency: str) -> pl.DataFrame:
     """The rows of `rule_rows` with their figures as people read them."""
 
-    def texts(name: str, unit: str = "unit") -> list[str]:
-        pairs = frame.select(name, unit).iter_rows()
+    def texts(name: str) -> list[str]:
+        pairs = frame.select(name, "unit").iter_rows()
         return [_amount(value, unit or "", currency) for value, unit in pairs]
 
-    no_unit = ("share", *_COUNTED.values())  # a share has its sign, and "1 suppliers" reads badly
     states = [
-        state
-        if state == KEPT
-        else f"{state} by {missed} {'' if unit in no_unit else unit}".rstrip()
-        for state, missed, unit in zip(
-            frame["state"], texts("missed", "missed_unit"), frame["missed_unit"], strict=True
-        )
+        state if state == KEPT else f"{state} by {_missed(missed, unit, currency)}"
+        for state, missed, unit in frame.select("state", "missed", "missed_unit").iter_rows()
     ]
     return frame.with_columns(
         about=pl.concat_str("of", "who", separator=", ", ignore_nulls=True).replace("", "all"),
@@ -199,8 +195,13 @@ def _amount(value: float | None, unit: str, currency: str) -> str:
     return formatting.money(value) if unit == currency else formatting.quantity(value)
 
 
-def _are(number: int, noun: str) -> str:
-    return f"{formatting.count(number, noun)} {'is' if number == 1 else 'are'}"
+def _missed(value: float, unit: str, currency: str) -> str:
+    """By how much a limit is missed, with its unit."""
+    if unit == currency:
+        return f"{formatting.money(value)} {currency}"
+    if unit == "share":
+        return formatting.count(round(value * 100, 1), "percentage point")
+    return formatting.count(value, _ONE[unit])
 
 
 def objectives(summary: Summary) -> Section | None:
@@ -224,20 +225,20 @@ def objectives(summary: Summary) -> Section | None:
     )
     return Section(
         "objectives",
-        "What was striven for",
+        "Objectives, in order of priority",
         (
-            "One after the other; each as far as those before it allow, and as far as what may be "
-            "given up for later ones.",
+            "Each objective is taken as far as those before it allow; of each, no more than its "
+            "tolerance may be given up for later ones.",
         ),
         (
             Table(
                 "objectives",
-                "Objectives in their order",
+                "What the plan reaches",
                 (
                     Column("objective", "Objective"),
                     Column("value", "Reached", "figure"),
-                    Column("bound", "Proven bound", "figure"),
-                    Column("tolerance", "May be given up", "share"),
+                    Column("bound", "Proven limit", "figure"),
+                    Column("tolerance", "Tolerance", "share"),
                     Column("proven", "Best possible?"),
                 ),
                 frame,

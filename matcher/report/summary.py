@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from matcher.explain import why
+from matcher.formatting import OUTCOME_LABELS, REASON_LABELS
 from matcher.judge import Judgement, check
 from matcher.network import Network
 from matcher.plan import Costs, Plan
@@ -25,31 +26,13 @@ TERM_LABELS = dict(
             "Insurance",
             "Duty",
             "Import clearance",
-            "Capital under way",
-            "Quality",
+            "Carrying cost",
+            "Cost of defects",
             "Payment terms",
         ),
         strict=True,
     )
 )
-REASON_LABELS = {
-    "capability": "Does not offer it",
-    "own_plant": "Another firm's own plant",
-    "in_house": "Stays in house",
-    "terms": "Price holds elsewhere",
-    "quality": "Defect rate too high",
-    "on_time": "On-time rate too low",
-    "standard": "Lacks a standard",
-    "certificate_date": "Certificate not valid in time",
-    "ramp": "Not in production in time",
-    "lane": "No connection",
-    "quantity": "Award size does not fit",
-    "delivery": "Arrives too late",
-    "ceiling": "Above the cost ceiling",
-    "cost": "Costs more on arrival",
-    "capacity": "Capacity used up",
-    "rules": "Rules or once-only costs",
-}
 SME = ("micro", "small", "medium")
 # An award with fewer days in hand than this is shown as a risk: ships sail once a week.
 TIGHT_DAYS = 7.0
@@ -319,7 +302,10 @@ def _lost(network: Network, pairs: pl.DataFrame) -> pl.DataFrame:
     beaten = pl.col("outcome") == "beaten"
     return (
         one.join(names, on="supplier", how="left")
-        .with_columns(supplier_name=pl.coalesce("supplier_name", "supplier"))
+        .with_columns(
+            supplier_name=pl.coalesce("supplier_name", "supplier"),
+            outcome_label=pl.col("outcome").replace_strict(OUTCOME_LABELS),
+        )
         .sort(
             "demand",
             "outcome",

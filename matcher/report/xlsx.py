@@ -9,6 +9,7 @@ from typing import Any
 
 import xlsxwriter
 
+from matcher.formatting import rounded_gap
 from matcher.report import awards_sheet
 from matcher.report.content import (
     cost_items,
@@ -83,7 +84,7 @@ def to_xlsx(summary: Summary) -> bytes:
     if "why_not" in parts:
         sheets.of_table(
             "Why not",
-            Table("lost", "Every pair that got nothing", lost_columns(summary), summary.lost),
+            Table("lost", "Every bid without an award", lost_columns(summary), summary.lost),
         )
         sheets.of_table("Reasons", parts["why_not"].tables[0])
     tables = [table for key in ("faults", "basis") if key in parts for table in parts[key].tables]
@@ -163,7 +164,7 @@ class _Sheets:
             top + LIMIT + 1,
             0,
             f"The first {LIMIT:,} of {table.frame.height:,} "
-            "rows; the plan's JSON and the network hold the rest.",
+            "rows are shown; the plan's JSON file and the network have the rest.",
         )
         return frame.height + 1
 
@@ -175,7 +176,8 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
     sheet.set_column(1, 1, 20)
     sheet.set_column(2, 8, 22)
     sheet.write_string(0, 0, summary.network.name, sheets.title)
-    intro = (headline(summary), f"Judge: {judged(summary)}", proof(summary), awards_sheet.HELP)
+    checked = f"Independent check: {judged(summary)}"
+    intro = (headline(summary), checked, proof(summary), awards_sheet.HELP)
     for row, text in enumerate(intro, start=1):
         sheet.write_string(row, 0, text)
     money, result = sheets.cell["money"], summary.plan.result
@@ -183,17 +185,17 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
     figures_of_money = []
     if summary.has_plan:
         items = (*cost_items(summary.costs), ("total", summary.costs.total))
-        labels = {"landed": "Landed cost", "total": "Total cost"}
+        labels = {"total": "Total cost"}
         figures_of_money = [(labels.get(name, name.capitalize()), each) for name, each in items]
     if result is not None and result.bound is not None:
-        figures_of_money.append(("Proven bound", result.bound))
+        figures_of_money.append(("Proven lower bound", result.bound))
     for label, value in figures_of_money:
         sheet.write_string(row, 0, f"{label}, {summary.currency}")
         sheet.write_number(row, 1, Exact(value), money)
         row += 1
     if result is not None and result.gap is not None:
         sheet.write_string(row, 0, "Gap")
-        sheet.write_number(row, 1, result.gap, sheets.book.add_format({"num_format": "0.0000%"}))
+        sheet.write_number(row, 1, rounded_gap(result.gap), sheets.book.add_format({"num_format": "0.00%"}))
         row += 1
     for label, figure, remark in key_figures(summary):
         if summary.currency in label or label == "Gap":
@@ -204,7 +206,7 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
         row += 1
     if "objectives" in parts:
         for label, reached, bound, _, proven in parts["objectives"].tables[0].texts(LIMIT):
-            remark = f"bound {bound}, {proven}"
+            remark = f"proven limit {bound}, {proven}"
             for i, text in enumerate((label, reached, remark)):
                 sheet.write_string(row, i, text)
             row += 1
@@ -229,10 +231,10 @@ def _cost_sheet(sheets: _Sheets, terms: Table, groups: tuple[Table, ...]) -> Non
     last = 1 + terms.frame.height
     chart = sheets.book.add_chart({"type": "bar"})
     name = "Cost breakdown"
-    # The price would dwarf the rest: the chart shows what arrival adds to it.
+    # The price would dwarf the rest: the chart shows what comes on top of it.
     chart.add_series(
         {
-            "name": "What arrival adds",
+            "name": "Landed cost above the price",
             "categories": [name, 3, 0, last, 0],
             "values": [name, 3, 1, last, 1],
             "fill": {"color": "#0072B2"},
@@ -242,7 +244,7 @@ def _cost_sheet(sheets: _Sheets, terms: Table, groups: tuple[Table, ...]) -> Non
     )
     chart.set_title(
         {
-            "name": f"What arrival adds to the price ({terms.columns[1].label})",
+            "name": f"Landed cost above the price ({terms.columns[1].label})",
             "name_font": {"size": 12},
         }
     )
@@ -254,5 +256,5 @@ def _cost_sheet(sheets: _Sheets, terms: Table, groups: tuple[Table, ...]) -> Non
         1,
         len(groups[0].columns) + 1,
         chart,
-        {"description": "Bar chart of landed cost by term, without the price"},
+        {"description": "Bar chart of landed cost by cost item, without the price"},
     )

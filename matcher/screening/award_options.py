@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.screening.transport_links import TransportLinks, transport_links
+from matcher.tolerances import ROUNDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,8 @@ def sized(arrays: Arrays, pairs: Pairs, pair: Ints, mode: Ints, tier: Ints) -> A
     if stepped.size:
         step = multiple[stepped]
         # The slack keeps 3 × 0.1 from counting as more than 0.3.
-        lower[stepped] = np.ceil(lower[stepped] / step - 1e-9) * step
-        upper[stepped] = np.floor(upper[stepped] / step + 1e-9) * step
+        lower[stepped] = np.ceil(lower[stepped] / step - ROUNDING) * step
+        upper[stepped] = np.floor(upper[stepped] / step + ROUNDING) * step
     return AwardOptions(
         pair=pair,
         demand=demand,

@@ -18,6 +18,7 @@ from matcher.reference.incoterms import incoterms
 from matcher.reference.routes import great_circle_km
 from matcher.screening.award_options import AwardOptions, Pairs, largest_award
 from matcher.screening.transport_links import TransportLinks
+from matcher.tolerances import ROUNDING
 
 # Reason code → unit of its distance. The order is that of the tests.
 REASONS: dict[str, str] = {
@@ -36,9 +37,6 @@ REASONS: dict[str, str] = {
     "ceiling": "network currency per unit",
 }
 REASON = {name: np.int8(i) for i, name in enumerate(REASONS)}
-
-# Relative slack for sums of floating-point numbers; far below anything a person would state.
-TOLERANCE = 1e-9
 
 
 def own_plant_gate(arrays: Arrays, pairs: Pairs) -> Floats:
@@ -154,14 +152,14 @@ def lane_gate(pairs: Pairs, links: TransportLinks, usable: Bools) -> Floats:
 
 def quantity_gate(arrays: Arrays, options: AwardOptions) -> Floats:
     """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
-    passes = (options.lower <= options.upper * (1 + TOLERANCE)) & (options.upper > 0)
+    passes = (options.lower <= options.upper * (1 + ROUNDING)) & (options.upper > 0)
     smallest = np.maximum(options.lower, arrays.bids.order_multiple[options.bid])
     return np.where(passes, 0.0, smallest - largest_award(arrays, options))
 
 
 def delivery_gate(slack_days: Floats) -> Floats:
     """`delivery`: days too late."""
-    return np.where(slack_days < -TOLERANCE, -slack_days, 0.0)
+    return np.where(slack_days < -ROUNDING, -slack_days, 0.0)
 
 
 def ceiling_gate(arrays: Arrays, options: AwardOptions, landed: Floats) -> Floats:
@@ -172,7 +170,7 @@ def ceiling_gate(arrays: Arrays, options: AwardOptions, landed: Floats) -> Float
     """
     ceiling = arrays.demands.ceiling[options.demand]
     excess = landed - ceiling
-    passes = excess <= TOLERANCE * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
+    passes = excess <= ROUNDING * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
     return np.where(passes, 0.0, excess)
 
 

@@ -18,6 +18,7 @@ from matcher.reference.modes import AIR_KG_PER_M3
 from matcher.screening.award_options import AwardOptions, largest_award
 from matcher.screening.delivery import delivery, economies_of
 from matcher.screening.transport_links import AIR, TransportLinks
+from matcher.tolerances import STATED
 
 TERMS = (
     "price",
@@ -33,8 +34,6 @@ TERMS = (
 )
 
 DAYS_PER_YEAR = 365.0
-# An award may exceed what its vehicles take by this share of it without starting another.
-OVERLOAD = 1e-6
 # Cover of 110 % of the price is the least that the C terms ask for (Incoterms 2020, CIF A5).
 INSURED_SHARE = 1.1
 
@@ -191,7 +190,7 @@ def further_vehicles(links: TransportLinks, options: AwardOptions, quantity: Flo
     lane states no vehicles.
     """
     vehicle_units = links.vehicle_units[options.link, options.mode]
-    started = np.maximum(np.ceil(quantity * (1 - OVERLOAD) / vehicle_units), 1.0)
+    started = np.maximum(np.ceil(quantity * (1 - STATED) / vehicle_units), 1.0)
     cost: Floats = links.fixed_cost[options.link, options.mode] * (started - 1.0)
     return cost
 

@@ -25,9 +25,8 @@ from matcher.solve.frames import awards_frame, evaluate_candidates, suppliers_fr
 from matcher.solve.infeasibility import correction_sets
 from matcher.solve.search import Clock, Step, pursue, solution
 from matcher.status import gap
+from matcher.tolerances import STATED
 
-# A coverage loss this close to its bound is proven: it is a sum of shares, solved to 1e-6.
-COVERAGE_TOLERANCE = 1e-6
 # A second opinion on contradictory rules gets so many seconds, even when none are left.
 LEAST_SECOND_OPINION_S = 5.0
 
@@ -199,7 +198,7 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     if coverage.x is None or coverage.best is None:
         return Result(found=coverage.found, stopped=coverage.stopped, detail=coverage.detail)
     lost, lost_bound = max(coverage.best, 0.0), max(coverage.bound or 0.0, 0.0)
-    proven = lost - lost_bound <= COVERAGE_TOLERANCE * max(1.0, lost)
+    proven = lost - lost_bound <= STATED * max(1.0, lost)
     last = steps[-1].outcome
     is_whole = len(steps) == len(formulation.objectives) and last.x is not None
     # If more coverage may be possible, what ended that search is what ended the whole.
@@ -209,7 +208,7 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     assert x is not None
     # Later objectives may have been allowed to give up coverage again, or cover more by chance.
     left = max(float(steps[0].objective.cost @ x), 0.0)
-    slack = COVERAGE_TOLERANCE * max(1.0, lost)
+    slack = STATED * max(1.0, lost)
     unmet = lost if abs(left - lost) <= slack else left
     return Result(
         found="optimal" if optimal else "feasible",
@@ -263,7 +262,7 @@ def plan_of(
         costs, bound = evaluation.costs, result.bound
         # A solver's rounding may put its bound a hair above the exact cost of its own optimum; a
         # bound that is further above would be a lie, and is left for the judge to find.
-        if bound is not None and costs.total < bound <= costs.total + 1e-6 * abs(costs.total):
+        if bound is not None and costs.total < bound <= costs.total + STATED * abs(costs.total):
             bound = costs.total
         result = result.model_copy(
             update={

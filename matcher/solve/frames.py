@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation import Evaluation, evaluate
-from matcher.formatting import count
+from matcher.formatting import REASON_LABELS, count, distance, is_or_are
 from matcher.network.arrays import Arrays, Bools, Floats, index_of
 from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA
 from matcher.schema.tables import MODES
@@ -15,9 +15,7 @@ from matcher.screening.candidates import Candidates, Rejections
 from matcher.screening.gates import REASONS
 from matcher.screening.landed_cost import TERMS
 from matcher.screening.transport_links import TransportLinks
-
-# A demand counts as covered when no more than this share of it is missing.
-COVERED = 1e-6
+from matcher.tolerances import ROUNDING, STATED
 
 
 def evaluate_candidates(
@@ -57,8 +55,8 @@ def awards_frame(
             "landed_cost_per_unit": c.unit_cost,
             "landed_cost": c.unit_cost * quantity,
             "fixed_cost": fixed_cost,
-            "ship_days": np.ceil(c.ship - 1e-9),
-            "arrive_days": np.ceil(c.arrive - 1e-9),
+            "ship_days": np.ceil(c.ship - ROUNDING),
+            "arrive_days": np.ceil(c.arrive - ROUNDING),
             "slack_days": c.slack,
         }
     )
@@ -106,12 +104,12 @@ def unmet_frame(
         )
         .with_columns(quantity=pl.col("demanded") - pl.col("awarded").fill_null(0.0))
         .with_columns(share=pl.col("quantity") / pl.col("demanded"))
-        .filter(pl.col("share") > COVERED)
+        .filter(pl.col("share") > STATED)
     )
     used_up = is_used_up(arrays, awards)
     reasons = [
         _held_back(arrays, int(row), candidates, used_up, is_proven)
-        or all_rejected(int(row), rejections)
+        or all_rejected(int(row), rejections, arrays.network.currency)
         for row in missing["row"]
     ]
     return missing.with_columns(reason=pl.Series(reasons, dtype=pl.String)).select(*UNMET_SCHEMA)
@@ -133,7 +131,7 @@ def is_used_up(arrays: Arrays, awards: pl.DataFrame) -> Bools:
     ].to_numpy()
     load = np.zeros(capacity.shape)
     np.add.at(load, usages.resource, usages.use_per_unit[:, None] * quantity[usages.bid])
-    full = load >= capacity * (1 - COVERED)
+    full = load >= capacity * (1 - STATED)
     used_up = np.zeros(quantity.shape, dtype=np.bool_)
     np.logical_or.at(used_up, usages.bid, full[usages.resource])
     return used_up
@@ -154,37 +152,45 @@ def _held_back(
     cap = float(demands.share_cap[demand])
     parts = []
     if suppliers < fewest:
-        parts.append(f"at least {fewest} suppliers are asked for and only {suppliers} can be had")
-    elif cap * most < 1 - COVERED:
+        parts.append(too_few(int(fewest), suppliers, "supplier"))
+    elif cap * most < 1 - STATED:
         parts.append(
-            f"with a share cap of {cap:.0%}, {count(most, 'supplier')} cover no more "
+            f"with a share cap of {cap:.0%}, {count(most, 'supplier')} can cover no more "
             f"than {cap * most:.0%}"
         )
     if full:
-        parts.append(f"{count(full, 'bid')} out of capacity")
+        parts.append(f"{is_or_are(full, 'bid')} out of capacity")
     if full < bids.size and not (parts and full == 0):
+        rest = bids.size - full
         parts.append(
-            f"{count(bids.size - full, 'bid')} "
-            + (
-                "held back by award sizes, share caps, supplier counts or rules"
-                if is_proven
-                else "may have more to give: nobody has proven that the plan cannot use it"
-            )
+            f"{is_or_are(rest, 'bid')} limited by award sizes, share caps, supplier counts or rules"
+            if is_proven
+            else f"{count(rest, 'bid')} might cover more: it is not proven that the plan cannot "
+            f"use {'it' if rest == 1 else 'them'}"
         )
     return f"{count(bids.size, 'bid')} passed every gate: " + "; ".join(parts)
 
 
-def all_rejected(demand: int, rejections: Rejections) -> str:
+def too_few(fewest: float, found: int, noun: str) -> str:
+    """That more suppliers, or economies, are required than there are."""
+    verb = "is" if found == 1 else "are"
+    return f"at least {is_or_are(fewest, noun)} required, but only {found} {verb} available"
+
+
+def all_rejected(demand: int, rejections: Rejections, currency: str) -> str:
     """The gates that keep every bid from a demand, each with the nearest to passing it."""
     start, stop = np.searchsorted(rejections.demand, [demand, demand + 1])
     if start == stop:
         return "no supplier bids for this component"
-    reason, distance = rejections.reason[start:stop], rejections.distance[start:stop]
+    reason, missed = rejections.reason[start:stop], rejections.distance[start:stop]
     names, units = list(REASONS), list(REASONS.values())
-    parts = [
-        f"{names[code]}: "
-        f"{count(np.unique(rejections.bid[start:stop][reason == code]).size, 'bid')}, "
-        f"nearest {distance[reason == code].min():,.6g} {units[code]}"
-        for code in np.unique(reason)
-    ]
-    return "every bid fails a gate (" + "; ".join(parts) + ")"
+    parts = []
+    for code in np.unique(reason):
+        bids = np.unique(rejections.bid[start:stop][reason == code]).size
+        nearest = distance(float(missed[reason == code].min()), units[code], currency)
+        label = REASON_LABELS[names[code]]
+        parts.append(
+            f"{label[0].lower()}{label[1:]} ({count(bids, 'bid')}"
+            + (f", the nearest by {nearest})" if nearest else ")")
+        )
+    return "every bid fails a gate: " + "; ".join(parts)

@@ -14,10 +14,12 @@ import polars as pl
 from matcher.errors import InputError, Issue
 from matcher.evaluation import Evaluation, evaluate
 from matcher.evaluation.awards import understand
+from matcher.formatting import count
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
 from matcher.plan import UNMET_SCHEMA, CorrectionSet, Coverage, Plan, Reached, Result, Run
 from matcher.status import Found, Stopped, gap
+from matcher.tolerances import STATED
 
 # From best to worst: what is found of the whole is the worst that is found of a subnetwork.
 WORSE: tuple[Found, ...] = ("optimal", "feasible", "none", "infeasible")
@@ -30,8 +32,6 @@ TELLING: tuple[Stopped, ...] = (
     "memory_limit",
     "crashed",
 )
-# Best and bound are both sums; rounding may put a tight bound this far, relatively, above best.
-ROUNDING = 1e-6
 # So many different things that engines said of subnetworks are told of the whole.
 _MOST_TOLD = 3
 
@@ -122,9 +122,9 @@ def _results(
     if len(subnetworks) != len(plans):
         issues.append(
             _issue(
-                f"{len(plans)} plans",
-                f"do not match {len(subnetworks)} subnetworks",
-                "give one plan a subnetwork",
+                count(len(plans), "plan"),
+                f"cannot be matched to {count(len(subnetworks), 'independent part')}",
+                "give one plan for each part",
             )
         )
     demands = [subnetwork.demands["demand"] for subnetwork in subnetworks]
@@ -132,9 +132,9 @@ def _results(
     if not together.sort().equals(network.demands["demand"]):
         issues.append(
             _issue(
-                f"{len(subnetworks)} subnetworks",
-                f"do not hold each demand of '{network.name}' once",
-                "give all that parts_of made of the network",
+                count(len(subnetworks), "independent part"),
+                f"cannot be the whole of '{network.name}': each demand has to be in one of them",
+                "give all parts that subnetworks_of made of the network",
             )
         )
     results = []
@@ -144,12 +144,12 @@ def _results(
                 _issue(
                     str(plan.network),
                     f"is not a plan of '{subnetwork.name}'",
-                    "keep the order of subnetworks",
+                    "give the plans in the order of the parts",
                 )
             )
         elif plan.result is None or plan.suppliers is None or plan.unmet is None:
             issues.append(
-                _issue(str(plan.network), "states no result", "give a plan made by solve")
+                _issue(str(plan.network), "states no result", "give a plan made by matcher.solve")
             )
         else:
             results.append(plan.result)
@@ -182,7 +182,9 @@ def _all_unmet(network: Network, unmet: pl.DataFrame) -> pl.DataFrame:
     return (
         network.demands.select("demand", "quantity", share=pl.lit(1.0))
         .join(unmet.select("demand", "reason"), on="demand", how="left", maintain_order="left")
-        .with_columns(pl.col("reason").fill_null("another subnetwork of the network has no plan"))
+        .with_columns(
+            pl.col("reason").fill_null("another independent part of the network has no plan")
+        )
         .select(*UNMET_SCHEMA)
     )
 
@@ -259,11 +261,11 @@ def _found(
     coverage = _coverage(results)
     bounds = [each.bound for each in results if each.bound is not None]
     bound = math.fsum(bounds) if len(bounds) == len(results) else None
-    if bound is not None and best < bound <= best + ROUNDING * abs(best):
+    if bound is not None and best < bound <= best + STATED * abs(best):
         bound = best
     if bound is not None and not coverage.proven:
         partial = (
-            "no plan that covers as much of every subnetwork costs less than "
+            "no plan that covers as much of every independent part costs less than "
             f"{bound:,.2f} {currency}"
         )
         bound, detail = None, "; ".join(filter(None, (detail, partial)))

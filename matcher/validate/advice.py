@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import polars as pl
 
+from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
 from matcher.validate.findings import Findings, plain
-from matcher.validate.raw import TOLERANCE, Tables
+from matcher.validate.raw import Tables
 
 
 def advise(tables: Tables, findings: Findings) -> None:
@@ -134,7 +135,7 @@ def order_multiples_divide(tables: Tables, findings: Findings) -> None:
     pairs = pairs.with_columns(
         whole=(
             pl.col("order_multiple").is_null()
-            | ((steps - steps.round()).abs() <= TOLERANCE * steps.clip(lower_bound=1))
+            | ((steps - steps.round()).abs() <= ROUNDING * steps.clip(lower_bound=1))
         ),
         rest=pl.col("quantity") - steps.floor() * pl.col("order_multiple"),
     )

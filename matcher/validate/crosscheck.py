@@ -11,9 +11,10 @@ from collections.abc import Callable
 import polars as pl
 
 from matcher.reference.trade_costs import trade_costs
+from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
 from matcher.validate.findings import Findings, plain, quoted
-from matcher.validate.raw import TOLERANCE, Tables
+from matcher.validate.raw import Tables
 
 
 def check(tables: Tables, findings: Findings) -> None:
@@ -106,7 +107,7 @@ def demands_do_not_contradict_themselves(tables: Tables, findings: Findings) -> 
     findings.each(
         "cannot_be_covered",
         place,
-        demands.filter(cap * most < 1 - TOLERANCE, ~pl.col("single_source").fill_null(value=False)),
+        demands.filter(cap * most < 1 - ROUNDING, ~pl.col("single_source").fill_null(value=False)),
         lambda hit: (
             f"times max_suppliers {hit['max_suppliers']} is below 1: at least "
             f"{1 - hit['share_cap'] * hit['max_suppliers']:.1%} of the demand stays unmet",
@@ -158,9 +159,9 @@ def award_sizes_are_possible(tables: Tables, findings: Findings) -> None:
         ),
         column="moq",
     )
-    smallest = (moq.fill_null(0.0) / multiple - TOLERANCE).ceil().clip(lower_bound=1) * multiple
+    smallest = (moq.fill_null(0.0) / multiple - ROUNDING).ceil().clip(lower_bound=1) * multiple
     hits = bids.with_columns(smallest=smallest).filter(
-        ~(moq > most).fill_null(value=False), pl.col("smallest") > most * (1 + TOLERANCE)
+        ~(moq > most).fill_null(value=False), pl.col("smallest") > most * (1 + ROUNDING)
     )
     findings.each(
         "no_multiple_fits",

@@ -9,9 +9,6 @@ import polars as pl
 
 from matcher.schema.columns import Table
 
-TOLERANCE = 1e-9
-"""Relative tolerance of comparisons between sums and multiples."""
-
 
 @dataclass(frozen=True, slots=True)
 class Raw:

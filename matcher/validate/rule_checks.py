@@ -10,9 +10,10 @@ import polars as pl
 from matcher.schema.rules import COUNTS, listed
 from matcher.schema.tables import SIZE_CLASSES
 from matcher.suggestions import Nearest
+from matcher.tolerances import ROUNDING
 from matcher.validate.findings import Findings, plain
 from matcher.validate.keys import check_economies, check_known
-from matcher.validate.raw import TOLERANCE, Tables
+from matcher.validate.raw import Tables
 
 USED: dict[str, tuple[str, ...]] = {
     "supplier_count": ("min", "max"),
@@ -244,7 +245,7 @@ def _split_fault(split: str) -> str | None:
     if not all(0 < share < math.inf for share in shares):
         return "holds a share that is not above 0"
     total = math.fsum(shares)
-    if min(abs(total - 1), abs(total - 100) / 100) > TOLERANCE:
+    if min(abs(total - 1), abs(total - 100) / 100) > ROUNDING:
         return f"adds up to {total:.12g}, neither to 100 nor to 1"
     return None
 

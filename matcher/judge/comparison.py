@@ -8,19 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.network.arrays import Bools
-
-# Quantities may be off by this share of their demand, money by this share of itself.
-TOLERANCE = 1e-6
+from matcher.tolerances import STATED
 
 
 def off(claimed: float, actual: float) -> bool:
     """Whether a stated figure is not the computed one."""
-    return not abs(claimed - actual) <= TOLERANCE * max(1.0, abs(actual))
+    return not abs(claimed - actual) <= STATED * max(1.0, abs(actual))
 
 
 def all_off(claimed: NDArray[Any], actual: NDArray[Any]) -> Bools:
     """Where stated figures are not the computed ones; one that is not stated (NaN) never is."""
     with np.errstate(invalid="ignore"):
-        near = np.abs(claimed - actual) <= TOLERANCE * np.maximum(np.abs(actual), 1.0)
+        near = np.abs(claimed - actual) <= STATED * np.maximum(np.abs(actual), 1.0)
     differs: Bools = ~near & ~np.isnan(claimed)
     return differs
