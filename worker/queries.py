@@ -105,13 +105,6 @@ def solve(
     return found
 
 
-def solve_of_key(session: Session, tenant_id: str, idempotency_key: str) -> Solve | None:
-    """The solve that was submitted with an idempotency key."""
-    return session.scalars(
-        select(Solve).where(Solve.tenant_id == tenant_id, Solve.idempotency_key == idempotency_key)
-    ).first()
-
-
 def delete_solve(session: Session, solve: Solve) -> bool:
     """Delete a solve that has ended, with its parts, events and plan; ``False`` if it has not.
 
@@ -202,18 +195,6 @@ def solves_by_state(session: Session) -> dict[str, int]:
     """How many solves of all tenants are in each state."""
     rows = session.execute(select(Solve.state, func.count()).group_by(Solve.state))
     return {row[0]: row[1] for row in rows}
-
-
-def queued(session: Session, tenant_id: str) -> int:
-    """How many solves of a tenant wait."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Solve)
-            .where(Solve.tenant_id == tenant_id, Solve.state == "queued", Solve.parent_id.is_(None))
-        )
-        or 0
-    )
 
 
 def ping(session: Session) -> None:

@@ -21,7 +21,7 @@ from api.schemas import (
     WebhookIn,
     WebhookOut,
 )
-from worker import access, outbox, queries
+from worker import access, jobs, outbox, queries
 from worker.access import OF_SUBJECT, Caller
 from worker.store.models import Webhook
 
@@ -208,7 +208,7 @@ def get_limits(
     """What the service allows, and how much of the tenant's queue is taken."""
     settings = here.settings
     with here.database.read() as session:
-        queued = queries.queued(session, caller.tenant_id)
+        queued = jobs.num_queued(session, caller.tenant_id)
     return answer(
         LimitsOut(
             max_upload_bytes=settings.max_upload_bytes,

@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,7 +118,7 @@ def _submit(
     request_hash = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
     if key is not None:
         with here.database.read() as session:
-            known = queries.solve_of_key(session, caller.tenant_id, key)
+            known = jobs.solve_of_key(session, caller.tenant_id, key)
         if known is not None:
             if known.request_hash != request_hash:
                 raise _key_reused()
@@ -127,8 +128,16 @@ def _submit(
         with here.database.read() as session:
             if queries.network(session, caller, body.network) is None:
                 raise not_found("network")
+    asked = jobs.Submission(
+        tenant_id=caller.tenant_id,
+        owner=caller.owner,
+        network_id=body.network,
+        options=options,
+        idempotency_key=key,
+        request_hash=request_hash,
+    )
     try:
-        return _stored(here, caller, body.network, snapshot, options, key, request_hash)
+        return _stored(here, caller, asked, snapshot)
     except jobs.KeyReused:
         raise _key_reused() from None
     except jobs.QueueFull:
@@ -144,30 +153,15 @@ def _submit(
 
 
 def _stored(
-    here: Service,
-    caller: Caller,
-    network_id: str,
-    snapshot: NetworkSnapshot | None,
-    options: dict[str, Any],
-    key: str | None,
-    request_hash: str,
+    here: Service, caller: Caller, asked: jobs.Submission, snapshot: NetworkSnapshot | None
 ) -> tuple[Solve, bool]:
     """Network, solve, idempotency key and audit entry in one transaction."""
     with here.database.write() as session:
         if snapshot is not None:
-            network_id = snapshots.keep(session, snapshot).id
-        solve, is_new = jobs.submit(
-            session,
-            tenant_id=caller.tenant_id,
-            owner=caller.owner,
-            network_id=network_id,
-            options=options,
-            idempotency_key=key,
-            request_hash=request_hash,
-            settings=here.settings,
-        )
+            asked = replace(asked, network_id=snapshots.keep(session, snapshot).id)
+        solve, is_new = jobs.submit(session, asked, here.settings)
         if is_new:
-            access.audit(session, caller, "solve.create", solve.id, network=network_id)
+            access.audit(session, caller, "solve.create", solve.id, network=asked.network_id)
     return solve, is_new
 
 

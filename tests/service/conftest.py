@@ -23,7 +23,7 @@ from matcher.generate.recipe import Recipe, recipe_for
 from matcher.network import Network
 from tests.service import servers
 from worker import jobs
-from worker.jobs import plans
+from worker.jobs import Submission, plans
 from worker.settings import Settings
 from worker.store import snapshots
 from worker.store.database import Database
@@ -179,16 +179,15 @@ class Desk:
     def submit(self, network: Network, key: str | None = None, **options: Any) -> str:
         snapshot = snapshots.prepare(network, self.tenant_id)
         with self.database.write() as session:
-            solve, _ = jobs.submit(
-                session,
+            asked = Submission(
                 tenant_id=self.tenant_id,
                 owner="",
                 network_id=snapshots.keep(session, snapshot).id,
                 options=options,
                 idempotency_key=key,
                 request_hash=repr(sorted(options.items())),
-                settings=self.settings,
             )
+            solve, _ = jobs.submit(session, asked, self.settings)
             return solve.id
 
     def cancel(self, solve_id: str) -> None:
@@ -201,7 +200,7 @@ class Desk:
 
     def parts(self, solve_id: str) -> list[Solve]:
         with self.database.read() as session:
-            return jobs.subnetworks_of(session, solve_id)
+            return jobs.parts_of(session, solve_id)
 
     def plan(self, solve_id: str) -> dict[str, Any] | None:
         with self.database.read() as session:

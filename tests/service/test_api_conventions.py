@@ -206,7 +206,7 @@ def test_what_nobody_foresaw_is_a_problem_too(
 
     database, settings = new_store(tmp_path)
     with world_on(database, settings) as world:
-        monkeypatch.setattr("worker.queries.queued", broken)
+        monkeypatch.setattr("worker.jobs.num_queued", broken)
         answer = world.client().get("/v1/limits")
         assert answer.status_code == 500
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -238,16 +238,15 @@ def waiting_solve(database: Database, case: Case) -> str:
     client = case.world.client()
     network = client.get(f"/v1/networks/{case.network}").json()["id"]
     with database.write() as session:
-        solve, _ = jobs.submit(
-            session,
+        asked = jobs.Submission(
             tenant_id=case.world.tenants["one"],
             owner="",
             network_id=network,
             options={},
             idempotency_key=None,
             request_hash="",
-            settings=case.world.settings,
         )
+        solve, _ = jobs.submit(session, asked, case.world.settings)
         solve.not_before = time.time() + 3600
         return solve.id
 

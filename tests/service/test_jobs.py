@@ -20,7 +20,7 @@ from matcher.errors import MatcherError
 from matcher.network import Network
 from tests.service.conftest import Desk
 from worker import jobs
-from worker.jobs import Claim, Finished
+from worker.jobs import Claim, Finished, Submission
 from worker.settings import Settings
 from worker.store import snapshots
 from worker.store.database import Database
@@ -245,16 +245,15 @@ def test_the_same_key_gives_the_same_solve(desk: Desk, small: Network) -> None:
 
     def submit(request: str) -> str:
         with desk.database.write() as session:
-            solve, _ = jobs.submit(
-                session,
+            asked = Submission(
                 tenant_id=desk.tenant_id,
                 owner="",
                 network_id=snapshot_id,
                 options={},
                 idempotency_key="k",
                 request_hash=request,
-                settings=desk.settings,
             )
+            solve, _ = jobs.submit(session, asked, desk.settings)
             return solve.id
 
     with ThreadPoolExecutor(8) as pool:

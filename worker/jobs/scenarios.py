@@ -176,7 +176,7 @@ def merged(database: Database, session: Session, claimed: Claim) -> jobs.End:
 
     A scenario that failed is a row that says why; if all have failed, so has the grid.
     """
-    solved = jobs.subnetworks_of(session, claimed.solve_id)
+    solved = jobs.parts_of(session, claimed.solve_id)
     asked = validated(claimed.options["scenarios"])
     if all(part.state == "failed" for part in solved):
         error = f"every scenario failed; '{asked[0].name}': {solved[0].error}"

@@ -62,7 +62,7 @@ def parts(
 
 def merged(database: Database, session: Session, claimed: Claim) -> jobs.End:
     """Put the plans of all parts together; gives the write that ends the solve."""
-    solved = jobs.subnetworks_of(session, claimed.solve_id)
+    solved = jobs.parts_of(session, claimed.solve_id)
     for part in solved:
         if part.state == "failed":
             error = f"part {(part.part or 0) + 1} of {len(solved)} failed: {part.error}"
