@@ -20,7 +20,7 @@ from matcher.errors import MatcherError
 from matcher.network import Network
 from tests.service.conftest import Desk
 from worker import jobs
-from worker.jobs import Claim, Finished, Submission
+from worker.jobs import Claim, Finished, Submission, endings
 from worker.settings import Settings
 from worker.store import snapshots
 from worker.store.database import Database
@@ -152,7 +152,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(
     sleeper = claimed(desk, "sleeper")
     time.sleep(0.3)
     assert jobs.reap(desk.database, desk.settings) == 1
-    time.sleep(jobs.RETRY_AFTER_S + 0.1)
+    time.sleep(endings.RETRY_AFTER_S + 0.1)
     other = claimed(desk, "other")
     assert other.solve_id == solve_id
     assert other.epoch > sleeper.epoch
@@ -177,7 +177,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(
 def test_a_job_whose_workers_fall_silent_fails_after_three_attempts(
     new_desk: Callable[..., Desk], small: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "RETRY_AFTER_S", 0.0)
+    monkeypatch.setattr(endings, "RETRY_AFTER_S", 0.0)
     desk = new_desk(lease_s=0.05)
     solve_id = desk.submit(small)
     for attempt in (1, 2, 3):
@@ -351,7 +351,7 @@ def test_cancel_and_the_end_of_parts_do_not_block_each_other(
 def test_a_lost_merge_of_a_cancelled_solve_is_made_again(
     new_desk: Callable[..., Desk], small: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "RETRY_AFTER_S", 0.0)
+    monkeypatch.setattr(endings, "RETRY_AFTER_S", 0.0)
     desk = new_desk(lease_s=0.1)
     solve_id, _ = split(desk, small, 1)
     part = claimed(desk)

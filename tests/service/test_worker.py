@@ -23,7 +23,7 @@ from matcher.plan import plan_from_dict
 from tests.service.conftest import Desk, Workers, is_solver
 from tests.service.servers import until
 from worker import jobs, queries
-from worker.jobs import runner, scenarios
+from worker.jobs import endings, runner, scenarios
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.models import Event, NetworkSnapshot, Solve
@@ -87,7 +87,7 @@ def test_a_mistake_ends_the_solve_at_once_and_says_what_is_wrong(
 def test_a_solver_that_always_crashes_fails_the_solve_after_three_attempts(
     desk: Desk, small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "RETRY_AFTER_S", 0.1)
+    monkeypatch.setattr(endings, "RETRY_AFTER_S", 0.1)
     # The solver's process, a real one, finds this in place of the solver and dies of it.
     (tmp_path / "highspy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
     monkeypatch.syspath_prepend(tmp_path)

@@ -19,7 +19,6 @@ two of them can wait for each other.
 from __future__ import annotations
 
 from worker.jobs.endings import (
-    RETRY_AFTER_S,
     End,
     Finished,
     cancel,
@@ -43,7 +42,6 @@ from worker.jobs.rows import ENDED, parts_of, record
 
 __all__ = [
     "ENDED",
-    "RETRY_AFTER_S",
     "Claim",
     "End",
     "Finished",
