@@ -24,8 +24,9 @@ from matcher.engines.decomposition.bounds.demand_dual import DemandDual, fits_de
 from matcher.engines.decomposition.bounds.prices import Pace, ReducedCosts, ascend
 from matcher.engines.decomposition.contention import contenders, settle
 from matcher.engines.decomposition.kernels.knapsack import earn, earn_if_in
-from matcher.engines.decomposition.kernels.selection import select
-from matcher.engines.decomposition.search import Search, assignments_of
+from matcher.engines.decomposition.kernels.selection import Choices, bench_for, select
+from matcher.engines.decomposition.search import Search
+from matcher.engines.decomposition.search.assignments import assignments_of
 from matcher.engines.decomposition.search.facilities import bound_of_set, facility_set_of
 from matcher.engines.decomposition.search.moves import (
     COVERED,
@@ -96,11 +97,9 @@ def test_selections_are_exact() -> None:
         fixed[is_free], lower[is_free] = 0.0, 0.0
         most = int(rng.integers(0, 5))
         filler = np.inf if rng.random() < 0.5 else float(rng.normal(2, 1))
-        taken, share = np.zeros(n + 1, np.int64), np.zeros(n + 1)
-        bound, value, size = select(
-            cost, fixed, lower, upper, is_free, most, filler, np.arange(n), taken, share,
-            np.zeros((3, n + 1)), np.zeros((4, n + 1), np.int64),
-        )  # fmt: skip
+        choices, bench = Choices(cost, fixed, lower, upper, is_free), bench_for(n)
+        bound, value, size = select(choices, most, filler, np.arange(n), bench)
+        taken, share = bench.taken, bench.share
         best = np.inf
         for chosen in product((False, True), repeat=n):
             on = np.array(chosen)
@@ -654,9 +653,7 @@ def test_moves_mend_what_is_short_first(seed: int) -> None:
         assert lacking(state).sum() > 1.0
         for beat in range(10):
             short = np.flatnonzero(lacking(state) > COVERED)
-            value = anneal(
-                20, 1.0, beat, value, 0.1, short[: short.size * mends], assignments, state
-            )
+            value = anneal(20, 1.0, beat, value, short[: short.size * mends], assignments, state)
         lacks[mends] = lacking(state).sum()
     assert lacks[True] <= 1e-6
     assert lacks[True] < lacks[False]

@@ -1,17 +1,19 @@
 """What a supplier could earn at given prices: the most valuable load of one packing row.
 
 Maximise Σ reward_i y_i + Σ rate_i w_i over loads Σ w_i ≤ 1 with low_i y_i ≤ w_i ≤ high_i y_i, y_i
-binary. The relaxation is a knapsack of pieces, filled in the order of their slopes: an item's value
-as a function of its load is a jump and then a line, and its concave envelope is one or two pieces.
-Branching on the piece that is filled in part makes it exact. Method: Dantzig's bound with
+binary. The relaxation is a knapsack of pieces, filled in the order of their slopes: an assignment's
+value as a function of its load is a jump and then a line, and its concave envelope is one or two
+pieces. Branching on the piece that is filled in part makes it exact. Method: Dantzig's bound with
 depth-first branch and bound, as for knapsacks in Martello and Toth, *Knapsack Problems*, 1990.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from matcher.engines.decomposition.kernels.compiled import compiled
+from matcher.engines.decomposition.kernels.compiled import compiled, compiled_inline
 from matcher.engines.decomposition.kernels.selection import Index
 from matcher.program import Floats
 
@@ -20,9 +22,48 @@ NODES_AT_MOST = 500
 
 _SLACK = 1e-12
 _NEAR = 1e-9
-# What a piece is: the first of an undecided item, the rest of an undecided one, the rest of one
-# that is decided to be in.
+# What a piece is: the first of an undecided assignment, the rest of an undecided one, the rest of
+# one that is decided to be in.
 _FIRST, _REST, _REST_IF_IN = 0, 1, 2
+
+
+class _Loads(NamedTuple):
+    """What may be loaded, by assignment: see the module."""
+
+    reward: Floats
+    rate: Floats
+    low: Floats
+    high: Floats
+
+
+class _Pieces(NamedTuple):
+    """Assignments cut into pieces.
+
+    ``of`` lists the assignments, ``given`` is what is earned without any room. By piece: its slope
+    and width, the position of its assignment in ``of``, what it is, and the steepest first in
+    ``order``.
+    """
+
+    of: Index
+    given: float
+    slope: Floats
+    width: Floats
+    owner: Index
+    kind: Index
+    order: Index
+
+
+class _Filled(NamedTuple):
+    """The room filled with pieces: whether what is in fits, and what is earned.
+
+    ``torn`` is the position of the assignment whose first piece was filled in part, -1 if none
+    was, and ``torn_value`` is what that part earns.
+    """
+
+    fits: bool
+    value: float
+    torn: int
+    torn_value: float
 
 
 @compiled
@@ -34,9 +75,9 @@ def earn(
     Parameters
     ----------
     reward, rate, low, high
-        Per item, shape ``(n,)``; loads as shares of the room.
+        Per assignment, shape ``(n,)``; loads as shares of the room.
     load, is_in
-        Filled with the best load found and which items are in it (0 or 1), shape ``(n,)``.
+        Filled with the best load found and which assignments are in it (0 or 1), shape ``(n,)``.
 
     Returns
     -------
@@ -45,13 +86,11 @@ def earn(
     """
     n = reward.size
     load[:n], is_in[:n] = 0.0, 0.0
-    of, given, slope, width, owner, kind = _pieces(reward, rate, low, high, False)
-    m, k = of.size, slope.size
+    loads = _Loads(reward, rate, low, high)
+    pieces = _pieces(loads, False)
+    of, m = pieces.of, pieces.of.size
     if m == 0:
         return 0.0
-    # Stable, so that of pieces with one slope the first of an item comes before its rest.
-    order = np.argsort(-slope, kind="mergesort")
-
     state = np.zeros(m, np.int64)  # 1: in, -1: out, 0: undecided
     part, on = np.zeros(m), np.zeros(m)
     branch, side, above = np.empty(m, np.int64), np.empty(m, np.int64), np.empty(m)
@@ -59,48 +98,11 @@ def earn(
     best, cut = -1.0, -np.inf
     while True:
         nodes += 1
-        room, value, torn, torn_value = 1.0, given, -1, 0.0
-        for t in range(m):
-            i = of[t]
-            part[t], on[t] = 0.0, 0.0
-            if state[t] == 1:
-                room -= low[i]
-                value += reward[i] + rate[i] * low[i]
-                part[t], on[t] = low[i], 1.0
-            elif low[i] <= 0.0 and reward[i] >= 0.0:
-                on[t] = 1.0
-        fits = room >= -_SLACK
-        if fits:
-            for q in range(k):
-                piece = order[q]
-                t = owner[piece]
-                if room <= 0.0 or slope[piece] <= 0.0:
-                    break
-                if state[t] == -1 or t == torn:
-                    continue
-                if (kind[piece] == _REST_IF_IN) != (state[t] == 1):
-                    continue
-                taken = min(room, width[piece])
-                room -= taken
-                value += slope[piece] * taken
-                part[t] += taken
-                if kind[piece] == _FIRST:
-                    if taken >= width[piece] - _SLACK:
-                        on[t] = 1.0
-                    else:
-                        torn, torn_value = t, slope[piece] * taken
-        done = not fits or value <= best + _NEAR * max(1.0, abs(best))
+        filled = _fill(loads, pieces, state, part, on)
+        value, torn = filled.value, filled.torn
+        done = not filled.fits or value <= best + _NEAR * max(1.0, abs(best))
         if not done:
-            rounded = value
-            if torn >= 0:
-                i = of[torn]
-                rounded -= torn_value
-                worth = reward[i] + rate[i] * part[torn] if part[torn] >= low[i] else 0.0
-                on[torn] = 1.0 if worth > 0.0 else 0.0
-                if worth > 0.0:
-                    rounded += worth
-                else:
-                    part[torn] = 0.0
+            rounded = _round(loads, of, filled, part, on)
             if rounded > best:
                 best = rounded
                 for t in range(m):
@@ -126,17 +128,72 @@ def earn(
             return max(best, cut) + _NEAR * max(1.0, abs(best))
 
 
+@compiled_inline
+def _fill(loads: _Loads, pieces: _Pieces, state: Index, part: Floats, on: Floats) -> _Filled:
+    """Fill the room beside what is in; what is loaded goes to ``part``, who is in to ``on``."""
+    room, value, torn, torn_value = 1.0, pieces.given, -1, 0.0
+    for t in range(pieces.of.size):
+        i = pieces.of[t]
+        part[t], on[t] = 0.0, 0.0
+        if state[t] == 1:
+            room -= loads.low[i]
+            value += loads.reward[i] + loads.rate[i] * loads.low[i]
+            part[t], on[t] = loads.low[i], 1.0
+        elif loads.low[i] <= 0.0 and loads.reward[i] >= 0.0:
+            on[t] = 1.0
+    if room < -_SLACK:
+        return _Filled(False, value, torn, torn_value)
+    for q in range(pieces.order.size):
+        piece = pieces.order[q]
+        t, kind, slope = pieces.owner[piece], pieces.kind[piece], pieces.slope[piece]
+        if room <= 0.0 or slope <= 0.0:
+            break
+        if state[t] == -1 or t == torn:
+            continue
+        if (kind == _REST_IF_IN) != (state[t] == 1):
+            continue
+        taken = min(room, pieces.width[piece])
+        room -= taken
+        value += slope * taken
+        part[t] += taken
+        if kind == _FIRST:
+            if taken >= pieces.width[piece] - _SLACK:
+                on[t] = 1.0
+            else:
+                torn, torn_value = t, slope * taken
+    return _Filled(True, value, torn, torn_value)
+
+
+@compiled_inline
+def _round(loads: _Loads, of: Index, filled: _Filled, part: Floats, on: Floats) -> float:
+    """What the filled room earns once the torn assignment is in with what it has, or out."""
+    rounded, torn = filled.value, filled.torn
+    if torn >= 0:
+        i = of[torn]
+        rounded -= filled.torn_value
+        worth = 0.0
+        if part[torn] >= loads.low[i]:
+            worth = loads.reward[i] + loads.rate[i] * part[torn]
+        on[torn] = 1.0 if worth > 0.0 else 0.0
+        if worth > 0.0:
+            rounded += worth
+        else:
+            part[torn] = 0.0
+    return rounded
+
+
 @compiled
 def earn_if_in(reward: Floats, rate: Floats, low: Floats, high: Floats, worth: Floats) -> None:
-    """Fill ``worth`` with an upper bound on the value if an item has to be in, for every item.
+    """Fill ``worth`` with an upper bound on the value with each assignment, if that has to be in.
 
-    The rest of the room is filled as if pieces could be had in parts; minus infinity marks items
-    that do not fit. Parameters are those of `earn`, shapes ``(n,)``.
+    The rest of the room is filled as if pieces could be had in parts; minus infinity marks
+    assignments that do not fit. Parameters are those of `earn`, shapes ``(n,)``.
     """
     n = reward.size
     worth[:n] = -np.inf
-    of, given, slope, width, owner, kind = _pieces(reward, rate, low, high, True)
-    order = np.argsort(-slope, kind="mergesort")
+    pieces = _pieces(_Loads(reward, rate, low, high), True)
+    of, given, order = pieces.of, pieces.given, pieces.order
+    slope, width, owner, kind = pieces.slope, pieces.width, pieces.owner, pieces.kind
     for t in range(of.size):
         i = of[t]
         room, value = 1.0 - low[i], reward[i] + rate[i] * low[i] + given
@@ -161,17 +218,9 @@ def earn_if_in(reward: Floats, rate: Floats, low: Floats, high: Floats, worth: F
 
 
 @compiled
-def _pieces(
-    reward: Floats, rate: Floats, low: Floats, high: Floats, every: bool
-) -> tuple[Index, float, Floats, Floats, Index, Index]:
-    """The items that fit and can earn something (or ``every`` one that fits), cut into pieces.
-
-    Returns
-    -------
-    of, given, slope, width, owner, kind
-        Items; what is earned without any room; and of each piece its slope, its width, the position
-        of its item in ``of``, and what it is.
-    """
+def _pieces(loads: _Loads, every: bool) -> _Pieces:
+    """Assignments that fit and can earn something (or ``every`` one that fits), cut into pieces."""
+    reward, rate, low, high = loads.reward, loads.rate, loads.low, loads.high
     n = reward.size
     of = np.empty(n, np.int64)
     m = 0
@@ -209,4 +258,7 @@ def _pieces(
                 k += 1
             slope[k], width[k], owner[k], kind[k] = rate[i], top - low[i], t, _REST_IF_IN
             k += 1
-    return of[:m], given, slope[:k], width[:k], owner[:k], kind[:k]
+    slope = slope[:k]
+    # Stable, so that of pieces with one slope the first of an assignment comes before its rest.
+    order = np.argsort(-slope, kind="mergesort")
+    return _Pieces(of[:m], given, slope, width[:k], owner[:k], kind[:k], order)

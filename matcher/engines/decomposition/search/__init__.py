@@ -16,12 +16,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
 
-from matcher.engines.decomposition.kernels.selection import Bools, Index
+from matcher.engines.decomposition.kernels.selection import Bools
+from matcher.engines.decomposition.search.assignments import assignments_of
 from matcher.engines.decomposition.search.moves import (
     COVERED,
-    Assignments,
     SelectionState,
     anneal,
     construct,
@@ -29,16 +28,14 @@ from matcher.engines.decomposition.search.moves import (
     recount,
 )
 from matcher.engines.decomposition.structure import Structure
-from matcher.engines.decomposition.structure.side_constraints import SideConstraints
 from matcher.program import Floats
 
 _HOT, _COLD = 0.04, 0.0003
 """Temperatures at the start and the end, as shares of what a selection costs on average."""
 
-_FACILITY_MOVES = 0.1
-# A side constraint that may not be broken costs so many times its price a unit at first, and so
-# much more after each beat in which it is.
-_AT_FIRST, _DEARER, _DEAREST = 2.0, 1.5, 1e4
+# A side constraint that may not be broken costs so much more after each beat in which it is, and no
+# more than so many times what it costs at first.
+_DEARER, _DEAREST = 1.5, 1e4
 _ROUNDING = 1e-9
 _BEAT_S = 0.2
 
@@ -129,7 +126,6 @@ class Search:
         began = time.perf_counter()
         level = float(np.abs(self._assignments.cost).mean())
         hot, cold = _HOT * heat * level, _COLD * level
-        facility_moves = _FACILITY_MOVES if self._facilities.size else 0.0
         moves, passed = 1_000, 0.0
         while passed < seconds and not stop():
             self._rounds += 1
@@ -139,7 +135,6 @@ class Search:
                 hot * (cold / hot) ** (passed / seconds),
                 self._seed * 1_000_003 + self._rounds,
                 self._value,
-                facility_moves,
                 short,
                 self._assignments,
                 self._state,
@@ -210,96 +205,3 @@ class Search:
             array[:] = value
         self._value = recount(self._assignments, self._state)
         self._keep()
-
-
-def assignments_of(s: Structure, prices: Floats) -> tuple[Assignments, Index]:
-    """What the moves need to know, and the column of each facility."""
-    p = s.program
-    facilities = np.unique(s.facility[s.facility >= 0])
-    facility = np.where(s.facility >= 0, np.searchsorted(facilities, s.facility), -1)
-    decided = np.flatnonzero(s.y >= 0)
-    assignment_of, is_x = np.full(p.num_columns, -1), np.zeros(p.num_columns, dtype=np.bool_)
-    assignment_of[s.x], is_x[s.x] = np.arange(s.num_assignments), True
-    assignment_of[s.y[decided]] = decided
-
-    assert s.side is not None
-    rows = csr_array(vstack([p.matrix[s.packing], s.side.matrix]))
-    num_packing, num_all = s.packing.size, rows.shape[0]
-    row = np.repeat(np.arange(num_all), np.diff(rows.indptr))
-    column, value = rows.indices, rows.data
-    room = np.append(p.row_upper[s.packing], s.side.room)
-    grants = np.append(s.packing_facility, np.full(num_all - num_packing, -1))[row] == column
-    np.add.at(room, row[grants], -value[grants])
-    by_facility = np.flatnonzero((assignment_of[column] < 0) & (row >= num_packing))
-    by_facility = by_facility[np.lexsort((row[by_facility], column[by_facility]))]
-    loading = np.searchsorted(facilities, column[by_facility])
-    facility_row, facility_load = row[by_facility], value[by_facility]
-    used = (assignment_of[column] >= 0) & (s.column_upper[column] > 0)
-    used &= (value > 0) | (row >= num_packing)
-    row, column, value = row[used], column[used], value[used]
-    # One entry a pair of assignment and row: what the share takes, and what being taken takes.
-    num_rows = max(num_all, 1)
-    pair, entry = np.unique(assignment_of[column] * num_rows + row, return_inverse=True)
-    of, row = pair // num_rows, pair % num_rows
-    by_share = np.bincount(entry, value * is_x[column], pair.size).astype(np.float64)
-    by_taking = np.bincount(entry, value * ~is_x[column], pair.size).astype(np.float64)
-    row_start = np.searchsorted(of, np.arange(s.num_assignments + 1))
-    price = np.maximum(np.append(prices[s.packing], s.side.sign * prices[s.side.row]), 0.0)
-
-    packs = row < num_packing
-    loaded = (s.selection[of] * num_rows + row)[packs]
-    _, at, times = np.unique(loaded, return_index=True, return_counts=True)
-    has_twins = np.zeros(s.num_selections, dtype=np.bool_)
-    has_twins[s.selection[of[packs][at[times > 1]]]] = True
-    first = np.full(s.num_assignments, -1)
-    loads = np.flatnonzero(np.diff(row_start) > 0)
-    loads = loads[row[row_start[loads]] < num_packing]
-    first[loads] = row[row_start[loads]]
-    group = np.where(facility >= 0, facility, np.where(first >= 0, facilities.size + first, -1))
-    member = np.argsort(group, kind="stable")
-    num_groups = facilities.size + s.packing.size
-    cost, fixed = p.cost[s.x], np.where(s.y >= 0, p.cost[s.y], 0.0)
-    worth = np.bincount(of, price[row] * by_share, s.num_assignments).astype(np.float64)
-    facility_cost = p.cost[facilities]
-    dearest = float((np.abs(cost) + np.abs(fixed)).max(initial=0.0))
-    return Assignments(
-        start=s.start,
-        selection=s.selection,
-        cost=cost,
-        fixed=fixed,
-        lower=s.lower,
-        upper=s.upper,
-        is_free=s.is_free,
-        most=s.most,
-        worth=worth,
-        ranked=np.lexsort((cost + worth + fixed / s.upper, s.selection)),
-        row_start=row_start,
-        row=row,
-        by_share=by_share,
-        by_taking=by_taking,
-        room=room,
-        facility=facility,
-        facility_cost=facility_cost,
-        group=group,
-        member_start=np.searchsorted(group[member], np.arange(num_groups + 1)),
-        member=member,
-        has_twins=has_twins,
-        penalty=10.0 * (1.0 + dearest + float(facility_cost.max(initial=0.0))),
-        num_packing=num_packing,
-        rate=np.append(np.zeros(num_packing), _rates(s.side, price[num_packing:], cost)),
-        facility_row_start=np.searchsorted(loading, np.arange(facilities.size + 1)),
-        facility_row=facility_row,
-        facility_load=facility_load,
-    ), facilities
-
-
-def _rates(side: SideConstraints, price: Floats, cost: Floats) -> Floats:
-    """What a unit above each side constraint costs at first.
-
-    Rows that may not be broken cost a multiple of their price, and no less than what an assignment
-    costs on average for what it loads on average.
-    """
-    load = abs(side.matrix).sum(axis=1) / np.maximum(np.diff(side.matrix.indptr), 1)
-    usual = np.abs(cost).mean() / np.where(load > 0, load, 1.0)
-    rates: Floats = np.where(np.isinf(side.rate), np.maximum(_AT_FIRST * price, usual), side.rate)
-    return rates

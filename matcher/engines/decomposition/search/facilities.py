@@ -21,9 +21,9 @@ from matcher.engines.decomposition.kernels.compiled import compiled_inline, comp
 from matcher.engines.decomposition.kernels.selection import Bools, Index
 from matcher.engines.decomposition.search.moves import Assignments
 from matcher.engines.decomposition.search.reassignment import (
-    AssignmentState,
-    fits,
+    Workspace,
     gained,
+    keep,
     put_in,
     recount,
     shift,
@@ -45,8 +45,9 @@ _LOOKS = 20
 _STEPS, _FIRST_STEPS, _ABOVE = 30, 90, 0.002
 # Steps are halved after so many without a higher bound.
 _PATIENCE = 3
-# Within a set the penalty rises by this factor, so that the search ends without overload if it can.
-_DEARER = 4.0
+# A search within a set: moves a selection, temperatures as shares of a selection's cost, and the
+# factor by which the penalty is raised, so that the search ends without overload if it can.
+_SETTLE, _SETTLE_HOT, _SETTLE_COLD, _DEARER = 200, 0.02, 0.003, 4.0
 
 
 class FacilityBounds(NamedTuple):
@@ -70,8 +71,8 @@ class FacilitySet(NamedTuple):
     By facility: whether it is shut. By row that has little room: its price for the set where the
     search stands, the price being tried, that of the highest bound of a try, what it is loaded
     above its room, and the facility that grants the room (-1 for none). By selection: least cost at
-    the prices tried, the assignment that has it, and the assignment before the try; and a log of
-    moves, with two to spare. ``loose`` are assignments without a facility.
+    the prices tried, the assignment that has it, and the assignment before the try. ``loose`` are
+    assignments without a facility.
     """
 
     shut: Bools
@@ -83,8 +84,6 @@ class FacilitySet(NamedTuple):
     least: Floats
     assignment: Index
     before: Index
-    log: Index
-    undone: Index
     loose: Index
 
 
@@ -101,7 +100,7 @@ def facility_set_of(
         Price of each row that has little room, and the facility that grants the room (-1 for none).
     """
     rows, n = price.size, assignments.most.size
-    sets = FacilitySet(
+    facilities = FacilitySet(
         shut=shut.copy(),
         price=price.copy(),
         tried=np.zeros(rows),
@@ -111,123 +110,87 @@ def facility_set_of(
         least=np.zeros(n),
         assignment=np.zeros(n, dtype=np.int64),
         before=np.zeros(n, dtype=np.int64),
-        log=np.zeros(n + 2, dtype=np.int64),
-        undone=np.zeros(n + 2, dtype=np.int64),
         loose=np.flatnonzero(assignments.facility < 0),
     )
-    bound_of_set(_FIRST_STEPS, np.inf, assignments, sets)
-    sets.price[:] = sets.highest
-    return sets
+    bound_of_set(_FIRST_STEPS, np.inf, assignments, facilities)
+    facilities.price[:] = facilities.highest
+    return facilities
 
 
 @compiled_plain
 def search_facilities(
     tries: int,
-    moves: int,
     warmth: float,
-    hot: float,
-    cold: float,
     seed: int,
     best: float,
-    level: float,
-    penalty: Floats,
     bounds: FacilityBounds,
-    unit: Floats,
-    guide: Floats,
-    ranked: Index,
-    span: Index,
-    assignments: Assignments,
-    state: AssignmentState,
-    sets: FacilitySet,
-    kept: Index,
+    facilities: FacilitySet,
+    work: Workspace,
 ) -> float:
-    """Try so many sets; the best plan that fits goes to ``kept``, its value is returned.
+    """Try so many sets; the best plan that fits is kept, its value is returned.
 
     Where no change of the set is worth a try, assignments are searched within the present one.
 
     Parameters
     ----------
-    moves
-        Of the search within a set.
     warmth
         Temperature at which sets are accepted.
-    hot, cold
-        Temperatures of the search within a set, at its start and end.
-    level, penalty
-        See `turn`.
+    best
+        Value of the best plan so far.
     """
     np.random.seed(seed)
+    state = work.state
     for _ in range(tries):
-        price = penalty[0]
-        cost, over = recount(unit, assignments, state)
+        price = work.penalty[0]
+        cost, over = recount(work)
         limit = cost + price * over - warmth * np.log(1.0 - np.random.random())
-        for facility in range(sets.shut.size):
-            sets.shut[facility] = state.users[facility] == 0
-        closed, opened = _change(limit, bounds, ranked, span, assignments, state, sets.shut)
+        for facility in range(facilities.shut.size):
+            facilities.shut[facility] = state.users[facility] == 0
+        closed, opened = _change(limit, bounds, facilities.shut, work)
         is_new = closed >= 0 or opened >= 0
         if is_new:
             if closed >= 0:
-                sets.shut[closed] = True
+                facilities.shut[closed] = True
             if opened >= 0:
-                sets.shut[opened] = False
-            if bound_of_set(_STEPS, limit, assignments, sets) > limit:
+                facilities.shut[opened] = False
+            if bound_of_set(_STEPS, limit, work.assignments, facilities) > limit:
                 continue
         for d in range(state.assignment.size):
-            sets.before[d] = state.assignment[d]
+            facilities.before[d] = state.assignment[d]
         if is_new:
-            _follow(opened, unit, guide, assignments, state, sets)
-        best = _settle(
-            moves, hot, cold, price, best, unit, guide, ranked, span, assignments, state, sets, kept
-        )
-        new_cost, new_over = recount(unit, assignments, state)
+            _follow(opened, facilities, work)
+        best = _settle(price, best, facilities, work)
+        new_cost, new_over = recount(work)
         if new_cost + price * new_over <= limit:
             over = new_over
             if is_new:
-                for row in range(sets.price.size):
-                    sets.price[row] = sets.highest[row]
+                for row in range(facilities.price.size):
+                    facilities.price[row] = facilities.highest[row]
         else:
             for d in range(state.assignment.size):
-                take_out(d, unit, guide, assignments, state)
+                take_out(d, work)
             for d in range(state.assignment.size):
-                put_in(sets.before[d], unit, guide, assignments, state)
-        turn(penalty, over, level)
+                put_in(facilities.before[d], work)
+        turn(over, work)
     return best
 
 
 @compiled_inline
-def _follow(
-    opened: int,
-    unit: Floats,
-    guide: Floats,
-    assignments: Assignments,
-    state: AssignmentState,
-    sets: FacilitySet,
-) -> None:
+def _follow(opened: int, facilities: FacilitySet, work: Workspace) -> None:
     """Move selections as the prices tried think: out of what is shut, into the new facility."""
-    for d in range(state.assignment.size):
-        facility, new = (
-            assignments.facility[state.assignment[d]],
-            assignments.facility[sets.assignment[d]],
-        )
-        if (facility >= 0 and sets.shut[facility]) or (opened >= 0 and new == opened):
-            take_out(d, unit, guide, assignments, state)
-            put_in(sets.assignment[d], unit, guide, assignments, state)
+    of = work.assignments.facility
+    for d in range(work.state.assignment.size):
+        facility, new = of[work.state.assignment[d]], of[facilities.assignment[d]]
+        if (facility >= 0 and facilities.shut[facility]) or (opened >= 0 and new == opened):
+            take_out(d, work)
+            put_in(facilities.assignment[d], work)
 
 
 @compiled_inline
-def _change(
-    limit: float,
-    bounds: FacilityBounds,
-    ranked: Index,
-    span: Index,
-    assignments: Assignments,
-    state: AssignmentState,
-    shut: Bools,
-) -> tuple[int, int]:
+def _change(limit: float, bounds: FacilityBounds, shut: Bools, work: Workspace) -> tuple[int, int]:
     """A facility to close and one to open; each -1 if there is none.
 
-    FacilitySet that are known to cost more than the limit are passed over, and those that hold too
-    little.
+    Sets that are known to cost more than the limit are passed over, and those that hold too little.
     """
     least, held, num_open = bounds.bound, 0.0, 0
     for facility in range(shut.size):
@@ -249,22 +212,36 @@ def _change(
             value += bounds.without[closed] - bounds.with_facility[closed]
             holds -= bounds.room[closed]
         if kind < _OPEN + _SWAP:
-            d = np.random.randint(state.assignment.size) if closed < 0 else some_user(closed, state)
-            for _ in range(_LOOKS):
-                facility = assignments.facility[some_assignment(d, ranked, span, assignments)]
-                if facility >= 0 and shut[facility]:
-                    opened = facility
-                    value += bounds.with_facility[facility] - bounds.without[facility]
-                    holds += bounds.room[facility]
-                    break
+            opened = _near(closed, shut, work)
+            if opened >= 0:
+                value += bounds.with_facility[opened] - bounds.without[opened]
+                holds += bounds.room[opened]
         is_one = closed >= 0 or opened >= 0
         if is_one and value <= max(limit, least) and (holds >= bounds.need or holds > held):
             return closed, opened
     return -1, -1
 
 
+@compiled_inline
+def _near(closed: int, shut: Bools, work: Workspace) -> int:
+    """A shut facility that some user of the closed one could use, or anybody without one; or -1."""
+    d = (
+        np.random.randint(work.state.assignment.size)
+        if closed < 0
+        else some_user(closed, work.state)
+    )
+    for _ in range(_LOOKS):
+        facility = work.assignments.facility[some_assignment(d, work)]
+        if facility >= 0 and shut[facility]:
+            found: int = facility
+            return found
+    return -1
+
+
 @compiled_plain
-def bound_of_set(steps: int, limit: float, assignments: Assignments, sets: FacilitySet) -> float:
+def bound_of_set(
+    steps: int, limit: float, assignments: Assignments, facilities: FacilitySet
+) -> float:
     """A bound on what plans cost that open all facilities of the set and no others.
 
     With prices p on rows that have little room r, it is the sum of facilities' costs and of the
@@ -274,20 +251,20 @@ def bound_of_set(steps: int, limit: float, assignments: Assignments, sets: Facil
     Parameters
     ----------
     steps
-        Of prices, at most, beginning from those of ``sets``; the best are left in ``highest``.
+        Of prices, at most, beginning from those of the set; the best are left in ``highest``.
     limit
         Where to stop; infinite for the highest bound that the steps reach.
     """
-    tried, over = sets.tried, sets.over
+    tried, over = facilities.tried, facilities.over
     value, pace, vain = -np.inf, 1.0, 0
     for row in range(tried.size):
-        tried[row] = sets.price[row]
+        tried[row] = facilities.price[row]
     for _ in range(steps):
-        bound = _bound(assignments, sets)
+        bound = _bound(assignments, facilities)
         if bound > value:
             value, vain = bound, 0
             for row in range(tried.size):
-                sets.highest[row] = tried[row]
+                facilities.highest[row] = tried[row]
         else:
             vain += 1
         if vain == _PATIENCE:
@@ -306,66 +283,55 @@ def bound_of_set(steps: int, limit: float, assignments: Assignments, sets: Facil
 
 
 @compiled_inline
-def _bound(assignments: Assignments, sets: FacilitySet) -> float:
+def _bound(assignments: Assignments, facilities: FacilitySet) -> float:
     """The bound of the set at the prices tried; leaves what rows are loaded above their room."""
-    over, least = sets.over, sets.least
+    over, least = facilities.over, facilities.least
     for d in range(least.size):
         least[d] = np.inf
-    for i in sets.loose:
-        _compare(i, assignments, sets)
+    for i in facilities.loose:
+        _compare(i, assignments, facilities)
     bound = 0.0
-    for facility in range(sets.shut.size):
-        if not sets.shut[facility]:
+    for facility in range(facilities.shut.size):
+        if not facilities.shut[facility]:
             bound += assignments.facility_cost[facility]
             for m in range(
                 assignments.member_start[facility], assignments.member_start[facility + 1]
             ):
-                _compare(assignments.member[m], assignments, sets)
+                _compare(assignments.member[m], assignments, facilities)
     for row in range(over.size):
         over[row] = 0.0
-        if sets.owner[row] < 0 or not sets.shut[sets.owner[row]]:
+        if facilities.owner[row] < 0 or not facilities.shut[facilities.owner[row]]:
             over[row] = -assignments.room[row]
-            bound -= sets.tried[row] * assignments.room[row]
+            bound -= facilities.tried[row] * assignments.room[row]
     for d in range(least.size):
         bound += least[d]
         if least[d] < np.inf:
-            i = sets.assignment[d]
+            i = facilities.assignment[d]
             for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
                 over[assignments.row[k]] += assignments.by_share[k] + assignments.by_taking[k]
     return bound
 
 
 @compiled_inline
-def _compare(i: int, assignments: Assignments, sets: FacilitySet) -> None:
+def _compare(i: int, assignments: Assignments, facilities: FacilitySet) -> None:
     """Let a selection take an assignment if that costs less than what it has."""
     cost = assignments.cost[i] + assignments.fixed[i]
     for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
-        cost += sets.tried[assignments.row[k]] * (
+        cost += facilities.tried[assignments.row[k]] * (
             assignments.by_share[k] + assignments.by_taking[k]
         )
     d = assignments.selection[i]
-    if cost < sets.least[d]:
-        sets.least[d], sets.assignment[d] = cost, i
+    if cost < facilities.least[d]:
+        facilities.least[d], facilities.assignment[d] = cost, i
 
 
 @compiled_inline
-def _settle(
-    moves: int,
-    hot: float,
-    cold: float,
-    price: float,
-    best: float,
-    unit: Floats,
-    guide: Floats,
-    ranked: Index,
-    span: Index,
-    assignments: Assignments,
-    state: AssignmentState,
-    sets: FacilitySet,
-    kept: Index,
-) -> float:
+def _settle(price: float, best: float, facilities: FacilitySet, work: Workspace) -> float:
     """Search assignments to what is not shut; gives the best value, see `search_facilities`."""
-    cost, over = recount(unit, assignments, state)
+    of, state = work.assignments.facility, work.state
+    cost, over = recount(work)
+    moves = _SETTLE * state.assignment.size
+    hot, cold = _SETTLE_HOT * work.level, _SETTLE_COLD * work.level
     heat, cooling = hot, (cold / hot) ** (1.0 / max(moves, 1))
     dearer = _DEARER ** (1.0 / max(moves, 1))
     for _ in range(moves):
@@ -374,23 +340,19 @@ def _settle(
         d = np.random.randint(state.assignment.size)
         new = state.assignment[d]
         for _ in range(_LOOKS):
-            i = some_assignment(d, ranked, span, assignments)
-            if assignments.facility[i] < 0 or not sets.shut[assignments.facility[i]]:
+            i = some_assignment(d, work)
+            if of[i] < 0 or not facilities.shut[of[i]]:
                 new = i
                 break
         if new == state.assignment[d]:
             continue
-        at, more_cost, more_over = shift(
-            d, new, price, sets.shut, unit, guide, assignments, state, sets.log, sets.undone
-        )
+        at, more_cost, more_over = shift(d, new, price, facilities.shut, work)
         change = more_cost + price * more_over
         if change <= 0.0 or np.random.random() < np.exp(-change / heat):
-            cost += more_cost - gained(at, guide, state, sets.log, sets.undone)
+            cost += more_cost - gained(at, work)
             over += more_over
-            if over < 1e-7 and cost + 1e-9 * abs(cost) < best and fits(assignments, state):
+            if over < 1e-7 and cost + 1e-9 * abs(cost) < best and keep(work):
                 best = cost
-                for k in range(state.assignment.size):
-                    kept[k] = state.assignment[k]
         else:
-            undo(at, unit, guide, assignments, state, sets.log, sets.undone)
+            undo(at, work)
     return best

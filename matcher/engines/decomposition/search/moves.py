@@ -6,8 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from matcher.engines.decomposition.kernels.compiled import compiled, compiled_plain
-from matcher.engines.decomposition.kernels.selection import Bools, Index, select
+from matcher.engines.decomposition.kernels.compiled import (
+    compiled,
+    compiled_inline,
+    compiled_plain,
+)
+from matcher.engines.decomposition.kernels.selection import (
+    Bench,
+    Bools,
+    Choices,
+    Index,
+    bench_for,
+    largest,
+    select,
+)
 from matcher.program import Floats
 
 COVERED = 1e-9
@@ -16,6 +28,8 @@ COVERED = 1e-9
 # Most selections taken out by a move about others than facilities, and by any move.
 _LARGEST_MOVE = 12
 _ROOM = 64
+# Moves that close or open a facility.
+_FACILITY_MOVES = 0.1
 # Moves that begin with a selection that lacks something, as long as there are such.
 _MENDING = 0.5
 # Assignments of a selection that a move looks at: those that fit, the cheapest first.
@@ -147,16 +161,45 @@ def recount(assignments: Assignments, state: SelectionState) -> float:
     return value
 
 
+class _MoveBench(NamedTuple):
+    """Where a move is worked out.
+
+    What the selection at hand chooses from, in what order, and which assignments these are; the
+    bench of `select`; the selections that are taken out, which these are, and what they had.
+    """
+
+    choices: Choices
+    order: Index
+    assignment: Index
+    select: Bench
+    out: Index
+    is_out: Bools
+    old_num: Index
+    old_assignment: Index
+    old_share: Floats
+
+
 @compiled
-def _bench(assignments: Assignments) -> tuple[Floats, Index, Bools]:
-    """Room to work in for the largest selection."""
-    size = 1
-    for d in range(assignments.start.size - 1):
-        size = max(size, assignments.start[d + 1] - assignments.start[d])
-    return (
-        np.empty((8, size + 1)),
-        np.empty((7, size + 1), np.int64),
-        np.empty(size + 1, np.bool_),
+def _bench(assignments: Assignments, state: SelectionState) -> _MoveBench:
+    """Room for the largest selection and the largest move."""
+    size = max(largest(assignments.start, 0, assignments.start.size - 1), 1)
+    width = state.assignment.shape[1]
+    return _MoveBench(
+        Choices(
+            np.empty(size),
+            np.empty(size),
+            np.empty(size),
+            np.empty(size),
+            np.empty(size, np.bool_),
+        ),
+        np.empty(size, np.int64),
+        np.empty(size, np.int64),
+        bench_for(size),
+        np.empty(_ROOM, np.int64),
+        np.zeros(state.num.size, np.bool_),
+        np.empty(_ROOM, np.int64),
+        np.empty((_ROOM, width), np.int64),
+        np.empty((_ROOM, width)),
     )
 
 
@@ -168,14 +211,57 @@ def _put_in(
     facility_part: float,
     assignments: Assignments,
     state: SelectionState,
-    bench: tuple[Floats, Index, Bools],
+    bench: _MoveBench,
 ) -> float:
     """Put a selection in as it fits best; gives what it costs.
 
     ``charge`` is the part of the prices that it reckons with, ``shut`` a facility that it may not
     use, ``facility_part`` the part of a closed facility's cost that it reckons with.
     """
-    numbers, places, free = bench
+    m = _look(d, charge, shut, facility_part, assignments, state, bench)
+    every, taken = bench.choices, bench.select.taken
+    while True:
+        choices = Choices(
+            every.cost[:m], every.fixed[:m], every.lower[:m], every.upper[:m], every.is_free[:m]
+        )
+        _, _, size = select(
+            choices, assignments.most[d], assignments.penalty, bench.order[:m], bench.select
+        )
+        size = min(size, state.assignment.shape[1])
+        state.num[d] = size
+        for j in range(size):
+            state.assignment[d, j] = bench.assignment[taken[j]]
+            state.share[d, j] = bench.select.share[j]
+        value = _change(d, 1, assignments, state)
+        if not assignments.has_twins[d]:
+            return value
+        # Each assignment fits by itself; the last that does not fit beside the others has to go.
+        worst = _overloads(d, assignments, state)
+        if worst < 0:
+            return value
+        _change(d, -1, assignments, state)
+        m -= 1
+        at = taken[worst]
+        every.cost[at], every.fixed[at] = every.cost[m], every.fixed[m]
+        every.lower[at], every.upper[at] = every.lower[m], every.upper[m]
+        every.is_free[at] = every.is_free[m]
+        bench.assignment[at] = bench.assignment[m]
+        for j in range(m):
+            bench.order[j] = j
+
+
+@compiled_inline
+def _look(
+    d: int,
+    charge: float,
+    shut: int,
+    facility_part: float,
+    assignments: Assignments,
+    state: SelectionState,
+    bench: _MoveBench,
+) -> int:
+    """Put what fits of a selection on the bench, as it costs now; gives how many; see `_put_in`."""
+    choices = bench.choices
     m = 0
     for at in range(assignments.start[d], assignments.start[d + 1]):
         i = assignments.ranked[at]
@@ -185,20 +271,17 @@ def _put_in(
         high, owed, owed_once = assignments.upper[i], 0.0, 0.0
         for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
             row = assignments.row[k]
+            by_share, by_taking = assignments.by_share[k], assignments.by_taking[k]
             if row >= assignments.num_packing:
                 if state.load[row] > assignments.room[row]:
-                    owed += assignments.rate[row] * assignments.by_share[k]
-                    owed_once += assignments.rate[row] * assignments.by_taking[k]
+                    owed += assignments.rate[row] * by_share
+                    owed_once += assignments.rate[row] * by_taking
                 continue
-            rest = (
-                assignments.room[assignments.row[k]]
-                - state.load[assignments.row[k]]
-                - assignments.by_taking[k]
-            )
+            rest = assignments.room[row] - state.load[row] - by_taking
             if rest < -COVERED:
                 high = -1.0
-            elif rest < high * assignments.by_share[k]:
-                high = rest / assignments.by_share[k]
+            elif rest < high * by_share:
+                high = rest / by_share
         # Rounding may take a hair off an assignment that has to have it all.
         if assignments.lower[i] - COVERED <= high < assignments.lower[i]:
             high = assignments.lower[i]
@@ -207,59 +290,30 @@ def _put_in(
         fixed = assignments.fixed[i] + owed_once
         if facility >= 0 and state.users[facility] == 0:
             fixed += facility_part * assignments.facility_cost[facility]
-        numbers[0, m] = assignments.cost[i] + charge * assignments.worth[i] + owed
-        numbers[1, m] = fixed
-        numbers[2, m] = assignments.lower[i]
-        numbers[3, m] = high
-        free[m] = assignments.is_free[i] and fixed == 0.0
-        places[0, m] = m
-        places[1, m] = i
+        choices.cost[m] = assignments.cost[i] + charge * assignments.worth[i] + owed
+        choices.fixed[m], choices.lower[m], choices.upper[m] = fixed, assignments.lower[i], high
+        choices.is_free[m] = assignments.is_free[i] and fixed == 0.0
+        bench.order[m], bench.assignment[m] = m, i
         m += 1
         if m == _LOOKED_AT:
             break
-    while True:
-        _, _, size = select(
-            numbers[0, :m],
-            numbers[1, :m],
-            numbers[2, :m],
-            numbers[3, :m],
-            free[:m],
-            assignments.most[d],
-            assignments.penalty,
-            places[0, :m],
-            places[2],
-            numbers[4],
-            numbers[5:],
-            places[3:],
-        )
-        size = min(size, state.assignment.shape[1])
-        state.num[d] = size
-        for j in range(size):
-            state.assignment[d, j] = places[1, places[2, j]]
-            state.share[d, j] = numbers[4, j]
-        value = _change(d, 1, assignments, state)
-        if not assignments.has_twins[d]:
-            return value
-        # Each assignment fits by itself; the last that does not fit beside the others has to go.
-        worst = -1
-        for j in range(size):
-            i = state.assignment[d, j]
-            for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
-                if assignments.row[k] >= assignments.num_packing:
-                    break
-                room = assignments.room[assignments.row[k]]
-                if state.load[assignments.row[k]] > room + 1e-9 * max(1.0, abs(room)):
-                    worst = places[2, j]
-        if worst < 0:
-            return value
-        _change(d, -1, assignments, state)
-        m -= 1
-        for row in range(4):
-            numbers[row, worst] = numbers[row, m]
-        free[worst] = free[m]
-        places[1, worst] = places[1, m]
-        for j in range(m):
-            places[0, j] = j
+    return m
+
+
+@compiled_plain
+def _overloads(d: int, assignments: Assignments, state: SelectionState) -> int:
+    """The last of a selection's assignments that loads a packing row above its room; or -1."""
+    worst = -1
+    for j in range(state.num[d]):
+        i = state.assignment[d, j]
+        for k in range(assignments.row_start[i], assignments.row_start[i + 1]):
+            row = assignments.row[k]
+            if row >= assignments.num_packing:
+                break
+            room = assignments.room[row]
+            if state.load[row] > room + 1e-9 * max(1.0, abs(room)):
+                worst = j
+    return worst
 
 
 @compiled
@@ -270,7 +324,7 @@ def construct(order: Index, shut: Bools, assignments: Assignments, state: Select
     state.users[:] = 0
     # The room of a closed facility seems to be taken; where some are closed, the others open for
     # free.
-    bench = _bench(assignments)
+    bench = _bench(assignments, state)
     blocked = np.zeros(assignments.room.size)
     for i in range(assignments.facility.size):
         if assignments.facility[i] >= 0 and shut[assignments.facility[i]]:
@@ -292,7 +346,6 @@ def anneal(
     heat: float,
     seed: int,
     value: float,
-    facility_moves: float,
     short: Index,
     assignments: Assignments,
     state: SelectionState,
@@ -302,21 +355,7 @@ def anneal(
     ``short`` lists selections that lack something: many moves begin there.
     """
     np.random.seed(seed)
-    width = state.assignment.shape[1]
-    return _moves(
-        moves,
-        heat,
-        value,
-        facility_moves,
-        short,
-        assignments,
-        state,
-        _bench(assignments),
-        np.empty((2, _ROOM), np.int64),
-        np.zeros(state.num.size, np.bool_),
-        np.empty((_ROOM, width), np.int64),
-        np.empty((_ROOM, width)),
-    )
+    return _moves(moves, heat, value, short, assignments, state, _bench(assignments, state))
 
 
 @compiled_plain
@@ -324,81 +363,41 @@ def _moves(
     moves: int,
     heat: float,
     value: float,
-    facility_moves: float,
     short: Index,
     assignments: Assignments,
     state: SelectionState,
-    bench: tuple[Floats, Index, Bools],
-    outs: Index,
-    is_out: Bools,
-    old_assignment: Index,
-    old_share: Floats,
+    bench: _MoveBench,
 ) -> float:
-    out, old_num = outs[0], outs[1]
-    num_selections, num_facilities = state.num.size, state.users.size
+    facility_moves = _FACILITY_MOVES if state.users.size > 0 else 0.0
     for _ in range(moves):
         size, shut, facility_part, more = 0, -1, 1.0, 0
         if np.random.random() < facility_moves:
-            facility = np.random.randint(num_facilities)
-            first, last = assignments.member_start[facility], assignments.member_start[facility + 1]
+            facility = np.random.randint(state.users.size)
             if state.users[facility] > 0:
                 shut = facility
-                for k in range(first, last):
-                    d = assignments.selection[assignments.member[k]]
-                    if size < _ROOM and not is_out[d] and _uses(d, facility, assignments, state):
-                        is_out[d] = True
-                        out[size] = d
-                        size += 1
+                size = _users(facility, assignments, state, bench)
             else:
                 facility_part = 0.0
-                for _ in range(3 + np.random.randint(12)):
-                    d = assignments.selection[
-                        assignments.member[first + np.random.randint(last - first)]
-                    ]
-                    if not is_out[d]:
-                        is_out[d] = True
-                        out[size] = d
-                        size += 1
+                size = _guests(facility, assignments, bench)
             more = min(size + np.random.randint(4), _ROOM)
         if size == 0:
             if short.size > 0 and np.random.random() < _MENDING:
-                out[0] = short[np.random.randint(short.size)]
+                bench.out[0] = short[np.random.randint(short.size)]
             else:
-                out[0] = np.random.randint(num_selections)
-            is_out[out[0]] = True
+                bench.out[0] = np.random.randint(state.num.size)
+            bench.is_out[bench.out[0]] = True
             size = 1
             more = 2 + np.random.randint(_LARGEST_MOVE - 1)
-        size = _relatives(out, size, more, is_out, assignments, state)
-
-        change = 0.0
-        for q in range(size):
-            d = out[q]
-            is_out[d] = False
-        for q in range(size - 1, 0, -1):
-            j = np.random.randint(q + 1)
-            out[q], out[j] = out[j], out[q]
-        for q in range(size):
-            d = out[q]
-            old_num[q] = state.num[d]
-            for j in range(state.num[d]):
-                old_assignment[q, j], old_share[q, j] = state.assignment[d, j], state.share[d, j]
-            change -= _change(d, -1, assignments, state)
-            state.num[d] = 0
+        size = _relatives(size, more, assignments, state, bench)
+        change = _take_out(size, assignments, state, bench)
         charge = np.random.random()
         allowed = -heat * np.log(np.random.random() + 1e-300)
         for q in range(size):
-            change += _put_in(out[q], charge, shut, facility_part, assignments, state, bench)
+            change += _put_in(bench.out[q], charge, shut, facility_part, assignments, state, bench)
         if change <= allowed:
             value += change
-            continue
-        for q in range(size):
-            _change(out[q], -1, assignments, state)
-        for q in range(size):
-            d = out[q]
-            state.num[d] = old_num[q]
-            for j in range(old_num[q]):
-                state.assignment[d, j], state.share[d, j] = old_assignment[q, j], old_share[q, j]
-            _change(d, 1, assignments, state)
+        else:
+            _undo(size, assignments, state, bench)
     return value
 
 
@@ -411,11 +410,41 @@ def _uses(d: int, group: int, assignments: Assignments, state: SelectionState) -
     return found
 
 
-@compiled_plain
-def _relatives(
-    out: Index, size: int, more: int, is_out: Bools, assignments: Assignments, state: SelectionState
+@compiled_inline
+def _users(
+    facility: int, assignments: Assignments, state: SelectionState, bench: _MoveBench
 ) -> int:
-    """Add selections that use what those in ``out`` could use, until there are ``more``."""
+    """Choose the users of a facility to be taken out; gives how many."""
+    size = 0
+    for k in range(assignments.member_start[facility], assignments.member_start[facility + 1]):
+        d = assignments.selection[assignments.member[k]]
+        if size < _ROOM and not bench.is_out[d] and _uses(d, facility, assignments, state):
+            bench.is_out[d] = True
+            bench.out[size] = d
+            size += 1
+    return size
+
+
+@compiled_inline
+def _guests(facility: int, assignments: Assignments, bench: _MoveBench) -> int:
+    """Choose some that could use a facility to be taken out; gives how many."""
+    first, last = assignments.member_start[facility], assignments.member_start[facility + 1]
+    size = 0
+    for _ in range(3 + np.random.randint(12)):
+        d = assignments.selection[assignments.member[first + np.random.randint(last - first)]]
+        if not bench.is_out[d]:
+            bench.is_out[d] = True
+            bench.out[size] = d
+            size += 1
+    return size
+
+
+@compiled_inline
+def _relatives(
+    size: int, more: int, assignments: Assignments, state: SelectionState, bench: _MoveBench
+) -> int:
+    """Add selections that use what those out could use, until there are ``more``."""
+    out, is_out = bench.out, bench.is_out
     for _ in range(60):
         if size >= more:
             break
@@ -434,3 +463,39 @@ def _relatives(
         out[size] = d
         size += 1
     return size
+
+
+@compiled_inline
+def _take_out(
+    size: int, assignments: Assignments, state: SelectionState, bench: _MoveBench
+) -> float:
+    """Take the chosen out, in random order, noting what they had; gives the change of cost."""
+    out, change = bench.out, 0.0
+    for q in range(size):
+        bench.is_out[out[q]] = False
+    for q in range(size - 1, 0, -1):
+        j = np.random.randint(q + 1)
+        out[q], out[j] = out[j], out[q]
+    for q in range(size):
+        d = out[q]
+        bench.old_num[q] = state.num[d]
+        for j in range(state.num[d]):
+            bench.old_assignment[q, j] = state.assignment[d, j]
+            bench.old_share[q, j] = state.share[d, j]
+        change -= _change(d, -1, assignments, state)
+        state.num[d] = 0
+    return change
+
+
+@compiled_inline
+def _undo(size: int, assignments: Assignments, state: SelectionState, bench: _MoveBench) -> None:
+    """Give those that were taken out back what they had."""
+    for q in range(size):
+        _change(bench.out[q], -1, assignments, state)
+    for q in range(size):
+        d = bench.out[q]
+        state.num[d] = bench.old_num[q]
+        for j in range(bench.old_num[q]):
+            state.assignment[d, j] = bench.old_assignment[q, j]
+            state.share[d, j] = bench.old_share[q, j]
+        _change(d, 1, assignments, state)

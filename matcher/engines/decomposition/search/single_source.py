@@ -19,7 +19,7 @@ import numpy as np
 from matcher.engines.decomposition.bounds.prices import ReducedCosts
 from matcher.engines.decomposition.kernels.compiled import compiled_plain
 from matcher.engines.decomposition.kernels.selection import Bools, Index
-from matcher.engines.decomposition.search import assignments_of
+from matcher.engines.decomposition.search.assignments import assignments_of
 from matcher.engines.decomposition.search.facilities import (
     FacilityBounds,
     facility_set_of,
@@ -29,12 +29,13 @@ from matcher.engines.decomposition.search.moves import Assignments
 from matcher.engines.decomposition.search.reassignment import (
     FULL,
     AssignmentState,
+    Workspace,
     clear,
     construct,
     empty,
     fill,
-    fits,
     gained,
+    keep,
     put_all,
     recount,
     shift,
@@ -56,9 +57,6 @@ GUIDES = (0.8, 0.5, 0.95, 0.0)
 """Shares of its price that room is worth to one search after the other, whoever has it."""
 # The penalty changes once in so many moves.
 _EVERY = 500
-# A search within a set of facilities: moves a selection, temperatures as shares of a selection's
-# cost.
-_SETTLE, _SETTLE_HOT, _SETTLE_COLD = 200, 0.02, 0.003
 # Temperatures at which sets of facilities are accepted, as shares of what a facility costs on
 # average.
 _SET_HOT, _SET_COLD = 0.1, 0.01
@@ -102,41 +100,33 @@ class SingleSourceSearch:
         s = structure
         self.structure = s
         self.best = np.inf
-        self._assignments, self._facilities = assignments_of(s, prices)
-        n, groups = s.num_selections, self._facilities.size + s.packing.size
-        self._state = AssignmentState(
-            np.full(n, -1),
-            np.zeros(s.packing.size),
-            np.zeros(self._facilities.size, dtype=np.int64),
-            np.full(groups + 1, -1),
-            np.full(n, -1),
-            np.full(n, -1),
-            np.zeros(groups + 1, dtype=np.int64),
-        )
-        loads = np.bincount(self._assignments.row, minlength=s.packing.size)
-        total = np.bincount(
-            self._assignments.row,
-            self._assignments.by_share + self._assignments.by_taking,
-            minlength=s.packing.size,
-        )
-        # One unit of overload is what an assignment takes on average.
-        self._unit = np.where(total > 0, loads / np.where(total > 0, total, 1.0), 1.0)
-        self._price = np.maximum(prices[s.packing], 0.0)
-        self._level = float(np.abs(self._assignments.cost + self._assignments.fixed).mean())
-        self._penalty = np.array([self._level])
-        assignments = self._assignments
-        self._guide = guide * assignments.worth
+        assignments, self._facilities = assignments_of(s, prices)
+        n = s.num_selections
+        level = float(np.abs(assignments.cost + assignments.fixed).mean())
         is_out = np.zeros(s.num_assignments, dtype=np.bool_)
+        tried = np.arange(self._facilities.size)
         if shut is not None:
             is_out = (s.facility >= 0) & shut[s.facility]
-        self._guide[is_out] += 1e3 * self._level
+            tried = np.flatnonzero(~shut[self._facilities])
+        room_is_worth = guide * assignments.worth
+        room_is_worth[is_out] += 1e3 * level
         order = np.lexsort((is_out[assignments.ranked], assignments.selection[assignments.ranked]))
-        self._ranked = assignments.ranked[order]
-        # How many of each selection's assignments are looked at, the ranked ones first.
-        self._span = np.maximum(np.add.reduceat(~is_out, s.start[:-1], dtype=np.int64), 1)
-        self._tried = np.arange(self._facilities.size)
-        if shut is not None:
-            self._tried = np.flatnonzero(~shut[self._facilities])
+        self._work = Workspace(
+            assignments=assignments,
+            state=_nothing(n, self._facilities.size, s.packing.size),
+            unit=_units(assignments),
+            guide=room_is_worth,
+            ranked=assignments.ranked[order],
+            # What is shut is not looked at, unless there is nothing else.
+            span=np.maximum(np.add.reduceat(~is_out, s.start[:-1], dtype=np.int64), 1),
+            tried=tried,
+            level=level,
+            penalty=np.array([level]),
+            log=np.empty(n + 2, np.int64),
+            undone=np.empty(n + 2, np.int64),
+            kept=np.full(n, -1),
+        )
+        self._price = np.maximum(prices[s.packing], 0.0)
         self._kept: Index | None = None
         self._seed = seed
         self._rounds = 0
@@ -151,7 +141,7 @@ class SingleSourceSearch:
         hard
             Selections that come before all others.
         """
-        assignments, state = self._assignments, self._state
+        work, assignments = self._work, self._work.assignments
         shut = np.zeros(self._facilities.size, dtype=np.bool_)
         if closed is not None:
             shut = closed[self._facilities]
@@ -160,28 +150,20 @@ class SingleSourceSearch:
         np.maximum.at(
             most,
             np.repeat(np.arange(most.size), np.diff(assignments.row_start)),
-            (assignments.by_share + assignments.by_taking) * self._unit[assignments.row],
+            (assignments.by_share + assignments.by_taking) * work.unit[assignments.row],
         )
         need = np.add.reduceat(most, start[:-1]) / np.diff(start)
         later = np.zeros(need.size) if hard is None else ~hard
-        clear(state)
-        construct(
-            np.lexsort((-need, later)),
-            shut,
-            10.0 * self._level,
-            self._unit,
-            self._guide,
-            assignments,
-            state,
-        )
+        clear(work.state)
+        construct(np.lexsort((-need, later)), shut, 10.0 * work.level, work)
         self._keep()
 
     def begin(self, x: Floats) -> None:
         """Begin from a solution of the program."""
         s = self.structure
         taken = np.flatnonzero(x[s.y] > 0.5)
-        clear(self._state)
-        put_all(taken, self._assignments, self._state)
+        clear(self._work.state)
+        put_all(taken, self._work)
         self._keep()
 
     def anneal(
@@ -193,37 +175,14 @@ class SingleSourceSearch:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         """Search for some time, from hot (scaled by ``heat``) to cold; the best is kept."""
-        began = time.perf_counter()
-        hot, cold = _HOT * heat * self._level, _COLD * self._level
-        facility_moves = _FACILITY_MOVES if self._tried.size else 0.0
+        began, level = time.perf_counter(), self._work.level
+        hot, cold = _HOT * heat * level, _COLD * level
         moves, passed = 1_000, 0.0
-        n = self.structure.num_selections
-        kept, log, undone = np.full(n, -1), np.empty(n + 2, np.int64), np.empty(n + 2, np.int64)
         none_shut = np.zeros(self._facilities.size, dtype=np.bool_)
         while passed < seconds and not stop():
-            self._rounds += 1
-            best = _anneal(
-                moves,
-                hot * (cold / hot) ** (passed / seconds),
-                self._seed * 1_000_003 + self._rounds,
-                self.best,
-                facility_moves,
-                _FACILITY_HEAT,
-                self._level,
-                self._unit,
-                self._guide,
-                self._penalty,
-                self._ranked,
-                self._span,
-                self._tried,
-                self._assignments,
-                self._state,
-                log,
-                undone,
-                none_shut,
-                kept,
-            )
-            self._take(best, kept, on_better)
+            warmth = hot * (cold / hot) ** (passed / seconds)
+            best = _anneal(moves, warmth, self._next_seed(), self.best, none_shut, self._work)
+            self._take(best, on_better)
             beat = time.perf_counter() - began - passed
             passed += beat
             moves = int(np.clip(moves * _BEAT_S / max(beat, 1e-3), 100, 5_000_000))
@@ -246,71 +205,58 @@ class SingleSourceSearch:
         bound, reduced_costs
             A lower bound, and what it costs more to hold a column.
         """
-        began, assignments = time.perf_counter(), self._assignments
+        began, work = time.perf_counter(), self._work
         if self._kept is not None:
-            clear(self._state)
-            put_all(self._kept, assignments, self._state)
-        s, level = self.structure, self._level
-        n = s.num_selections
-        room, need = self._rooms()
-        never = 1e9 * level
-        with_facility, without = (
-            np.minimum(cost[self._facilities], never)
-            for cost in (reduced_costs.at_one, reduced_costs.at_zero)
-        )
-        bounds = FacilityBounds(bound, with_facility, without, room, need)
+            clear(work.state)
+            put_all(self._kept, work)
+        s = self.structure
+        bounds = self._facility_bounds(bound, reduced_costs)
         granted = s.packing_facility >= 0
         owner = np.where(granted, np.searchsorted(self._facilities, s.packing_facility), -1)
-        sets = facility_set_of(assignments, self._state.users == 0, self._price, owner)
-        kept, warmth = np.full(n, -1), max(float(assignments.facility_cost.mean()), level)
+        facilities = facility_set_of(work.assignments, work.state.users == 0, self._price, owner)
+        level = max(float(work.assignments.facility_cost.mean()), work.level)
         tries, passed = 1, 0.0
         while passed < seconds and not stop():
-            self._rounds += 1
+            warmth = level * _SET_HOT * (_SET_COLD / _SET_HOT) ** (passed / seconds)
             best = search_facilities(
-                tries,
-                _SETTLE * n,
-                warmth * _SET_HOT * (_SET_COLD / _SET_HOT) ** (passed / seconds),
-                _SETTLE_HOT * level,
-                _SETTLE_COLD * level,
-                self._seed * 1_000_003 + self._rounds,
-                self.best,
-                level,
-                self._penalty,
-                bounds,
-                self._unit,
-                self._guide,
-                self._ranked,
-                self._span,
-                assignments,
-                self._state,
-                sets,
-                kept,
+                tries, warmth, self._next_seed(), self.best, bounds, facilities, work
             )
-            self._take(best, kept, on_better)
+            self._take(best, on_better)
             beat = time.perf_counter() - began - passed
             passed += beat
             tries = int(np.clip(tries * _BEAT_S / max(beat, 1e-3), 1, 10_000))
 
-    def _take(self, best: float, kept: Index, on_better: Callable[[], None] | None) -> None:
-        """Take a plan if it is better."""
+    def _next_seed(self) -> int:
+        self._rounds += 1
+        return self._seed * 1_000_003 + self._rounds
+
+    def _take(self, best: float, on_better: Callable[[], None] | None) -> None:
+        """Take the plan that the moves kept if it is better."""
         if best < self.best:
-            self._kept, self.best = kept.copy(), best
+            self._kept, self.best = self._work.kept.copy(), best
             if on_better is not None:
                 on_better()
 
-    def _rooms(self) -> tuple[Floats, float]:
-        """What each facility holds, and what selections need at least, in units of overload."""
-        s, assignments = self.structure, self._assignments
-        load = (assignments.by_share + assignments.by_taking) * self._unit[assignments.row]
+    def _facility_bounds(self, bound: float, reduced_costs: ReducedCosts) -> FacilityBounds:
+        """What is known of sets, rooms in units of overload."""
+        s, work, assignments = self.structure, self._work, self._work.assignments
+        load = (assignments.by_share + assignments.by_taking) * work.unit[assignments.row]
         of = np.repeat(np.arange(s.num_assignments), np.diff(assignments.row_start))
         need = np.minimum.reduceat(np.bincount(of, load, s.num_assignments), s.start[:-1])
         room = np.zeros(self._facilities.size)
         granted = s.packing_facility >= 0
         at = np.searchsorted(self._facilities, s.packing_facility[granted])
-        np.add.at(room, at, (assignments.room * self._unit)[granted])
+        np.add.at(room, at, (assignments.room * work.unit)[granted])
         if not granted.all():  # some room needs no facility
             room[:] = np.inf
-        return room, float(need.sum()) * (1 - FULL)
+        never = 1e9 * work.level
+        return FacilityBounds(
+            bound,
+            with_facility=np.minimum(reduced_costs.at_one[self._facilities], never),
+            without=np.minimum(reduced_costs.at_zero[self._facilities], never),
+            room=room,
+            need=float(need.sum()) * (1 - FULL),
+        )
 
     def solution(self) -> Floats | None:
         """The best plan as a solution of the program; ``None`` if none fits."""
@@ -325,7 +271,7 @@ class SingleSourceSearch:
         return x
 
     def _keep(self) -> None:
-        state, assignments = self._state, self._assignments
+        state, assignments = self._work.state, self._work.assignments
         fits = (state.load <= assignments.room + FULL * np.abs(assignments.room)).all()
         if fits and (state.assignment >= 0).all():
             value = float((assignments.cost + assignments.fixed)[state.assignment].sum())
@@ -334,64 +280,64 @@ class SingleSourceSearch:
                 self._kept, self.best = state.assignment.copy(), value
 
 
+def _nothing(num_selections: int, num_facilities: int, num_rows: int) -> AssignmentState:
+    """A plan in which nothing is assigned."""
+    groups = num_facilities + num_rows
+    return AssignmentState(
+        np.full(num_selections, -1),
+        np.zeros(num_rows),
+        np.zeros(num_facilities, dtype=np.int64),
+        np.full(groups + 1, -1),
+        np.full(num_selections, -1),
+        np.full(num_selections, -1),
+        np.zeros(groups + 1, dtype=np.int64),
+    )
+
+
+def _units(assignments: Assignments) -> Floats:
+    """What a unit of each row counts, so that an assignment takes 1 on average."""
+    num = assignments.room.size
+    loads = np.bincount(assignments.row, minlength=num)
+    total = np.bincount(
+        assignments.row, assignments.by_share + assignments.by_taking, minlength=num
+    )
+    units: Floats = np.where(total > 0, loads / np.where(total > 0, total, 1.0), 1.0)
+    return units
+
+
 @compiled_plain
 def _anneal(
-    moves: int,
-    heat: float,
-    seed: int,
-    best: float,
-    facility_moves: float,
-    facility_heat: float,
-    level: float,
-    unit: Floats,
-    guide: Floats,
-    penalty: Floats,
-    ranked: Index,
-    span: Index,
-    tried: Index,
-    assignments: Assignments,
-    state: AssignmentState,
-    log: Index,
-    undone: Index,
-    none_shut: Bools,
-    kept: Index,
+    moves: int, heat: float, seed: int, best: float, none_shut: Bools, work: Workspace
 ) -> float:
-    """Make so many moves; the best plan that fits goes to ``kept``, its value is returned."""
+    """Make so many moves; the best plan that fits is kept, its value is returned."""
     np.random.seed(seed)
-    n = state.assignment.size
-    cost, over = recount(unit, assignments, state)
+    state = work.state
+    cost, over = recount(work)
+    facility_moves = _FACILITY_MOVES if work.tried.size > 0 else 0.0
     for move in range(moves):
         if move % _EVERY == _EVERY - 1:
-            turn(penalty, over, level)
-        price = penalty[0]
+            turn(over, work)
+        price = work.penalty[0]
         warmth = heat
         if np.random.random() < facility_moves:
-            warmth = heat * facility_heat
-            facility = tried[np.random.randint(tried.size)]
+            warmth = heat * _FACILITY_HEAT
+            facility = work.tried[np.random.randint(work.tried.size)]
             if state.users[facility] > 0:
-                at, more_cost, more_over = empty(
-                    facility, 0, price, none_shut, unit, guide, assignments, state, log, undone
-                )
+                at, more_cost, more_over = empty(facility, price, none_shut, work)
             else:
-                at, more_cost, more_over = fill(
-                    facility, 0, price, unit, guide, assignments, state, log, undone
-                )
+                at, more_cost, more_over = fill(facility, price, work)
         else:
-            d = np.random.randint(n)
-            new = some_assignment(d, ranked, span, assignments)
+            d = np.random.randint(state.assignment.size)
+            new = some_assignment(d, work)
             if new == state.assignment[d]:
                 continue
-            at, more_cost, more_over = shift(
-                d, new, price, none_shut, unit, guide, assignments, state, log, undone
-            )
+            at, more_cost, more_over = shift(d, new, price, none_shut, work)
         change = more_cost + price * more_over
         if change <= 0.0 or np.random.random() < np.exp(-change / warmth):
-            cost += more_cost - gained(at, guide, state, log, undone)
+            cost += more_cost - gained(at, work)
             over += more_over
-            if over < 1e-7 and cost + 1e-9 * abs(cost) < best and fits(assignments, state):
+            if over < 1e-7 and cost + 1e-9 * abs(cost) < best and keep(work):
                 best = cost
-                for k in range(n):
-                    kept[k] = state.assignment[k]
         else:
-            undo(at, unit, guide, assignments, state, log, undone)
+            undo(at, work)
     return best
