@@ -250,7 +250,14 @@ def test_a_broken_stream_goes_on_after_the_last_event() -> None:
     first = told(2, 20.0)
     script = Script(
         # Cut within an event, which is then told whole by the next connection.
-        stream(": ping\n\n", event(1, "started"), first[:9], first[9:], told(3, 19.0)[:-5]),
+        stream(
+            ": ping\n\n",
+            event(1, "started"),
+            ": ping\n\n",
+            first[:9],
+            first[9:],
+            told(3, 19.0)[:-5],
+        ),
         stream(told(3, 19.0), httpx.ReadError("reset")),
         httpx.ConnectError("refused"),
         stream(told(4, 18.0), event(5, "finished", state="succeeded")),

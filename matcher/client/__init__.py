@@ -16,29 +16,28 @@ service or a gateway without one is repeated, later and later, before it counts 
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import random
 import time
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import polars as pl
+from httpx_sse import connect_sse
 
+from matcher.client.bodies import XLSX, body_of
+from matcher.client.refusals import asked_wait_s, failure_of, refused
 from matcher.engines.base import Progress
-from matcher.errors import EngineCrashed, InputError, Issue, LimitError, ServiceError
+from matcher.errors import EngineCrashed, InputError, LimitError, ServiceError
 from matcher.network import Network
 from matcher.plan import AWARD_SCHEMA, Plan, Result, plan_from_dict
-from matcher.schema.tables import TABLES
+
+__all__ = ["XLSX", "Client", "Job", "OnProgress", "Status"]
 
 ENDED = ("succeeded", "failed", "cancelled")
 # Passing troubles: too many requests, and a gateway whose service is restarting.
@@ -50,10 +49,6 @@ UNHEARD_PATIENCE_S = 2.0
 SILENCE_S = 45.0
 POLL_S = 1.0
 STREAM_FAILURES = 3
-
-ZIP = "application/zip"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_OF_FILE = {".xlsx": XLSX, ".json": "application/json", ".zip": ZIP}
 
 OnProgress = Callable[[str, Progress], None]
 
@@ -156,7 +151,7 @@ class Client:
         LimitError
             The network is larger than the service takes.
         """
-        kind, content = _body(network)
+        kind, content = body_of(network)
         answer = self.request(
             "POST", "/v1/networks", content=content, headers={"Content-Type": kind}
         )
@@ -185,7 +180,7 @@ class Client:
         LimitError
             The file is larger than the service takes.
         """
-        kind, content = _body(tables)
+        kind, content = body_of(tables)
         answer = self.request(
             "POST", "/v1/directory", content=content, headers={"Content-Type": kind}
         )
@@ -227,7 +222,7 @@ class Client:
         """
         began = time.monotonic()
         for wait_s in _waits():
-            retry_after: float | None = None
+            asked_s: float | None = None
             try:
                 response = self._http.request(method, path, **parts)
             except httpx.TransportError as error:
@@ -236,13 +231,13 @@ class Client:
                 self._is_heard = True
                 if response.is_success:
                     return response
-                failure = _failure(response)
-                retry_after = _retry_after(response)
-                is_in_flight = response.status_code == 409 and retry_after is not None
+                failure = failure_of(response)
+                asked_s = asked_wait_s(response)
+                is_in_flight = response.status_code == httpx.codes.CONFLICT and asked_s is not None
                 if response.status_code not in PASSING and not is_in_flight:
                     raise failure
             patience_s = self._patience_s if self._is_heard else UNHEARD_PATIENCE_S
-            wait_s = wait_s if retry_after is None else retry_after
+            wait_s = wait_s if asked_s is None else asked_s
             if time.monotonic() - began + wait_s > patience_s:
                 raise failure
             time.sleep(wait_s)
@@ -259,20 +254,28 @@ class Client:
         ServiceError
             The stream could not be opened, or broke.
         """
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-        timeout = httpx.Timeout(SILENCE_S, connect=5.0)
+        number = after
         try:
-            with self._http.stream(
-                "GET", f"/v1/solves/{solve_id}/events", headers=headers, timeout=timeout
-            ) as response:
-                if response.status_code == 204:
+            with connect_sse(
+                self._http,
+                "GET",
+                f"/v1/solves/{solve_id}/events",
+                headers={"Last-Event-ID": str(after)},
+                timeout=httpx.Timeout(SILENCE_S, connect=5.0),
+            ) as stream:
+                response = stream.response
+                if response.status_code == httpx.codes.NO_CONTENT:
                     yield after, "end", {}
                     return
                 kind = response.headers.get("Content-Type", "")
-                if response.status_code != 200 or not kind.startswith("text/event-stream"):
+                is_stream = kind.startswith("text/event-stream")
+                if response.status_code != httpx.codes.OK or not is_stream:
                     response.read()
-                    raise _failure(response)
-                yield from _parsed(response.iter_lines(), after)
+                    raise failure_of(response)
+                for event in stream.iter_sse():
+                    number = int(event.id) if event.id.isdigit() else number
+                    if event.data:  # a ping has none
+                        yield number, event.event, event.json()
         except httpx.TransportError as error:
             raise self._unreached(error) from None
 
@@ -373,84 +376,8 @@ def _waits() -> Iterator[float]:
         longest = min(2 * longest, LONGEST_WAIT_S)
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the answer asks to wait: it may state them, or a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
-
-
-def _parsed(lines: Iterator[str], after: int) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Events of a stream in the format of HTML's server-sent events; pings are comments."""
-    number, kind, data = after, "message", ""
-    for line in lines:
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "id" and value.isdigit():
-            number = int(value)
-        elif field == "event":
-            kind = value
-        elif field == "data":
-            data += value
-        elif not line and data:
-            yield number, kind, json.loads(data)
-            kind, data = "message", ""
-
-
 def _progress(data: Mapping[str, Any]) -> Progress:
     return Progress(float(data.get("seconds") or 0.0), data.get("best"), data.get("bound"))
-
-
-def _failure(response: httpx.Response) -> InputError | LimitError | ServiceError:
-    """The error of this package that an answer stands for."""
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    code, place = response.status_code, response.request.url.path
-    title = problem.get("title") or response.reason_phrase or "an unexpected answer"
-    told = problem.get("detail") or title
-    if code >= 500 or code < 400:
-        return ServiceError(f"{place}: {code} {told}; try again, or look into the service's log")
-    if code in (413, 429):
-        return LimitError(f"{place}: {told}")
-    issues = [_issue(found) for found in problem.get("issues") or () if isinstance(found, dict)]
-    if not issues:
-        fix = {
-            401: "give the service's key as key=… or in MATCHER_KEY",
-            403: "use a key of a role that may do this",
-            404: "check the id, and that the key is of the same tenant",
-        }.get(code, "see docs/api.md")
-        issues = [Issue(code="refused", table=place, problem=f"{told} ({code})", fix=fix)]
-    return InputError(issues)
-
-
-def _issue(found: Mapping[str, Any]) -> Issue:
-    """An issue as the service tells it; what it leaves out is left out here."""
-
-    def text(name: str) -> str | None:
-        return None if found.get(name) is None else str(found[name])
-
-    row = found.get("row")
-    return Issue(
-        code=text("code") or "refused",
-        table=text("table") or text("pointer") or "request",
-        row=row if isinstance(row, int) else None,
-        column=text("column"),
-        value=text("value"),
-        problem=text("problem") or text("detail") or "is refused",
-        fix=text("fix") or "see docs/api.md",
-        severity="warning" if found.get("severity") == "warning" else "error",
-    )
 
 
 def _no_plan(status: Status) -> Plan:
@@ -462,68 +389,22 @@ def _no_plan(status: Status) -> Plan:
     )
 
 
-def _body(network: Network | str | Path) -> tuple[str, bytes]:
-    """Content type and bytes of a network or of what stands at a path."""
-    if isinstance(network, Network):
-        return ZIP, _zip(
-            {f"{table.name}.parquet": _parquet(network.table(table.name)) for table in TABLES}
-        )
-    path = Path(network)
-    try:
-        if path.is_dir():
-            tables = [each for each in sorted(path.iterdir()) if _is_table(each)]
-            return ZIP, _zip({each.name: each.read_bytes() for each in tables})
-        content = path.read_bytes()
-    except OSError as error:
-        raise _refused(str(path), f"cannot be read: {error.strerror}", "check the path") from None
-    kind = _OF_FILE.get(path.suffix.lower())
-    if kind is None:
-        raise _refused(
-            str(path),
-            f"has the suffix '{path.suffix}'",
-            "give a folder of .csv or .parquet files, an .xlsx workbook, a .json file or a .zip",
-        )
-    return kind, content
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in (".csv", ".parquet") and not path.name.startswith(".")
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    body = io.BytesIO()
-    frame.write_parquet(body)
-    return body.getvalue()
-
-
-def _zip(files: Mapping[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return packed.getvalue()
-
-
 def _address(url: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         parsed = httpx.URL("")
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise _refused(url, "is no address of a service", "write it like http://127.0.0.1:8000")
+        raise refused(url, "is no address of a service", "write it like http://127.0.0.1:8000")
     return url
 
 
 def _key(key: str | None) -> str:
     key = (key or os.environ.get("MATCHER_KEY", "")).strip()
     if not key or not key.isascii() or not key.isprintable():
-        raise _refused(
+        raise refused(
             "MATCHER_KEY",
             "is not set" if not key else "is no key: it holds characters that no key has",
             "set it to the key that 'matcher serve' showed at its first start",
         )
     return key
-
-
-def _refused(place: str, problem: str, fix: str) -> InputError:
-    return InputError([Issue(code="bad_option", table=place, problem=problem, fix=fix)])
