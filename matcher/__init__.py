@@ -30,7 +30,6 @@ __all__ = [
     "Judgement",
     "Network",
     "Plan",
-    "__version__",
     "check",
     "explain_demand",
     "explain_rules",

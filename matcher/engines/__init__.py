@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -37,14 +38,42 @@ NAMES: tuple[str, ...] = (
 """The engines by name; ``pulp:SOLVER`` stands for any solver PuLP knows, as ``pulp:GUROBI_CMD``."""
 
 
-@contextmanager
-def kept_engine(name: str) -> Iterator[Engine]:
-    """The engine called ``name`` for several solves: what a process costs to start is paid once.
+_keeping: ContextVar[Kept | None] = ContextVar("keeping", default=None)
 
-    Of HiGHS only, which is known to solve one program after the other; see `engine` for errors.
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Keep solver processes for all solves of this thread within, such as of many small networks.
+
+    What a process costs to start is then paid once and not by each solve. Of HiGHS only, which is
+    known to solve one program after the other.
+
+    Examples
+    --------
+    >>> import matcher
+    >>> from matcher.engines import keeping
+    >>> network = matcher.read("examples/first-steps")
+    >>> with keeping():
+    ...     plans = [matcher.solve(network, gap_limit=gap) for gap in (0.1, 0.0)]
+    >>> len(plans)
+    2
     """
     with Kept() as kept:
-        yield engine(name, kept)
+        token = _keeping.set(kept)
+        try:
+            yield
+        finally:
+            _keeping.reset(token)
+
+
+@contextmanager
+def kept_engine(name: str) -> Iterator[Engine]:
+    """The engine called ``name`` for several solves, its processes kept; see `engine`."""
+    if _keeping.get() is None:
+        with Kept() as kept:
+            yield engine(name, kept)
+    else:
+        yield engine(name)
 
 
 def engine(name: str, kept: Kept | None = None) -> Engine:
@@ -53,7 +82,8 @@ def engine(name: str, kept: Kept | None = None) -> Engine:
     Parameters
     ----------
     kept
-        Where processes are kept from one solve to the next; without it they end with each.
+        Where processes are kept from one solve to the next; without it they end with each, unless
+        `keeping` says otherwise.
 
     Raises
     ------
@@ -61,6 +91,7 @@ def engine(name: str, kept: Kept | None = None) -> Engine:
         If the name is unknown or its package is not installed. Whether PuLP can reach the solver
         named after the colon is found out by the solve.
     """
+    kept = _keeping.get() if kept is None else kept
     if name == "auto":
         exact, decomposition = engine("highs", kept), engine("decomposition", kept)
         return AutoEngine(name, exact=exact, decomposition=decomposition)

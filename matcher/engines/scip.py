@@ -39,7 +39,7 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
         for column, value in zip(columns, request.start.tolist(), strict=True):
             solution[column] = value
         model.addSol(solution)
-    model.includeEventhdlr(_Watcher(channel, columns), "watcher", "reports plans and bounds")
+    model.includeEventhdlr(_PlanWatcher(channel, columns), "watcher", "reports plans and bounds")
     done = repeat_until_done(lambda: _interrupt(model), channel)
     model.optimizeNogil()
     done()
@@ -54,7 +54,7 @@ def solve(request: Request, channel: Channel, option: str) -> Verdict:
     return Verdict(ending, x, bound if abs(bound) < model.infinity() else None)
 
 
-class _Watcher(Eventhdlr):
+class _PlanWatcher(Eventhdlr):
     """Reports every better plan, and the bound after every node."""
 
     def __init__(self, channel: Channel, columns: list[Any]) -> None:

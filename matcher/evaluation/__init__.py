@@ -32,7 +32,7 @@ COUNTED: tuple[MetricName, ...] = ("quantity", "value", "cost", "capital")
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class PricedAwards:
     """Awards as columns, costed and dated; what `matcher.screening.metrics.metric` asks for.
 
     ``terms`` has shape (terms, awards), the other columns (awards,). ``landed_once`` is the part
@@ -68,7 +68,7 @@ class Evaluation:
     to, by its name.
     """
 
-    priced: Priced
+    priced: PricedAwards
     landed: Floats
     fixed: Floats
     costs: Costs
@@ -134,13 +134,15 @@ def evaluate(
     return Evaluation(priced, landed, fixed, made, rules, reached)
 
 
-def _amounts(arrays: Arrays, priced: Priced, name: MetricName, quantity: Floats) -> Amounts:
+def _amounts(arrays: Arrays, priced: PricedAwards, name: MetricName, quantity: Floats) -> Amounts:
     per_unit, once = metric(arrays, priced, name)
     whole = arrays.demands.quantity[priced.demand]
     return Amounts(per_unit * quantity + once, np.abs(per_unit) * whole + np.abs(once))
 
 
-def _priced(arrays: Arrays, links: TransportLinks, options: AwardOptions, runs: Bools) -> Priced:
+def _priced(
+    arrays: Arrays, links: TransportLinks, options: AwardOptions, runs: Bools
+) -> PricedAwards:
     duties = duty_rates(arrays)
     days = delivery(arrays, links, options)
     landed_once, price_once = tier_once(arrays, links, duties, options)
@@ -148,7 +150,7 @@ def _priced(arrays: Arrays, links: TransportLinks, options: AwardOptions, runs: 
     def if_it_runs(figures: Floats) -> Floats:
         return np.where(runs, figures, 0.0)
 
-    return Priced(
+    return PricedAwards(
         demand=options.demand,
         bid=options.bid,
         tier=options.tier,

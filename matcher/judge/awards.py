@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from matcher.evaluation import Evaluation, Priced
+from matcher.evaluation import Evaluation, PricedAwards
 from matcher.evaluation.awards import Awards
 from matcher.evaluation.rules import parties, with_incumbents
 from matcher.judge.comparison import all_off
@@ -49,7 +49,7 @@ def each(
         )
 
 
-def gates(arrays: Arrays, awards: Awards, priced: Priced) -> Iterable[Finding]:
+def gates(arrays: Arrays, awards: Awards, priced: PricedAwards) -> Iterable[Finding]:
     """Every gate that an award fails."""
     options = awards.options
     pairs = Pairs(options.demand, options.bid, options.link)

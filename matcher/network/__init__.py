@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from datetime import date
+from html import escape
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from matcher.errors import Issue
 from matcher.schema.tables import BY_NAME
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Network:
     """One complete problem, as columns.
 
@@ -59,6 +60,34 @@ class Network:
     rules: pl.DataFrame
     objectives: pl.DataFrame
     warnings: tuple[Issue, ...] = ()
+
+    def __repr__(self) -> str:
+        """The network in a few lines: its name, its largest tables, and what makes it this one."""
+        rows = self._filled()
+        told = ", ".join(f"{size:,} {name.replace('_', ' ')}" for name, size in rows[:6])
+        more = f", and {len(rows) - 6} more tables" if len(rows) > 6 else ""
+        return (
+            f"Network '{self.name}', from {self.start:%Y-%m-%d}, in {self.currency}\n"
+            f"  {told}{more}\n"
+            f"  {len(self.warnings)} warnings, input hash {self.input_hash[:12]}"
+        )
+
+    def _repr_html_(self) -> str:
+        """The network as a small table, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{size:,}</td></tr>"
+            for name, size in self._filled()
+        )
+        return (
+            f"<p><b>{escape(self.name)}</b>, from {self.start:%Y-%m-%d}, in {self.currency}; "
+            f"{len(self.warnings)} warnings; input hash <code>{self.input_hash[:12]}</code></p>"
+            f"<table><tr><th>Table</th><th>Rows</th></tr>{rows}</table>"
+        )
+
+    def _filled(self) -> list[tuple[str, int]]:
+        """The tables that have rows, in the order of the schema, but for the network's own."""
+        sizes = ((name, self.table(name).height) for name in BY_NAME)
+        return [(name, size) for name, size in sizes if size and name != "network"]
 
     def __eq__(self, other: object) -> bool:
         """Whether all tables are equal; warnings do not count."""

@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from programs import NATIVE, all_in_one_half, large_sourcing, market_split, program
 
 import matcher
+from matcher import engines
 from matcher.engines import engine
 from matcher.engines.base import Limits, Progress
 from matcher.engines.child import ChildEngine, Solver
@@ -27,6 +29,13 @@ from matcher.errors import EngineCrashed, EngineUnavailable
 
 LONG = Limits(time_s=60, gap=0)
 PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Processes are the subject here: each solve has one of its own.
+    nothing: ContextVar[Kept | None] = ContextVar("nothing", default=None)
+    monkeypatch.setattr(engines, "_keeping", nothing)
 
 
 @pytest.fixture(autouse=True)
