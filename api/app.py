@@ -17,7 +17,7 @@ from api.metrics import Metrics
 from api.middleware import Around
 from api.problems import Problem
 from api.ratelimit import RateLimiter
-from api.routes import admin, bulk, directory, networks, operations, results, solves
+from api.routes import admin, bulk, directory, events, networks, operations, results, solves
 from api.routes.docs import add_docs
 from matcher.errors import MatcherError
 from worker.queries import BadCursor
@@ -59,7 +59,7 @@ def create_app(
     limiter = RateLimiter(settings.requests_per_minute, settings.redis_url)
     app.state.service = Service(settings, database, enqueue, Hub(database), limiter, metrics)
     app.add_middleware(Around, metrics=metrics, max_bytes=settings.max_upload_bytes)
-    for part in (networks, directory, bulk, solves, results, admin, operations):
+    for part in (networks, directory, bulk, solves, events, results, admin, operations):
         app.include_router(part.router)
     add_docs(app)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from api.hub import Hub
 from api.metrics import Metrics
@@ -48,7 +50,8 @@ class Service:
             log.warning("solve %s is stored, but the broker is away", solve_id, exc_info=True)
 
 
-def service(request: Request) -> Service:
+# Dependencies that wait for nothing are async, which saves each of them a thread.
+async def service(request: Request) -> Service:
     """The service that this process runs."""
     found: Service = request.app.state.service
     return found
@@ -69,14 +72,14 @@ def caller(
         with here.database.read() as session:
             known = access.authenticate(session, bearer.credentials)
     host = request.client.host if request.client else "?"
-    standing = here.limiter.take(known.key_id if known else f"address {host}")
-    request.state.rate = standing
-    if standing.is_over:
+    allowance = here.limiter.take(known.key_id if known else f"address {host}")
+    request.state.rate = allowance
+    if allowance.is_over:
         raise Problem(
             429,
             "too-many-requests",
-            f"More than {standing.limit} requests in a minute; wait {standing.wait_s} s.",
-            headers={"Retry-After": str(standing.wait_s)},
+            f"More than {allowance.limit} requests in a minute; wait {allowance.wait_s} s.",
+            headers={"Retry-After": str(allowance.wait_s)},
         )
     if known is None:
         raise Problem(
@@ -91,24 +94,44 @@ def caller(
 TheCaller = Annotated[Caller, Depends(caller)]
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that may be made: the service that it came to, and whose key it came with."""
+
+    service: Service
+    caller: Caller
+
+    def read(self) -> AbstractContextManager[Session]:
+        """A session that only reads."""
+        return self.service.database.read()
+
+    def write(self) -> AbstractContextManager[Session]:
+        """A session whose changes are stored at its end, all or none."""
+        return self.service.database.write()
+
+    def audit(self, session: Session, action: str, target: str, **detail: Any) -> None:
+        """Write down what the caller does, within the transaction that does it."""
+        access.audit(session, self.caller, action, target, **detail)
+
+
 def needs(action: str) -> Any:
     """A dependency that lets only those callers through whose role may do ``action``."""
 
-    def check(request: Request, known: TheCaller) -> Caller:
+    async def check(request: Request, here: TheService, known: TheCaller) -> Visit:
         if not known.may(action):
             raise Problem(
                 403, "forbidden", f"A key of the role {known.role} may not do this ({action})."
             )
         _only_known_queries(request)
-        return known
+        return Visit(here, known)
 
     return Depends(check)
 
 
 def _only_known_queries(request: Request) -> None:
     """A misspelt parameter is an error, not silence."""
-    dependant = request.scope["route"].dependant
-    known = {field.alias for field in dependant.query_params}
+    own = request.scope["route"].dependant
+    known = {field.alias for each in (own, *own.dependencies) for field in each.query_params}
     issues = [
         IssueOut(
             code="unknown_parameter",
@@ -123,12 +146,31 @@ def _only_known_queries(request: Request) -> None:
         raise Problem(422, "invalid-input", "Unknown query parameters.", issues=issues)
 
 
-Limit = Annotated[int, Query(ge=1, le=500, description="Most items of a page.")]
-Cursor = Annotated[
-    str | None, Query(max_length=400, description="'next' of the page before this one.")
-]
 IfNoneMatch = Annotated[str | None, Header(description="ETags that the client has.")]
 IfMatch = Annotated[str | None, Header(description="ETag that the update is meant for.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page of a list is wanted, and which one the client has already."""
+
+    limit: int
+    cursor: str | None
+    if_none_match: str | None
+
+
+async def paging(
+    limit: Annotated[int, Query(ge=1, le=500, description="Most items of a page.")] = 50,
+    cursor: Annotated[
+        str | None, Query(max_length=400, description="'next' of the page before this one.")
+    ] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Paging:
+    """What every list takes."""
+    return Paging(limit, cursor, if_none_match)
+
+
+ThePaging = Annotated[Paging, Depends(paging)]
 
 
 async def bad_cursor(*_: object) -> Response:

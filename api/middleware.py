@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
 from api.problems import Problem
-from api.ratelimit import Standing
+from api.ratelimit import Allowance
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,9 @@ class Around:
                 for name, value in HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "private, no-cache")
-                standing = scope.get("state", {}).get("rate")
-                if isinstance(standing, Standing):
-                    headers.update(standing.headers())
+                allowance = scope.get("state", {}).get("rate")
+                if isinstance(allowance, Allowance):
+                    headers.update(allowance.headers())
                 seconds = time.perf_counter() - began
                 self.metrics.observe(_method(scope), _route(scope), int(message["status"]), seconds)
             await send(message)

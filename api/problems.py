@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import TypeVar
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from matcher.errors import Issue
+
+T = TypeVar("T")
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 200
@@ -89,6 +92,13 @@ def phrase(status: int) -> str:
 def not_found(what: str) -> Problem:
     """There is no such thing, or the caller must not know of it."""
     return Problem(404, "not-found", f"There is no such {what}; check the id and the key used.")
+
+
+def found(thing: T | None, what: str) -> T:
+    """The thing; a problem if there is none."""
+    if thing is None:
+        raise not_found(what)
+    return thing
 
 
 def in_flight() -> Problem:

@@ -41,7 +41,7 @@ return {0, tostring(due - now)}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Allowance:
     """How much is left of a limit: requests, and seconds until it is whole again."""
 
     limit: int
@@ -86,11 +86,11 @@ class RateLimiter:
             )
             self._script = client.register_script(_SCRIPT)
 
-    def take(self, name: str) -> Standing:
+    def take(self, name: str) -> Allowance:
         """Count one request."""
         interval_s = WINDOW_S / self.per_minute
         is_over, ahead_s = self._in_redis(name, interval_s) or self._in_memory(name, interval_s)
-        return Standing(
+        return Allowance(
             self.per_minute,
             max(0, int((WINDOW_S - ahead_s + _SAME_S) / interval_s)),
             math.ceil(ahead_s - _SAME_S),

@@ -8,12 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.context import Service, TheService, needs
+from api.context import Visit, needs
 from api.routes.directory import refusals
 from api.schemas import ImportOut
 from api.uploads import intake, upload
-from worker import access, directory
-from worker.access import Caller
+from worker import directory
 from worker.directory import Entry
 from worker.directory import check as entry_check
 from worker.directory import load as bulk
@@ -23,35 +22,35 @@ router = APIRouter(prefix="/v1/directory", tags=["directory"])
 
 @router.post("", response_model=ImportOut, openapi_extra=upload.body())
 async def import_directory(
-    request: Request, here: TheService, caller: Annotated[Caller, needs("directory.write")]
+    request: Request, visit: Annotated[Visit, needs("directory.write")]
 ) -> ImportOut:
     """Store all entries of a file, each in place of the one of its key, or none of them."""
     async with upload.received(request, "directory") as path:
-        return await run_in_threadpool(_store, here, caller, path)
+        return await run_in_threadpool(_store, visit, path)
 
 
-def _store(here: Service, caller: Caller, path: Path) -> ImportOut:
-    with here.database.read() as session:
-        on, standing = bulk.ground(session, caller)
-    entries = intake.entries_of(path, caller.role, on, here.settings)
-    _check_left(here, caller, entries)
+def _store(visit: Visit, path: Path) -> ImportOut:
+    with visit.read() as session:
+        on, standing = bulk.ground(session, visit.caller)
+    entries = intake.entries_of(path, visit.caller.role, on, visit.service.settings)
+    _check_left(visit, entries)
     ground = standing[directory.standing_for({entry.kind for entry in entries})]
     out = ImportOut()
-    with here.database.write() as session, refusals("entry"):
-        for put in directory.put_all(session, caller, entries, ground):
+    with visit.write() as session, refusals("entry"):
+        for put in directory.put_all(session, visit.caller, entries, ground):
             entry = put.entry
-            access.audit(session, caller, f"{entry.kind}.put", entry.key, version=entry.version)
+            visit.audit(session, f"{entry.kind}.put", entry.key, version=entry.version)
             out.count(entry.kind, is_new=put.created)
     return out
 
 
-def _check_left(here: Service, caller: Caller, entries: list[Entry]) -> None:
+def _check_left(visit: Visit, entries: list[Entry]) -> None:
     """Refuse shared tables that entries which stay as they are would not hold within."""
     shared = next((entry.tables for entry in entries if entry.kind == "shared"), None)
     if shared is None:
         return
     replaced = {(entry.kind, entry.key) for entry in entries}
-    with here.database.read() as session, refusals("shared"):
-        there = directory.taking_part(session, caller.tenant_id)
+    with visit.read() as session, refusals("shared"):
+        there = directory.taking_part(session, visit.caller.tenant_id)
         left = [entry for entry in there if (entry.kind, entry.key) not in replaced]
         entry_check.check_dangling(shared, left)

@@ -10,15 +10,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi import Path as InPath
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from api.context import Cursor, IfMatch, IfNoneMatch, Limit, Service, TheService, answer, needs
+from api.context import IfMatch, IfNoneMatch, Paging, ThePaging, Visit, answer, needs
 from api.context import stated as stated_tag
-from api.problems import Problem, in_flight, invalid, not_found
+from api.problems import Problem, found, in_flight, invalid, not_found
 from api.schemas import EntryOut, Page, RequestIn, RuleIn, SharedIn, SupplierIn
 from matcher.errors import InputError
-from worker import access, directory
-from worker.access import Caller
+from worker import directory
 from worker.directory import SHARED_KEY, Kind
 from worker.directory import check as entry_check
 from worker.queries import BadCursor
@@ -33,29 +31,6 @@ Key = Annotated[
     ),
 ]
 _CREATED = {"responses": {201: {"model": EntryOut, "description": "The entry is new."}}}
-
-
-def _put(
-    here: Service,
-    caller: Caller,
-    kind: Kind,
-    key: str,
-    body: BaseModel,
-    if_match: str | None,
-) -> Response:
-    sent = body.model_dump(exclude_unset=True)
-    is_open = sent.pop("is_open", True)
-    tag = stated_tag(if_match)
-    with here.database.read() as session, refusals(kind):
-        if kind == "supplier" and caller.only_supplier not in (None, key):
-            raise directory.NotThere
-        directory.replaced(session, caller, kind, key, tag)
-        checked = entry_check.checked(session, caller, kind, key, sent)
-    with here.database.write() as session, refusals(kind):
-        put = directory.put(session, caller, kind, key, checked, is_open=is_open, if_match=tag)
-        access.audit(session, caller, f"{kind}.put", key, version=put.entry.version)
-        out, new_tag = EntryOut.of(put.entry, caller), directory.etag(put.entry)
-    return answer(out, status=201 if put.created else 200, etag=new_tag)
 
 
 @contextmanager
@@ -77,236 +52,213 @@ def refusals(what: str) -> Iterator[None]:
         ) from None
 
 
-def _get(
-    here: Service, caller: Caller, kind: Kind, key: str, if_none_match: str | None
+def _answer(
+    visit: Visit, entry: DirectoryEntry, if_none_match: str | None = None, *, status: int = 200
 ) -> Response:
-    with here.database.read() as session:
-        entry = directory.get(session, caller, kind, key)
-    if entry is None:
-        raise not_found("entry" if kind == "shared" else kind)
-    return answer(EntryOut.of(entry, caller), if_none_match, etag=directory.etag(entry))
+    return answer(
+        EntryOut.of(entry, visit.caller), if_none_match, status=status, etag=directory.etag(entry)
+    )
 
 
-def _list(
-    here: Service,
-    caller: Caller,
-    kind: Kind,
-    limit: int,
-    cursor: str | None,
-    if_none_match: str | None,
-    is_open: bool | None = None,
-) -> Response:
-    if cursor is not None and "\x00" in cursor:
+def _list(visit: Visit, kind: Kind, paging: Paging, is_open: bool | None = None) -> Response:
+    if paging.cursor is not None and "\x00" in paging.cursor:
         raise BadCursor
-    with here.database.read() as session:
-        rows, following = directory.listed(session, caller, kind, limit, cursor, is_open)
-    items = [EntryOut.of(row, caller) for row in rows]
-    return answer(Page[EntryOut](items=items, next=following), if_none_match)
+    with visit.read() as session:
+        rows, following = directory.listed(
+            session, visit.caller, kind, paging.limit, paging.cursor, is_open
+        )
+    page = Page[EntryOut](items=[EntryOut.of(row, visit.caller) for row in rows], next=following)
+    return answer(page, paging.if_none_match)
 
 
-def _delete(here: Service, caller: Caller, kind: Kind, key: str, if_match: str | None) -> Response:
-    with here.database.write() as session:
-        entry = directory.get(session, caller, kind, key, lock=True)
-        if entry is None:
-            raise not_found(kind)
-        if stated_tag(if_match) not in (None, "*", directory.etag(entry)):
-            raise Problem(412, "changed", "The entry has changed since it was read; read it again.")
-        directory.remove(session, entry)
-        access.audit(session, caller, f"{kind}.delete", key)
+def _get(visit: Visit, kind: Kind, key: str, if_none_match: str | None) -> Response:
+    with visit.read() as session:
+        entry = directory.get(session, visit.caller, kind, key)
+    return _answer(visit, found(entry, "entry" if kind == "shared" else kind), if_none_match)
+
+
+def _put(visit: Visit, kind: Kind, key: str, body: BaseModel, if_match: str | None) -> Response:
+    caller = visit.caller
+    sent = body.model_dump(exclude_unset=True)
+    is_open = sent.pop("is_open", True)
+    tag = stated_tag(if_match)
+    with visit.read() as session, refusals(kind):
+        if kind == "supplier" and caller.only_supplier not in (None, key):
+            raise directory.NotThere
+        directory.replaced(session, caller, kind, key, tag)
+        checked = entry_check.checked(session, caller, kind, key, sent)
+    with visit.write() as session, refusals(kind):
+        put = directory.put(session, caller, kind, key, checked, is_open=is_open, if_match=tag)
+        visit.audit(session, f"{kind}.put", key, version=put.entry.version)
+        return _answer(visit, put.entry, status=201 if put.created else 200)
+
+
+def _delete(visit: Visit, kind: Kind, key: str, if_match: str | None) -> Response:
+    with visit.write() as session, refusals(kind):
+        directory.remove(session, visit.caller, kind, key, stated_tag(if_match))
+        visit.audit(session, f"{kind}.delete", key)
     return Response(status_code=204)
 
 
 @router.get("/suppliers", response_model=Page[EntryOut])
 def list_suppliers(
-    here: TheService,
-    caller: Annotated[Caller, needs("suppliers.read")],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    if_none_match: IfNoneMatch = None,
+    visit: Annotated[Visit, needs("suppliers.read")],
+    paging: ThePaging,
 ) -> Response:
     """Suppliers by key."""
-    return _list(here, caller, "supplier", limit, cursor, if_none_match)
+    return _list(visit, "supplier", paging)
 
 
 @router.get("/suppliers/{key}", response_model=EntryOut)
 def get_supplier(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("suppliers.read")],
+    visit: Annotated[Visit, needs("suppliers.read")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A supplier's profile: certificates, capacities and bids."""
-    return _get(here, caller, "supplier", key, if_none_match)
+    return _get(visit, "supplier", key, if_none_match)
 
 
 @router.put("/suppliers/{key}", response_model=EntryOut, **_CREATED)  # type: ignore[arg-type]
 def put_supplier(
     key: Key,
     body: SupplierIn,
-    here: TheService,
-    caller: Annotated[Caller, needs("suppliers.write")],
+    visit: Annotated[Visit, needs("suppliers.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Store a supplier's profile in place of the one before."""
-    return _put(here, caller, "supplier", key, body, if_match)
+    return _put(visit, "supplier", key, body, if_match)
 
 
 @router.delete("/suppliers/{key}", status_code=204, response_class=Response)
 def delete_supplier(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("suppliers.write")],
+    visit: Annotated[Visit, needs("suppliers.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Take a supplier out of the directory; networks made before keep it."""
-    return _delete(here, caller, "supplier", key, if_match)
+    return _delete(visit, "supplier", key, if_match)
 
 
 @router.get("/requests", response_model=Page[EntryOut])
 def list_requests(
-    here: TheService,
-    caller: Annotated[Caller, needs("requests.read")],
+    visit: Annotated[Visit, needs("requests.read")],
+    paging: ThePaging,
     is_open: Annotated[bool | None, Query(description="Only open, or only closed ones.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Sourcing requests by key."""
-    return _list(here, caller, "request", limit, cursor, if_none_match, is_open)
+    return _list(visit, "request", paging, is_open)
 
 
 @router.get("/requests/{key}", response_model=EntryOut)
 def get_request(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("requests.read")],
+    visit: Annotated[Visit, needs("requests.read")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A sourcing request."""
-    return _get(here, caller, "request", key, if_none_match)
+    return _get(visit, "request", key, if_none_match)
 
 
 @router.put("/requests/{key}", response_model=EntryOut, **_CREATED)  # type: ignore[arg-type]
 def put_request(
     key: Key,
     body: RequestIn,
-    here: TheService,
-    caller: Annotated[Caller, needs("requests.write")],
+    visit: Annotated[Visit, needs("requests.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Store a sourcing request in place of the one before."""
-    return _put(here, caller, "request", key, body, if_match)
+    return _put(visit, "request", key, body, if_match)
 
 
 @router.delete("/requests/{key}", status_code=204, response_class=Response)
 def delete_request(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("requests.write")],
+    visit: Annotated[Visit, needs("requests.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Delete a sourcing request; networks made before keep its demands."""
-    return _delete(here, caller, "request", key, if_match)
+    return _delete(visit, "request", key, if_match)
 
 
 @router.post("/requests/{key}/open", response_model=EntryOut)
-def open_request(
-    key: Key, here: TheService, caller: Annotated[Caller, needs("requests.write")]
-) -> Response:
+def open_request(key: Key, visit: Annotated[Visit, needs("requests.write")]) -> Response:
     """Let a request take part in matching again, if it still holds within the shared tables."""
-    with here.database.read() as session, refusals("request"):
-        entry = _request(session, caller, key)
+    caller = visit.caller
+    with visit.read() as session, refusals("request"):
+        entry = found(directory.get(session, caller, "request", key), "request")
         checked = entry_check.checked(session, caller, "request", key, entry.body)
-    with here.database.write() as session, refusals("request"):
-        entry = _request(session, caller, key, lock=True)
+    with visit.write() as session, refusals("request"):
+        entry = directory.held(session, caller, "request", key)
         directory.open_again(session, caller, entry, checked)
-        access.audit(session, caller, "request.open", key)
-        out, tag = EntryOut.of(entry, caller), directory.etag(entry)
-    return answer(out, etag=tag)
+        visit.audit(session, "request.open", key)
+        return _answer(visit, entry)
 
 
 @router.post("/requests/{key}/close", response_model=EntryOut)
-def close_request(
-    key: Key, here: TheService, caller: Annotated[Caller, needs("requests.write")]
-) -> Response:
+def close_request(key: Key, visit: Annotated[Visit, needs("requests.write")]) -> Response:
     """Keep a request, and leave it out of matching."""
-    with here.database.write() as session:
-        entry = _request(session, caller, key, lock=True)
+    with visit.write() as session, refusals("request"):
+        entry = directory.held(session, visit.caller, "request", key)
         directory.close(entry)
-        access.audit(session, caller, "request.close", key)
-        out, tag = EntryOut.of(entry, caller), directory.etag(entry)
-    return answer(out, etag=tag)
-
-
-def _request(session: Session, caller: Caller, key: str, *, lock: bool = False) -> DirectoryEntry:
-    entry = directory.get(session, caller, "request", key, lock=lock)
-    if entry is None:
-        raise not_found("request")
-    return entry
+        visit.audit(session, "request.close", key)
+        return _answer(visit, entry)
 
 
 @router.get("/rules", response_model=Page[EntryOut])
 def list_rules(
-    here: TheService,
-    caller: Annotated[Caller, needs("rules.read")],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    if_none_match: IfNoneMatch = None,
+    visit: Annotated[Visit, needs("rules.read")],
+    paging: ThePaging,
 ) -> Response:
     """Rules by key."""
-    return _list(here, caller, "rule", limit, cursor, if_none_match)
+    return _list(visit, "rule", paging)
 
 
 @router.get("/rules/{key}", response_model=EntryOut)
 def get_rule(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("rules.read")],
+    visit: Annotated[Visit, needs("rules.read")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A rule."""
-    return _get(here, caller, "rule", key, if_none_match)
+    return _get(visit, "rule", key, if_none_match)
 
 
 @router.put("/rules/{key}", response_model=EntryOut, **_CREATED)  # type: ignore[arg-type]
 def put_rule(
     key: Key,
     body: RuleIn,
-    here: TheService,
-    caller: Annotated[Caller, needs("rules.write")],
+    visit: Annotated[Visit, needs("rules.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Store a rule in place of the one before."""
-    return _put(here, caller, "rule", key, body, if_match)
+    return _put(visit, "rule", key, body, if_match)
 
 
 @router.delete("/rules/{key}", status_code=204, response_class=Response)
 def delete_rule(
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("rules.write")],
+    visit: Annotated[Visit, needs("rules.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Delete a rule; networks made before keep it."""
-    return _delete(here, caller, "rule", key, if_match)
+    return _delete(visit, "rule", key, if_match)
 
 
 @router.get("/shared", response_model=EntryOut)
 def get_shared(
-    here: TheService,
-    caller: Annotated[Caller, needs("shared.read")],
+    visit: Annotated[Visit, needs("shared.read")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The shared tables: places, components, lanes, duties, rates and the like."""
-    return _get(here, caller, "shared", SHARED_KEY, if_none_match)
+    return _get(visit, "shared", SHARED_KEY, if_none_match)
 
 
 @router.put("/shared", response_model=EntryOut, **_CREATED)  # type: ignore[arg-type]
 def put_shared(
     body: SharedIn,
-    here: TheService,
-    caller: Annotated[Caller, needs("shared.write")],
+    visit: Annotated[Visit, needs("shared.write")],
     if_match: IfMatch = None,
 ) -> Response:
     """Store the shared tables in place of those before, if all that takes part holds within."""
-    return _put(here, caller, "shared", SHARED_KEY, body, if_match)
+    return _put(visit, "shared", SHARED_KEY, body, if_match)

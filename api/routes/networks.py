@@ -9,14 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Path as InPath
 from starlette.concurrency import run_in_threadpool
 
-from api.context import ID, Cursor, IfNoneMatch, Limit, Service, TheService, answer, needs
-from api.problems import Problem, not_found
+from api.context import ID, IfNoneMatch, ThePaging, Visit, answer, needs
+from api.problems import Problem, found
 from api.schemas import NetworkOut, Page
 from api.uploads import intake, upload
-from worker import access, queries
-from worker.access import Caller
+from worker import queries
 from worker.store import snapshots
-from worker.store.models import NetworkSnapshot
 
 router = APIRouter(prefix="/v1/networks", tags=["networks"])
 NetworkId = Annotated[str, InPath(pattern=ID)]
@@ -32,16 +30,21 @@ _REQUIRED = ("network", "lead_firms", "places", "components", "demands", "suppli
     responses={200: {"model": NetworkOut, "description": "An equal network was there already."}},
 )
 async def upload_network(
-    request: Request, here: TheService, caller: Annotated[Caller, needs("networks.write")]
+    request: Request, visit: Annotated[Visit, needs("networks.write")]
 ) -> Response:
     """Store a network, after all of it has been checked."""
     async with upload.received(request, "network") as path:
-        return await run_in_threadpool(_store, here, caller, path)
+        return await run_in_threadpool(_store, visit, path)
 
 
-def _store(here: Service, caller: Caller, path: Path) -> Response:
-    snapshot = intake.snapshot_of(path, caller.tenant_id, caller.owner, here.settings)
-    kept, created = keep(here, caller, snapshot)
+def _store(visit: Visit, path: Path) -> Response:
+    caller = visit.caller
+    snapshot = intake.snapshot_of(path, caller.tenant_id, caller.owner, visit.service.settings)
+    with visit.write() as session:
+        kept = snapshots.keep(session, snapshot)
+        created = kept is snapshot
+        if created:
+            visit.audit(session, "network.create", kept.id, pairs=kept.pairs)
     return answer(
         NetworkOut.of(kept),
         status=201 if created else 200,
@@ -49,55 +52,38 @@ def _store(here: Service, caller: Caller, path: Path) -> Response:
     )
 
 
-def keep(here: Service, caller: Caller, snapshot: NetworkSnapshot) -> tuple[NetworkSnapshot, bool]:
-    """Store a prepared snapshot, or find the equal one; the second value: whether it is new."""
-    with here.database.write() as session:
-        kept = snapshots.keep(session, snapshot)
-        created = kept is snapshot
-        if created:
-            access.audit(session, caller, "network.create", kept.id, pairs=kept.pairs)
-    return kept, created
-
-
 @router.get("", response_model=Page[NetworkOut])
 def list_networks(
-    here: TheService,
-    caller: Annotated[Caller, needs("networks.read")],
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    if_none_match: IfNoneMatch = None,
+    visit: Annotated[Visit, needs("networks.read")],
+    paging: ThePaging,
 ) -> Response:
     """Networks, the newest first."""
-    with here.database.read() as session:
-        page = queries.networks(session, caller, limit, cursor)
-        items = [NetworkOut.of(row) for row in page.items]
-    return answer(Page[NetworkOut](items=items, next=page.next), if_none_match)
+    with visit.read() as session:
+        rows = queries.networks(session, visit.caller, paging.limit, paging.cursor)
+        page = Page[NetworkOut](items=[NetworkOut.of(row) for row in rows.items], next=rows.next)
+    return answer(page, paging.if_none_match)
 
 
 @router.get("/{network_id}", response_model=NetworkOut)
 def get_network(
     network_id: NetworkId,
-    here: TheService,
-    caller: Annotated[Caller, needs("networks.read")],
+    visit: Annotated[Visit, needs("networks.read")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """A network: its figures and warnings."""
-    with here.database.read() as session:
-        found = queries.network(session, caller, network_id)
-        if found is None:
-            raise not_found("network")
-        return answer(NetworkOut.of(found), if_none_match)
+    with visit.read() as session:
+        network = found(queries.network(session, visit.caller, network_id), "network")
+        return answer(NetworkOut.of(network), if_none_match)
 
 
 @router.delete("/{network_id}", status_code=204, response_class=Response)
 def delete_network(
-    network_id: NetworkId, here: TheService, caller: Annotated[Caller, needs("networks.write")]
+    network_id: NetworkId, visit: Annotated[Visit, needs("networks.write")]
 ) -> Response:
     """Delete a network that no solve uses."""
-    with here.database.write() as session:
-        if queries.network(session, caller, network_id) is None:
-            raise not_found("network")
+    with visit.write() as session:
+        found(queries.network(session, visit.caller, network_id), "network")
         if not queries.delete_network(session, network_id):
             raise Problem(409, "in-use", "Solves use this network; delete them first.")
-        access.audit(session, caller, "network.delete", network_id)
+        visit.audit(session, "network.delete", network_id)
     return Response(status_code=204)

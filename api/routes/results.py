@@ -8,14 +8,15 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
 
-from api.context import IfNoneMatch, Service, TheService, answer, known, needs, tag_of
-from api.problems import Problem, invalid, not_found
+from api.context import IfNoneMatch, Visit, answer, known, needs, tag_of
+from api.problems import Problem, found, invalid, not_found
 from api.routes.solves import RETRY_AFTER_S, SolveId, found_solve
 from api.schemas import CheckIn, ExplanationOut, FindingOut, JudgementOut, WhyRow
 from matcher.errors import InputError
@@ -75,15 +76,14 @@ def _turn() -> Iterator[None]:
 def get_result(
     request: Request,
     solve_id: SolveId,
-    here: TheService,
-    caller: Annotated[Caller, needs("results.read")],
+    visit: Annotated[Visit, needs("results.read")],
     format: Annotated[Format | None, Query(description="Before what Accept says.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The plan as JSON, its awards as CSV, or the report as a workbook."""
     wanted = format or _accepted(request.headers.get("Accept", "*/*"))
-    network_id, document = _document(here, caller, solve_id)
-    if wanted == "xlsx" and caller.only_supplier is not None:
+    network_id, document = _document(visit, solve_id)
+    if wanted == "xlsx" and visit.caller.only_supplier is not None:
         raise Problem(406, "not-acceptable", "Suppliers get their awards as JSON or CSV.")
     text = json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     tag = tag_of(text, wanted.encode(), _VERSION)
@@ -97,7 +97,7 @@ def get_result(
         awards = _csv(document.get("awards", []))
         return Response(awards, media_type=_TYPES[wanted], headers=headers)
     with _turn():
-        network = _network(here, network_id)
+        network = _network(visit, network_id)
         content = to_xlsx(summarize(network, _plan(document)))
     return Response(content, media_type=_TYPES[wanted], headers=headers)
 
@@ -106,48 +106,45 @@ def get_result(
 def explain_a_demand(
     solve_id: SolveId,
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("explain.demand")],
+    visit: Annotated[Visit, needs("explain.demand")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Who makes a demand, and why nobody else does."""
-    return answer(_explained(here, caller, solve_id, "demand", key), if_none_match)
+    return answer(_explained(visit, solve_id, "demand", key), if_none_match)
 
 
 @router.get("/solves/{solve_id}/explain/suppliers/{key:path}", response_model=ExplanationOut)
 def explain_a_supplier(
     solve_id: SolveId,
     key: Key,
-    here: TheService,
-    caller: Annotated[Caller, needs("explain.supplier")],
+    visit: Annotated[Visit, needs("explain.supplier")],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """What a supplier is awarded, and what it lacks for more."""
-    if caller.only_supplier not in (None, key):
+    if visit.caller.only_supplier not in (None, key):
         raise not_found("supplier")
-    return answer(_explained(here, caller, solve_id, "supplier", key), if_none_match)
+    return answer(_explained(visit, solve_id, "supplier", key), if_none_match)
 
 
 @router.post("/check", response_model=JudgementOut)
-def judge(body: CheckIn, here: TheService, caller: Annotated[Caller, needs("check")]) -> Response:
+def judge(body: CheckIn, visit: Annotated[Visit, needs("check")]) -> Response:
     """Judge a plan, the service's or one made by hand, against a network."""
-    with here.database.read() as session:
-        if queries.network(session, caller, body.network) is None:
-            raise not_found("network")
+    with visit.read() as session:
+        found(queries.network(session, visit.caller, body.network), "network")
     try:
         plan = plan_from_dict(body.plan)
     except InputError as error:
         raise invalid(error.issues, "/plan") from None
     with _turn():
-        judgement = check(_network(here, body.network), plan)
+        judgement = check(_network(visit, body.network), plan)
     told = judgement.to_dict()
     findings = [FindingOut(**finding) for finding in told.pop("findings")]
     return answer(JudgementOut(**told, findings=findings))
 
 
-def _document(here: Service, caller: Caller, solve_id: str) -> tuple[str, dict[str, Any]]:
+def _document(visit: Visit, solve_id: str) -> tuple[str, dict[str, Any]]:
     """Network and plan of a solve that has ended; a supplier's part of it for a supplier."""
-    solve = found_solve(here, caller, solve_id)
+    solve = found_solve(visit, solve_id)
     if solve.state not in ENDED:
         raise Problem(
             409,
@@ -155,19 +152,19 @@ def _document(here: Service, caller: Caller, solve_id: str) -> tuple[str, dict[s
             f"The solve is {solve.state}; the result is there when it has ended.",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
-    with here.database.read() as session:
+    with visit.read() as session:
         document = queries.plan(session, solve_id)
     if document is None:
         raise Problem(404, "no-plan", f"The solve has {solve.state} without a plan.")
-    supplier = caller.only_supplier
+    supplier = visit.caller.only_supplier
     if supplier is not None:
         own = [row for row in document.get("awards", []) if row["supplier"] == supplier]
         document = {"currency": document.get("currency"), "awards": own}
     return solve.network_id, document
 
 
-def _network(here: Service, network_id: str) -> Network:
-    with here.database.read() as session:
+def _network(visit: Visit, network_id: str) -> Network:
+    with visit.read() as session:
         return queries.network_of(session, network_id)
 
 
@@ -181,20 +178,21 @@ def _plan(document: dict[str, Any]) -> Plan:
 
 
 def _explained(
-    here: Service, caller: Caller, solve_id: str, kind: Literal["demand", "supplier"], key: str
+    visit: Visit, solve_id: str, kind: Literal["demand", "supplier"], key: str
 ) -> ExplanationOut:
     # A supplier's own gaps are measured against the whole plan, which it does not get to see.
-    whole = caller if caller.only_supplier is None else _as_agency(caller)
-    found_solve(here, caller, solve_id)
-    network_id, document = _document(here, whole, solve_id)
+    is_supplier = visit.caller.only_supplier is not None
+    whole = replace(visit, caller=_as_agency(visit.caller)) if is_supplier else visit
+    found_solve(visit, solve_id)
+    network_id, document = _document(whole, solve_id)
     explain = explain_demand if kind == "demand" else explain_supplier
     with _turn():
-        network = _network(here, network_id)
+        network = _network(visit, network_id)
         if key not in network.table(f"{kind}s")[kind]:
             raise not_found(kind)
         explanation = explain(network, _plan(document), key)
     rows = [WhyRow(**row) for row in explanation.rows.to_dicts()]
-    if caller.only_supplier is not None:
+    if is_supplier:
         rows = [_without_rivals(row) for row in rows]
     return ExplanationOut(headline=explanation.headline, rows=rows)
 

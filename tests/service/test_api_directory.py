@@ -46,7 +46,7 @@ def test_all_open_requests_are_matched(world: World, small: Network) -> None:
     assert {row["demand"] for row in result["awards"]} == {"R1:D1", "R1:D2"}
     assert {row["bid"] for row in result["awards"]} == {"S1:B1", "S2:B2", "S3:B3"}
     explained = world.client().get(f"/v1/solves/{solve['id']}/explain/demands/R1:D2").json()
-    assert explained["headline"].startswith("R1:D2: all of it")
+    assert explained["headline"].startswith("R1:D2: awarded in full")
     again, _ = matched(world)
     assert again["network"] == solve["network"]  # an equal directory is the same network
 

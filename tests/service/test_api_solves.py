@@ -156,7 +156,7 @@ def test_cells_that_a_spreadsheet_would_run_are_text(case: Case, small: Network)
 def test_why_and_why_not(case: Case) -> None:
     client = case.world.client()
     demand = client.get(f"/v1/solves/{case.solve}/explain/demands/D2").json()
-    assert demand["headline"].startswith("D2: all of it is awarded, to S3")
+    assert demand["headline"].startswith("D2: awarded in full to S3")
     supplier = client.get(f"/v1/solves/{case.solve}/explain/suppliers/S1").json()
     assert supplier["headline"].startswith("S1 gets 1 award")
     assert client.get(f"/v1/solves/{case.solve}/explain/demands/D9").status_code == 404
@@ -223,7 +223,7 @@ def test_a_stream_is_told_live_and_replayed_without_a_hole(case: Case) -> None:
 
 
 def test_a_silent_stream_pings(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.routes.solves.PING_S", 0.3)
+    monkeypatch.setattr("api.routes.events.PING_S", 0.3)
     solve = waiting_solve(case.world.database, case)
     with case.world.client().stream(
         "GET", f"/v1/solves/{solve}/events", headers={"Accept": "text/event-stream"}

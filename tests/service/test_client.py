@@ -316,7 +316,7 @@ def test_no_plan_is_an_outcome_and_a_crash_an_error() -> None:
     }
     script = Script(httpx.Response(200, json=cancelled), httpx.Response(404))
     plan = client(script).job("s").plan()
-    assert plan.verdict == "No plan was found before the search stopped (cancelled)."
+    assert plan.verdict == "No plan was found (search ended: cancelled)."
     assert isinstance(plan.awards, pl.DataFrame)
     failed = {"state": "failed", "error": "given up after 3 attempts"}
     with pytest.raises(EngineCrashed, match="given up after 3 attempts"):

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, defer
 
 from worker import access
@@ -109,14 +109,38 @@ def etag(entry: DirectoryEntry) -> str:
     return f"{entry.id[:16]}-{entry.version}"
 
 
-def get(
-    session: Session, caller: Caller, kind: Kind, key: str, *, lock: bool = False
-) -> DirectoryEntry | None:
-    """An entry, if the caller may see it; locked if it is to be changed."""
-    query = select(DirectoryEntry).where(
-        DirectoryEntry.kind == kind, DirectoryEntry.key == key, access.entries_of(caller)
-    )
-    return session.scalars(query.with_for_update() if lock else query).first()
+def get(session: Session, caller: Caller, kind: Kind, key: str) -> DirectoryEntry | None:
+    """An entry, if the caller may see it."""
+    return session.scalars(_visible(caller, kind).where(DirectoryEntry.key == key)).first()
+
+
+def held(
+    session: Session, caller: Caller, kind: Kind, key: str, if_match: str | None = None
+) -> DirectoryEntry:
+    """An entry, locked to be changed.
+
+    Raises
+    ------
+    NotThere
+        There is none, or the caller must not see it.
+    Changed
+        The entry is not the one that ``if_match`` names.
+    """
+    query = _visible(caller, kind).where(DirectoryEntry.key == key)
+    entry = session.scalars(query.with_for_update()).first()
+    if entry is None:
+        raise NotThere
+    _check_is(entry, if_match)
+    return entry
+
+
+def _visible(caller: Caller, kind: Kind) -> Select[DirectoryEntry]:
+    return select(DirectoryEntry).where(DirectoryEntry.kind == kind, access.entries_of(caller))
+
+
+def _check_is(entry: DirectoryEntry, if_match: str | None) -> None:
+    if if_match not in (None, "*", etag(entry)):
+        raise Changed
 
 
 def listed(
@@ -128,12 +152,7 @@ def listed(
     is_open: bool | None = None,
 ) -> tuple[Sequence[DirectoryEntry], str | None]:
     """Entries by key, and the key after which the next page begins if there is one."""
-    query = (
-        select(DirectoryEntry)
-        .where(DirectoryEntry.kind == kind, access.entries_of(caller))
-        .order_by(DirectoryEntry.key)
-        .limit(limit + 1)
-    )
+    query = _visible(caller, kind).order_by(DirectoryEntry.key).limit(limit + 1)
     if after is not None:
         query = query.where(DirectoryEntry.key > after)
     if is_open is not None:
@@ -166,8 +185,8 @@ def replaced(
     is_hidden = entry is not None and get(session, caller, kind, key) is None
     if is_hidden or (entry is None and if_match is not None):
         raise NotThere
-    if entry is not None and if_match not in (None, "*", etag(entry)):
-        raise Changed
+    if entry is not None:
+        _check_is(entry, if_match)
     return entry
 
 
@@ -288,9 +307,11 @@ def _still(session: Session, caller: Caller, kind: Kind, checked_on: Standing) -
         raise Overtaken
 
 
-def remove(session: Session, entry: DirectoryEntry) -> None:
-    """Delete an entry; networks made from it stay as they are."""
-    session.delete(entry)
+def remove(
+    session: Session, caller: Caller, kind: Kind, key: str, if_match: str | None = None
+) -> None:
+    """Delete an entry; networks made from it stay as they are. Raises as `held`."""
+    session.delete(held(session, caller, kind, key, if_match))
 
 
 def shared_tables(session: Session, tenant_id: str) -> Tables | None:
