@@ -7,7 +7,7 @@ Each gate gives the *shortfall* of every row: how far it is from passing, in the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -100,7 +100,7 @@ def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
     the component and which is valid on the demand's due date. In a consortium the certificates
     are its lead's.
     """
-    lacking: Ints = _lacking(*_standard_columns(arrays, pairs))
+    lacking: Ints = _lacking(*_asked_and_held(arrays, pairs))
     return lacking
 
 
@@ -188,49 +188,73 @@ class Lacks:
 
 def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
     """Which standards each of the pairs lacks, one row a standard."""
-    columns = _standard_columns(arrays, pairs)
-    row, standard, days = _lacks(int(_lacking(*columns).sum()), *columns)
+    asked, held = _asked_and_held(arrays, pairs)
+    row, standard, days = _lacks(int(_lacking(asked, held).sum()), asked, held)
     return Lacks(row, standard, days)
 
 
-def _standard_columns(arrays: Arrays, pairs: Pairs) -> tuple[Any, ...]:
+class _Asked(NamedTuple):
+    """What is asked of pairs: four columns of the pairs, then of the requirements.
+
+    The standards asked of component ``c`` are ``standard[start[c]:start[c + 1]]``, each by a lead
+    firm, or by all (-1).
+    """
+
+    component: Ints
+    firm: Ints
+    due: Ints
+    holder: Ints
+    start: Ints
+    standard: Ints
+    by: Ints
+
+
+class _Held(NamedTuple):
+    """The certificates of suppliers: those of ``s`` are entries ``start[s]`` to ``start[s + 1]``.
+
+    ``meets[a, b]`` tells whether holders of standard ``a`` meet ``b``.
+    """
+
+    start: Ints
+    standard: Ints
+    scope: Ints
+    valid_from: Ints
+    valid_to: Ints
+    meets: Bools
+
+
+def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[_Asked, _Held]:
     capability, demands = arrays.capability, arrays.demands
-    return (
-        demands.component[pairs.demand],
-        demands.lead_firm[pairs.demand],
-        demands.due_days[pairs.demand],
-        arrays.bids.holder[pairs.bid],
-        capability.asked_start,
-        capability.asked,
-        capability.asked_by,
-        capability.held_start,
-        capability.held,
-        capability.held_scope,
-        capability.held_from,
-        capability.held_to,
-        capability.standards.meets,
+    asked = _Asked(
+        component=demands.component[pairs.demand],
+        firm=demands.lead_firm[pairs.demand],
+        due=demands.due_days[pairs.demand],
+        holder=arrays.bids.holder[pairs.bid],
+        start=capability.asked_start,
+        standard=capability.asked,
+        by=capability.asked_by,
     )
+    held = _Held(
+        start=capability.held_start,
+        standard=capability.held,
+        scope=capability.held_scope,
+        valid_from=capability.held_from,
+        valid_to=capability.held_to,
+        meets=capability.standards.meets,
+    )
+    return asked, held
 
 
 @numba.njit(cache=True)
-def _days_missed(
-    component: int,
-    due: int,
-    supplier: int,
-    asked: int,
-    held_start: Ints,
-    held: Ints,
-    scope: Ints,
-    valid_from: Ints,
-    valid_to: Ints,
-    meets: Bools,
-) -> int:
+def _days_missed(pair: int, asking: int, asked: _Asked, held: _Held) -> int:
     """0 if met; the fewest days by which a certificate misses the due date; -1 if there is none."""
+    supplier, due, standard = asked.holder[pair], asked.due[pair], asked.standard[asking]
     nearest = -1
-    for i in range(held_start[supplier], held_start[supplier + 1]):
-        if not meets[held[i], asked] or (scope[i] >= 0 and scope[i] != component):
+    for i in range(held.start[supplier], held.start[supplier + 1]):
+        is_other = held.scope[i] >= 0 and held.scope[i] != asked.component[pair]
+        if is_other or not held.meets[held.standard[i], standard]:
             continue
-        missed = max(0, due - valid_to[i], valid_from[i] - due)
+        missed = max(0, due - held.valid_to[i], held.valid_from[i] - due)
         if missed == 0:
             return 0
         if nearest < 0 or missed < nearest:
@@ -239,87 +263,46 @@ def _days_missed(
 
 
 @numba.njit(cache=True)
-def _lacking(
-    component: Ints,
-    firm: Ints,
-    due: Ints,
-    supplier: Ints,
-    asked_start: Ints,
-    asked: Ints,
-    asked_by: Ints,
-    held_start: Ints,
-    held: Ints,
-    scope: Ints,
-    valid_from: Ints,
-    valid_to: Ints,
-    meets: Bools,
-) -> Ints:
-    count = np.zeros(component.size, dtype=np.int32)
-    for p in range(component.size):
-        previous = -1
-        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
-            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
-                continue
-            previous = asked[r]  # asked by all and by one lead firm, it is still one standard
-            if (
-                _days_missed(
-                    component[p],
-                    due[p],
-                    supplier[p],
-                    asked[r],
-                    held_start,
-                    held,
-                    scope,
-                    valid_from,
-                    valid_to,
-                    meets,
-                )
-                != 0
-            ):
+def _is_asked(pair: int, asking: int, asked: _Asked) -> bool:
+    """Whether a requirement is for the pair; asked by all and by one firm, it counts once."""
+    if asked.by[asking] >= 0 and asked.by[asking] != asked.firm[pair]:
+        return False
+    # Requirements are sorted, so that those of one standard stand together.
+    before = asking - 1
+    first = asked.start[asked.component[pair]]
+    while before >= first and asked.standard[before] == asked.standard[asking]:
+        if asked.by[before] < 0 or asked.by[before] == asked.firm[pair]:
+            return False
+        before -= 1
+    return True
+
+
+@numba.njit(cache=True)
+def _lacking(asked: _Asked, held: _Held) -> Ints:
+    """Number of standards that each pair lacks."""
+    count = np.zeros(asked.component.size, dtype=np.int32)
+    for p in range(count.size):
+        component = asked.component[p]
+        for r in range(asked.start[component], asked.start[component + 1]):
+            if _is_asked(p, r, asked) and _days_missed(p, r, asked, held) != 0:
                 count[p] += 1
     return count
 
 
 @numba.njit(cache=True)
-def _lacks(
-    size: int,
-    component: Ints,
-    firm: Ints,
-    due: Ints,
-    supplier: Ints,
-    asked_start: Ints,
-    asked: Ints,
-    asked_by: Ints,
-    held_start: Ints,
-    held: Ints,
-    scope: Ints,
-    valid_from: Ints,
-    valid_to: Ints,
-    meets: Bools,
-) -> tuple[Ints, Ints, Ints]:
+def _lacks(size: int, asked: _Asked, held: _Held) -> tuple[Ints, Ints, Ints]:
+    """Pair, standard and days missed (0 without a certificate) of every standard lacking."""
     row = np.empty(size, dtype=np.int32)
     standard = np.empty(size, dtype=np.int32)
     days = np.empty(size, dtype=np.int32)
     k = 0
-    for p in range(component.size):
-        previous = -1
-        for r in range(asked_start[component[p]], asked_start[component[p] + 1]):
-            if asked[r] == previous or (asked_by[r] >= 0 and asked_by[r] != firm[p]):
+    for p in range(asked.component.size):
+        component = asked.component[p]
+        for r in range(asked.start[component], asked.start[component + 1]):
+            if not _is_asked(p, r, asked):
                 continue
-            previous = asked[r]
-            missed = _days_missed(
-                component[p],
-                due[p],
-                supplier[p],
-                asked[r],
-                held_start,
-                held,
-                scope,
-                valid_from,
-                valid_to,
-                meets,
-            )
+            missed = _days_missed(p, r, asked, held)
             if missed != 0:
-                row[k], standard[k], days[k] = p, asked[r], max(missed, 0)
+                row[k], standard[k], days[k] = p, asked.standard[r], max(missed, 0)
                 k += 1
     return row, standard, days
