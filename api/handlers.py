@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -57,7 +58,7 @@ async def of_http(request: Request, error: HTTPException) -> Response:
         405: "This address does not take that method; the header Allow lists those it takes.",
     }.get(error.status_code, str(error.detail))
     headers = dict(error.headers or {})
-    if error.status_code == 405:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The router names the methods of the first route only that has this path.
         allowed = openapi.methods_of(request.app, request.url.path)
         headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "GET")

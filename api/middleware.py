@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 # Tables and plans may be large; what else is sent is held in memory while it is checked.
 LARGE = ("/v1/networks", "/v1/directory", "/v1/check")
 SMALL_BYTES = 16 * 2**20
+# A stated length of as many digits is none; the body is counted as it comes.
+_MOST_DIGITS = 20
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -42,6 +44,7 @@ class Around:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and its answer back."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -79,7 +82,7 @@ class Around:
 
 def _stated_length(scope: Scope) -> int:
     text = Headers(scope=scope).get("content-length", "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS else 0
 
 
 def _counting(receive: Receive, most: int) -> Receive:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -17,7 +18,6 @@ from matcher.errors import MatcherError
 from worker import access
 from worker.settings import Settings, settings_from_environment
 from worker.store.database import Database
-from worker.wake import wakeup
 from worker.wake.loop import Loop
 
 FIRST_TENANT = "default"
@@ -60,35 +60,19 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
     """
     settings = settings or settings_from_environment()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    # A port that is taken is found out before a key is shown that nobody will see again.
-    try:
-        socket.create_server((host, port), reuse_port=False).close()
-    except OSError as error:
-        raise MatcherError(
-            f"cannot listen on {host}:{port}: {error.strerror}; give another --port or --host"
-        ) from None
+    _check_free(host, port)
     database = Database(settings.database_url, settings.store_timeout_s)
     database.migrate()
     key = first_key(database)
     if key is not None:
         print(f"Admin key, shown this once: {key}", flush=True)
-    loop: Loop | None = None
     wake = threading.Event()
+    loop: Loop | None = None
     if settings.redis_url is None:
-        loop = Loop(
-            database,
-            settings,
-            f"{socket.gethostname()}/{os.getpid()}",
-            wake,
-            concurrency=settings.concurrency,
-        )
+        name = f"{socket.gethostname()}/{os.getpid()}"
+        loop = Loop(database, settings, name, wake, concurrency=settings.concurrency)
         loop.start()
-
-    def enqueue(solve_id: str) -> None:
-        wake.set()
-        wakeup.enqueue(settings, solve_id)
-
-    app = create_app(settings, database, enqueue)
+    app = create_app(settings, database, _enqueue(settings, wake))
     config = uvicorn.Config(
         app,
         host=host,
@@ -105,6 +89,28 @@ def serve(host: str = "127.0.0.1", port: int = 8000, settings: Settings | None =
         if loop is not None:
             loop.stop()
         database.close()
+
+
+def _enqueue(settings: Settings, wake: threading.Event) -> Callable[[str], None]:
+    """Wakes the loop of this process, or with a broker some worker."""
+    if settings.redis_url is None:
+        return lambda _: wake.set()
+    from worker.wake import wakeup  # only who has a broker needs its library
+
+    def enqueue(solve_id: str) -> None:
+        wakeup.enqueue(settings, solve_id)
+
+    return enqueue
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise if the port is taken, before a key is shown that nobody will see again."""
+    try:
+        socket.create_server((host, port), reuse_port=False).close()
+    except OSError as error:
+        raise MatcherError(
+            f"cannot listen on {host}:{port}: {error.strerror}; give another --port or --host"
+        ) from None
 
 
 def first_key(database: Database) -> str | None:

@@ -108,7 +108,8 @@ def target_of(url: str, settings: Settings) -> Target:
                     f"the host '{parts.hostname}' has the address {address}, which is not public; "
                     "give a host that the internet can reach"
                 )
-    at = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
+    is_v6 = isinstance(addresses[0], ipaddress.IPv6Address)
+    at = f"[{addresses[0]}]" if is_v6 else str(addresses[0])
     return Target(
         httpx.URL(url).copy_with(netloc=(at if port is None else f"{at}:{port}").encode()),
         parts.hostname,

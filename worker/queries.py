@@ -37,14 +37,14 @@ class BadCursor(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows(Generic[Row]):
+class RowPage(Generic[Row]):
     """Some rows, the newest first, and the cursor of the next page if there is one."""
 
     items: Sequence[Row]
     next: str | None
 
 
-def networks(session: Session, caller: Caller, limit: int, cursor: str | None) -> Rows[Any]:
+def networks(session: Session, caller: Caller, limit: int, cursor: str | None) -> RowPage[Any]:
     """Networks that the caller may see."""
     return _page(
         session,
@@ -78,7 +78,7 @@ def solves(
     limit: int,
     cursor: str | None,
     state: str | None = None,
-) -> Rows[Any]:
+) -> RowPage[Any]:
     """Solves that the caller may see, without the parts of split ones."""
     condition = access.solves_of(caller) & Solve.parent_id.is_(None)
     if state is not None:
@@ -148,7 +148,7 @@ def network_of(session: Session, network_id: str) -> Network:
     return snapshots.load(session, network_id)
 
 
-def keys(session: Session, caller: Caller, limit: int, cursor: str | None) -> Rows[Any]:
+def keys(session: Session, caller: Caller, limit: int, cursor: str | None) -> RowPage[Any]:
     """API keys of the tenant, revoked ones too."""
     mine = ApiKey.tenant_id == caller.tenant_id
     return _page(session, ApiKey, ApiKey.created_at, mine, limit, cursor)
@@ -161,7 +161,7 @@ def key(session: Session, caller: Caller, key_id: str) -> ApiKey | None:
     ).first()
 
 
-def webhooks(session: Session, caller: Caller, limit: int, cursor: str | None) -> Rows[Any]:
+def webhooks(session: Session, caller: Caller, limit: int, cursor: str | None) -> RowPage[Any]:
     """Webhooks that the caller may see."""
     mine = access.webhooks_of(caller)
     return _page(session, Webhook, Webhook.created_at, mine, limit, cursor)
@@ -185,7 +185,7 @@ def delete_webhook(session: Session, webhook: Webhook) -> None:
     session.delete(webhook)
 
 
-def audit_entries(session: Session, caller: Caller, limit: int, cursor: str | None) -> Rows[Any]:
+def audit_entries(session: Session, caller: Caller, limit: int, cursor: str | None) -> RowPage[Any]:
     """What was done in the tenant."""
     mine = AuditEntry.tenant_id == caller.tenant_id
     return _page(session, AuditEntry, AuditEntry.at, mine, limit, cursor)
@@ -222,7 +222,7 @@ def _page(
     limit: int,
     cursor: str | None,
     keep: Callable[[Any], bool] = lambda _: True,
-) -> Rows[Any]:
+) -> RowPage[Any]:
     """The next ``limit`` rows for which ``keep`` holds, by falling time and id."""
     position = None if cursor is None else _position(cursor)
     items: list[Any] = []
@@ -235,10 +235,10 @@ def _page(
             if keep(row):
                 if len(items) == limit:
                     last = items[-1]
-                    return Rows(items, _cursor(getattr(last, at.key), last.id))
+                    return RowPage(items, _cursor(getattr(last, at.key), last.id))
                 items.append(row)
         if len(rows) <= limit:
-            return Rows(items, None)
+            return RowPage(items, None)
         position = (getattr(rows[-1], at.key), rows[-1].id)
 
 

@@ -34,12 +34,14 @@ class _Connection(pg8000.legacy.Connection):  # type: ignore[misc]
     is_new = True
 
     def handle_messages(self, context: Any) -> None:
+        """Read what the server answers."""
         try:
             super().handle_messages(context)
         except OSError as error:
             raise InterfaceError(f"network error: {error}") from error
 
     def close(self) -> None:
+        """Close the connection, if the other side has not done so."""
         with suppress(InterfaceError):  # it was broken already
             super().close()
 
@@ -72,36 +74,12 @@ def postgres_engine(url: URL, timeout_s: float | None) -> Engine:
     look_s = LOOK_S if timeout_s is None else min(LOOK_S, timeout_s)
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_: Any, __: Any, positional: Any, named: dict[str, Any]) -> Any:
-        named.setdefault("password", "")  # asked for one, the driver trips over having none
-        try:
-            connection = _Connection(*positional, **named, timeout=look_s)
-        except OSError as error:
-            raise InterfaceError(f"network error: {error}") from error
-        except pg8000.legacy.ProgrammingError as error:
-            # The server refuses: it is starting or ending, is full, or knows no such user.
-            raise pg8000.legacy.OperationalError(*error.args) from error
-        connection._usock.settimeout(timeout_s)
-        if timeout_s is not None:
-            connection.cursor().execute(
-                f"SET lock_timeout = {round(500 * timeout_s)};"
-                f"SET idle_in_transaction_session_timeout = {round(2000 * timeout_s)}"
-            )
-            connection.commit()
-        return connection
+    def _on_connect(_: Any, __: Any, positional: Any, named: dict[str, Any]) -> _Connection:
+        return _connect(positional, named, look_s, timeout_s)
 
     @event.listens_for(engine, "checkout")
-    def _look(connection: Any, _: Any, __: Any) -> None:
-        if connection.is_new:
-            connection.is_new = False
-            return
-        connection._usock.settimeout(look_s)
-        connection.autocommit = True
-        try:
-            connection.cursor().execute("SELECT 1")
-        except pg8000.legacy.Error as error:
-            raise InvalidatePoolError(str(error)) from error
-        connection._usock.settimeout(timeout_s)
+    def _on_checkout(connection: _Connection, _: Any, __: Any) -> None:
+        _look(connection, look_s, timeout_s)
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
@@ -112,3 +90,39 @@ def postgres_engine(url: URL, timeout_s: float | None) -> Engine:
         connection.connection.dbapi_connection.autocommit = not is_write
 
     return engine
+
+
+def _connect(
+    positional: Any, named: dict[str, Any], look_s: float, timeout_s: float | None
+) -> _Connection:
+    """A new connection, which the server is told not to let wait."""
+    named.setdefault("password", "")  # asked for one, the driver trips over having none
+    try:
+        connection = _Connection(*positional, **named, timeout=look_s)
+    except OSError as error:
+        raise InterfaceError(f"network error: {error}") from error
+    except pg8000.legacy.ProgrammingError as error:
+        # The server refuses: it is starting or ending, is full, or knows no such user.
+        raise pg8000.legacy.OperationalError(*error.args) from error
+    connection._usock.settimeout(timeout_s)
+    if timeout_s is not None:
+        connection.cursor().execute(
+            f"SET lock_timeout = {round(500 * timeout_s)};"
+            f"SET idle_in_transaction_session_timeout = {round(2000 * timeout_s)}"
+        )
+        connection.commit()
+    return connection
+
+
+def _look(connection: _Connection, look_s: float, timeout_s: float | None) -> None:
+    """Raise if a connection that was used before is not alive any more."""
+    if connection.is_new:
+        connection.is_new = False
+        return
+    connection._usock.settimeout(look_s)
+    connection.autocommit = True
+    try:
+        connection.cursor().execute("SELECT 1")
+    except pg8000.legacy.Error as error:
+        raise InvalidatePoolError(str(error)) from error
+    connection._usock.settimeout(timeout_s)

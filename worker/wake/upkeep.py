@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 def keep_up(
     database: Database, settings: Settings, over: threading.Event, also: Callable[[], None]
 ) -> None:
-    """Every ``settings.sweep_s`` seconds until ``over``: take jobs from silent workers, call
-    ``also``, and send the webhook messages that are due.
+    """Take jobs from silent workers, call ``also`` and send due webhook messages, until ``over``.
 
-    Messages have a thread of their own, since jobs must not wait for slow receivers. After the
-    store was away, workers first get the time to renew the leases that have run out meanwhile.
+    It looks every ``settings.sweep_s`` seconds. Messages have a thread of their own, since jobs
+    must not wait for slow receivers. After the store was away, workers first get the time to renew
+    the leases that have run out meanwhile.
     """
     sending = threading.Thread(
         target=_repeat,
