@@ -46,26 +46,23 @@ def checked(
     """
     unknown = [name for name in tables if name not in TABLES_OF[kind]]
     if unknown:
-        fix = f"give {', '.join(TABLES_OF[kind])}"
-        problem = f"is not a table of a {kind}"
         raise InputError(
-            [_issue("unknown_table", f"/{name}", None, name, problem, fix) for name in unknown]
+            [
+                Issue(
+                    code="unknown_table",
+                    table=f"/{name}",
+                    value=name,
+                    problem=f"is not a table of a {kind}",
+                    fix=f"give {', '.join(TABLES_OF[kind])}",
+                )
+                for name in unknown
+            ]
         )
     standing = directory.standing(session, caller.tenant_id, kind)
     shared = directory.shared_tables(session, caller.tenant_id)
     if kind != "shared" and shared is None:
         raise NothingToMatch("The directory has no shared tables yet: PUT /v1/shared first.")
-    # As the core reads them, so that a name means the same once an owner stands before it.
-    own: Tables = {
-        name: [
-            {
-                column: cell.strip() if isinstance(cell, str) else cell
-                for column, cell in row.items()
-            }
-            for row in rows
-        ]
-        for name, rows in tables.items()
-    }
+    own = _stripped(tables)
     lead_firm = None
     named: Tables = {"demands": [], "suppliers": []}
     if kind == "supplier":
@@ -87,12 +84,28 @@ def checked(
     return Checked(own, lead_firm, standing)
 
 
+def _stripped(tables: Mapping[str, Rows]) -> Tables:
+    """As the core reads them, so that a name means the same once an owner stands before it."""
+    return {
+        name: [
+            {
+                column: cell.strip() if isinstance(cell, str) else cell
+                for column, cell in row.items()
+            }
+            for row in rows
+        ]
+        for name, rows in tables.items()
+    }
+
+
 def _one_row(tables: Tables, name: str, what: str) -> None:
     count = len(tables.get(name, []))
     if count != 1:
-        problem = f"has {count} rows"
-        raise InputError(
-            [_issue("one_row", f"/{name}", None, None, problem, f"give one, for {what}")]
+        raise _refused(
+            code="one_row",
+            table=f"/{name}",
+            problem=f"has {count} rows",
+            fix=f"give one, for {what}",
         )
 
 
@@ -100,23 +113,22 @@ def _lead_firm(tables: Tables, caller: Caller) -> str:
     """Whose request this is: the caller's own, or the one that its first demand names."""
     demands = tables.get("demands", [])
     if not demands:
-        raise InputError(
-            [_issue("empty_table", "/demands", None, None, "has no row", "give one demand or more")]
+        raise _refused(
+            code="empty_table",
+            table="/demands",
+            problem="has no row",
+            fix="give one demand or more",
         )
     stated = caller.owner or demands[0].get("lead_firm")
     if not isinstance(stated, str) or not stated:
-        raise InputError(
-            [
-                _issue(
-                    "missing_value",
-                    "/demands",
-                    2,
-                    None if stated is None else str(stated),
-                    "names no lead firm",
-                    "say whose request it is",
-                    "lead_firm",
-                )
-            ]
+        raise _refused(
+            code="missing_value",
+            table="/demands",
+            row=2,
+            column="lead_firm",
+            value=_text(stated),
+            problem="names no lead firm",
+            fix="say whose request it is",
         )
     return stated
 
@@ -133,11 +145,15 @@ def _own_plant(tables: Tables, lead_firm: str | None) -> None:
     if lead_firm is not None:
         _owned(tables, "lead_firm", lead_firm, ("suppliers",))
     elif row.get("lead_firm") not in (None, ""):
-        fix = "leave it out; the agency states it"
-        problem = "is not the supplier's to state"
-        value = _text(row["lead_firm"])
-        issue = _issue("other_owner", "/suppliers", 2, value, problem, fix, "lead_firm")
-        raise InputError([issue])
+        raise _refused(
+            code="other_owner",
+            table="/suppliers",
+            row=2,
+            column="lead_firm",
+            value=_text(row["lead_firm"]),
+            problem="is not the supplier's to state",
+            fix="leave it out; the agency states it",
+        )
 
 
 def _rule(session: Session, caller: Caller, key: str, tables: Tables) -> str | None:
@@ -164,15 +180,26 @@ def _of_lead_firm(rule: dict[str, Any], lead_firm: str) -> None:
     """A lead firm states rules over itself and its own demands, which it names."""
     scope = rule.get("scope")
     if scope not in SCOPES_OF_LEAD_FIRM:
-        fix = f"choose the scope {' or '.join(SCOPES_OF_LEAD_FIRM)}"
-        problem = "is not a lead firm's to limit"
-        raise InputError([_issue("other_owner", "/rules", 2, _text(scope), problem, fix, "scope")])
+        raise _refused(
+            code="other_owner",
+            table="/rules",
+            row=2,
+            column="scope",
+            value=_text(scope),
+            problem="is not a lead firm's to limit",
+            fix=f"choose the scope {' or '.join(SCOPES_OF_LEAD_FIRM)}",
+        )
     if scope == "lead_firm":
         _owned({"rules": [rule]}, "of", lead_firm, ("rules",))
     elif not keys_of(rule.get("of")):
-        fix = "name its demands"
-        problem = "is required and empty, as each demand of all lead firms is not a lead firm's"
-        raise InputError([_issue("missing_cell", "/rules", 2, None, problem, fix, "of")])
+        raise _refused(
+            code="missing_cell",
+            table="/rules",
+            row=2,
+            column="of",
+            problem="is required and empty, as each demand of all lead firms is not a lead firm's",
+            fix="name its demands",
+        )
 
 
 def _named_demands(session: Session, tenant_id: str, lead_firm: str | None, tables: Tables) -> Rows:
@@ -218,14 +245,14 @@ def _owned(tables: Tables, column: str, owner: str, names: tuple[str, ...]) -> N
                 row[column] = owner
             elif row[column] != owner:
                 issues.append(
-                    _issue(
-                        "other_owner",
-                        f"/{name}",
-                        i + 2,
-                        str(row[column]),
-                        "belongs to another entry",
-                        f"write {owner}, or leave it out",
-                        column,
+                    Issue(
+                        code="other_owner",
+                        table=f"/{name}",
+                        row=i + 2,
+                        column=column,
+                        value=str(row[column]),
+                        problem="belongs to another entry",
+                        fix=f"write {owner}, or leave it out",
                     )
                 )
     if issues:
@@ -374,15 +401,5 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _issue(
-    code: str,
-    table: str,
-    row: int | None,
-    value: str | None,
-    problem: str,
-    fix: str,
-    column: str | None = None,
-) -> Issue:
-    return Issue(
-        code=code, table=table, row=row, column=column, value=value, problem=problem, fix=fix
-    )
+def _refused(**issue: Any) -> InputError:
+    return InputError([Issue(**issue)])
