@@ -127,7 +127,7 @@ def test_a_map_of_many_lines_says_that_it_shows_the_largest(
 ) -> None:
     assert "largest of" not in _svg(summary, "flow_map", 800)
     monkeypatch.setattr(charts, "MOST_LINES", 1)
-    assert "the 1 largest of 2 lines" in _svg(summary, "flow_map", 800)
+    assert "the 1 largest of 2 are shown" in _svg(summary, "flow_map", 800)
 
 
 def test_labels_of_a_map_do_not_cover_each_other() -> None:

@@ -428,34 +428,34 @@ BROKEN_RULES: list[tuple[dict[str, list[Row]], str, float, float]] = [
     # Awards, what the finding says, the plan's figure and the limit.
     (
         {"D3": [to("own", 50), to("B3", 50)]},
-        "few for D3 (D3): 1 suppliers more than allowed",
+        "few for D3 (D3): 1 supplier more than allowed",
         2.0,
         1.0,
     ),
     # 200 of 320 from F.
     (
         {"D1": [to("K1", 100)], "D3": [to("K1", 100)]},
-        "dependence (F, S1): 40 USD more than allowed",
+        "dependence (F, S1): 40.00 USD more than allowed",
         0.625,
         0.5,
     ),
     # 60 × 2 × 73 ÷ 365 = 24 of 20.
     (
         {"D1": [to("K2", 60)], "D2": [to("K1", 100)]},
-        "credit (S2): 4 USD more than allowed",
+        "credit (S2): 4.00 USD more than allowed",
         1.2,
         1.0,
     ),
     # 10 % of 400.
-    ({"D1": [to("B3", 100)]}, "women (women): 40 USD fewer than asked", 0.0, 0.1),
+    ({"D1": [to("B3", 100)]}, "women (women): 40.00 USD less than required", 0.0, 0.1),
     (
         {"D1": [to("K1", 100)], "D2": []},
-        "S2 and S3 (S2;S3): 1 suppliers fewer than asked",
+        "S2 and S3 (S2;S3): 1 supplier fewer than required",
         0.0,
         1.0,
     ),
     # 49 + 100 + 300 + 5 + 3, and S1 pays nothing back below 50.
-    ({"D1": [to("K1", 49), to("K2", 50)]}, "budget: 4 USD more than allowed", 457.0, 453.0),
+    ({"D1": [to("K1", 49), to("K2", 50)]}, "budget: 4.00 USD more than allowed", 457.0, 453.0),
 ]
 
 

@@ -583,7 +583,7 @@ def test_a_bid_is_out_of_capacity_in_the_period_of_the_demand_alone() -> None:
     first, second = plan.unmet["reason"]
     # D1 gets the 80 there are in the first half; D2 gets its 60 %, and 20 are left.
     assert plan.awards["quantity"].to_list() == [80.0, 60.0]
-    assert "1 bid out of capacity" in first
+    assert "1 bid is out of capacity" in first
     assert "out of capacity" not in second
 
 
@@ -648,7 +648,8 @@ def test_what_to_relax_in_a_part_is_told_at_the_cost_of_the_whole() -> None:
     assert plan.result.found == "infeasible"
     (way,) = plan.result.correction_sets
     # Two suppliers of C, 99 + 2, and the 300 of E.
-    assert (str(way), way.cost) == ("min of 'three' for C from 3 to 2", pytest.approx(401.0))
+    change = "lower the min of rule 'three' for C from 3 to 2"
+    assert (str(way), way.cost) == (change, pytest.approx(401.0))
 
 
 def test_parts_that_reached_less_claim_no_bound_beyond() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 import matcher
 from matcher.errors import InputError
+from matcher.formatting import REASON_LABELS
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
-from matcher.report.summary import REASON_LABELS
 from matcher.screening.gates import REASONS
 from tests.networks import Row, network
 
@@ -104,16 +104,16 @@ def row_of(frame: pl.DataFrame, key: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("key", "outcome", "reason", "distance", "said"),
     [
-        ("won", "awarded", None, None, "awarded 100 units by road"),
-        ("dearer", "beaten", "cost", 0.25, "costs 0.25 more per unit"),
-        ("small", "beaten", "rules", None, "costs 0.5 less per unit, but"),
-        ("late", "rejected", "delivery", 3.0, "arrives 3.0 days too late by road"),
-        ("dear", "rejected", "ceiling", 0.42, "costs 0.42 per unit above the ceiling"),
+        ("won", "awarded", None, None, "awarded 100 units, by road"),
+        ("dearer", "beaten", "cost", 0.25, "landed cost 0.25 USD higher per unit"),
+        ("small", "beaten", "rules", None, "landed cost 0.5 USD lower per unit, but"),
+        ("late", "rejected", "delivery", 3.0, "arrives 3 days late, by road"),
+        ("dear", "rejected", "ceiling", 0.42, "0.42 USD per unit above the cost ceiling"),
         ("faulty", "rejected", "quality", 30.0, "30.0 ppm above the limit"),
-        ("slow", "rejected", "on_time", 0.1, "0.1 below the limit"),
+        ("slow", "rejected", "on_time", 0.1, "10 percentage points below the limit"),
         ("bare", "rejected", "standard", 1.0, "lacks"),
-        ("expired", "rejected", "certificate_date", 11.0, "misses the due date by 11 days"),
-        ("short", "rejected", "quantity", 40.0, "40.0 units above"),
+        ("expired", "rejected", "certificate_date", 11.0, "not valid on the due date, by 11 days"),
+        ("short", "rejected", "quantity", 40.0, "40 units more than can be awarded"),
         ("busy", "awarded", None, None, "awarded 100 units"),
         ("idle", "beaten", "capacity", None, "its capacity is used up"),
         ("spare", "awarded", None, None, "awarded 100 units"),
@@ -130,9 +130,15 @@ def test_why(key: str, outcome: str, reason: str | None, distance: float | None,
     ("key", "reason", "distance", "unit", "said"),
     [
         ("foreign", "own_plant", 1.0, "lead firms", "an own plant of another lead firm"),
-        ("outside", "in_house", 1.0, "own plants", "the component is core"),
+        ("outside", "in_house", 1.0, "own plants", "the component stays in house"),
         # Due on 15 February; the period ends with March, 14 + 31 days later.
-        ("ramping", "ramp", 45.0, "days", "may not deliver before 45 days after the due date"),
+        (
+            "ramping",
+            "ramp",
+            45.0,
+            "days",
+            "not approved to deliver until 45 days after the due date",
+        ),
     ],
 )
 def test_why_not_own_plants_and_ramps(
@@ -190,7 +196,7 @@ def test_explain_demand() -> None:
     found = matcher.explain_demand(market(), plan(), "D")
     # Ten bids: one awarded, two beaten, seven at a gate.
     assert found.headline == (
-        "D: all of it is awarded, to S won; of 10 bids, 7 fail a gate and 2 are beaten."
+        "D: awarded in full to S won. Of 10 bids, 7 failed a gate and 2 were not selected."
     )
     assert found.rows["bid"].to_list()[:3] == ["won", "small", "dearer"]
 
@@ -206,26 +212,26 @@ def test_a_demand_that_is_not_covered_is_not_said_to_be() -> None:
 def test_a_demand_that_nobody_makes() -> None:
     made = network(demands=[{"demand": "D"}], bids=[bid("B", moq=101.0)])
     found = matcher.explain_demand(made, matcher.solve(made), "D")
-    assert found.headline == ("D is not awarded; of 1 bid, 1 fail a gate and 0 are beaten.")
+    assert found.headline == ("D: not awarded. Of 1 bid, 1 failed a gate and 0 were not selected.")
 
 
 def test_explain_supplier() -> None:
     found = matcher.explain_supplier(market(), plan(), "S late")
     assert found.headline == (
-        "S late gets 0 awards; 1 pair of a demand and a bid came into question. "
-        "What decided the others: delivery 1."
+        "S late gets 0 awards out of 1 possible pair of a demand and a bid; "
+        "reasons for the rest: arrives too late (1)."
     )
     assert found.rows["distance"].to_list() == [3.0]
     busy = matcher.explain_supplier(market(), plan(), "S busy")
     assert busy.headline == (
-        "S busy gets 1 award; 2 pairs of a demand and a bid came into question. "
-        "What decided the others: capacity 1."
+        "S busy gets 1 award out of 2 possible pairs of a demand and a bid; "
+        "reasons for the rest: capacity used up (1)."
     )
 
 
 def test_a_supplier_of_what_nobody_needs() -> None:
     found = matcher.explain_supplier(market(), plan(), "S other")
-    assert "capability" in found.headline
+    assert "no demand is for what it offers" in found.headline
     assert found.rows.is_empty()
 
 
@@ -282,4 +288,4 @@ def test_without_awards_nothing_is_beaten_by_cost() -> None:
     beaten = rows.filter(pl.col("outcome") == "beaten")
     assert beaten["cost_difference"].null_count() == 6
     # A plan made by hand proves nothing about what it leaves out.
-    assert beaten["text"].str.contains("nobody has proven that it must").all()
+    assert beaten["text"].str.contains("it is not proven that it has to").all()

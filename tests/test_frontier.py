@@ -72,8 +72,9 @@ def test_the_verdict_names_the_point_that_gains_most_for_what_it_costs(local: Fr
     # Half of the local value for 75 of the 200 that all of it costs.
     assert local.best_exchange == 1
     assert local.verdict == (
-        "150.00 USD more local value for 75.0% more cost: point 2 of 3. "
-        "At most 300.00 USD more local value for 200.0% more cost. Every point is proven."
+        "Best trade-off, point 2 of 3: 150.00 USD more local value for 75.0% more cost. "
+        "At the far end, point 3: 300.00 USD more local value for 200.0% more cost. "
+        "Every point is proven optimal."
     )
 
 
@@ -99,7 +100,8 @@ def test_what_a_level_leaves_open_is_used_and_equal_points_are_one() -> None:
     bounds = [plan.result.bound for plan in made.plans if plan.result is not None]
     assert bounds == pytest.approx([200.0, 200.0], rel=1e-6)
     assert made.verdict == (
-        "33.3% less cost for 1 more supplier: point 2 of 2. Every point is proven."
+        "Best trade-off, point 2 of 2: 33.3% less cost for 1 more supplier. "
+        "Every point is proven optimal."
     )
 
 
@@ -201,7 +203,7 @@ def test_points_made_before_the_search_is_ended_are_kept(
     assert made.points["cost"].to_list() == pytest.approx(costs, rel=1e-6)
     assert made.points["bound"].to_list() == pytest.approx(bounds, rel=1e-6)
     assert made.points["proven"].to_list() == proven
-    assert made.notes[0] == "The search ended early."
+    assert made.notes[0] == "The search ended before all points were found."
     assert made.notes[0] in made.verdict
     for plan in made.plans:
         assert matcher.check(network, plan).ok
@@ -232,9 +234,9 @@ def test_plans_that_fall_together_are_told_if_there_may_be_others(
     made = found(striving(**TWO_PARTS), "supplier_count", "cost", 4)
     assert made.points["supplier_count"].to_list() == [1.0, 2.0]
     assert made.notes == (
-        "Dropped as no better than others: 2 plans; a smaller gap or more time may find more.",
+        "Dropped as no better than others: 2 plans. A smaller gap or more time may find more.",
     )
-    assert "Points are within 0.00% of their proven bounds." in made.verdict
+    assert "All points are within 0.00% of their proven bounds." in made.verdict
 
 
 def test_a_cancel_keeps_the_point_that_was_made() -> None:
@@ -247,7 +249,8 @@ def test_a_cancel_keeps_the_point_that_was_made() -> None:
     )
     assert made.points["cost"].to_list() == pytest.approx([100.0], rel=1e-6)
     assert made.verdict == (
-        "Only one point was made: cost 100.00 USD and local value 0.00 USD. The search ended early."
+        "Only one plan was found: cost 100.00 USD and local value 0.00 USD. "
+        "The search ended before all points were found."
     )
     assert {label.split(",")[0] for label in heard} == {"1 of 8"}
 
@@ -264,16 +267,19 @@ def test_a_plan_that_the_judge_does_not_accept_is_dropped(monkeypatch: pytest.Mo
     made = matcher.frontier(network, points=3, gap_limit=0.0)
     assert made.points["cost"].to_list() == pytest.approx([100.0, 175.0], rel=1e-6)
     assert len(made.notes) == 1
-    assert "does not accept was dropped: the input hash differs" in made.notes[0]
+    assert (
+        "dropped because it failed the independent check: the plan was made for another network"
+        in made.notes[0]
+    )
 
 
 def test_without_a_plan_there_is_no_point_and_nothing_to_draw(tmp_path: Path) -> None:
     four: Row = {"rule": "four", "kind": "supplier_count", "scope": "network", "min": 4.0}
     made = matcher.frontier(striving(rules=[four]), points=3)
     assert made.points.is_empty()
-    assert "before the first point: no plan exists" in made.verdict
+    assert "before the first plan: no plan exists" in made.verdict
     assert made.to_dict()["points"] == []
-    with pytest.raises(matcher.InputError, match="no point to show"):
+    with pytest.raises(matcher.InputError, match="nothing to show"):
         made.write(tmp_path / "chart.png")
 
 
@@ -287,7 +293,9 @@ def test_it_is_written_as_data_and_as_a_chart(local: Frontier, tmp_path: Path) -
     assert pl.read_csv(tmp_path / "f.csv").equals(local.points)
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(tmp_path / "f.svg").getroot().tag.endswith("svg")
-    with pytest.raises(matcher.InputError, match=r"end the name in \.json, \.csv, \.png, \.svg"):
+    with pytest.raises(
+        matcher.InputError, match=r"end the file name in one of \.json, \.csv, \.png, \.svg"
+    ):
         local.write(tmp_path / "f.pdf")
 
 
@@ -309,13 +317,13 @@ def test_a_chart_names_its_axes_its_ends_and_its_marks() -> None:
     assert text == drawing.svg(frontier_chart(POINTS, COST, SUPPLIERS, "A verdict.", best=1), "t")
     assert dict(mpl.rcParams) == before
     for said in (
-        "Suppliers against cost",
+        "Suppliers versus cost",
         "A verdict.",
         "Cost, USD (less is better)",
         "Suppliers (less is better)",
         "1: suppliers 62, cost 4,845,000",  # three digits would not tell the ends apart
         "3: suppliers 31, cost 4,861,000",
-        "from there to the proven bound",
+        "distance to the proven bound",
     ):
         assert f">{said}<" in text
     proven = POINTS.with_columns(bound=pl.col("cost"))
@@ -352,4 +360,4 @@ def test_the_command_writes_what_it_is_asked_for(
     assert document["verdict"] in " ".join(shown.out.split())
     assert chart.stat().st_size > 1000
     assert run(monkeypatch, "frontier", FIRST_STEPS, "--json", "-o", tmp_path / "f.pdf") == 2
-    assert "end the name in" in json.loads(capsys.readouterr().out)["issues"][0]["fix"]
+    assert "end the file name in one of" in json.loads(capsys.readouterr().out)["issues"][0]["fix"]

@@ -49,8 +49,9 @@ def test_each_rule_of_a_contradiction_is_a_correction_set(name: str) -> None:
     assert sets_of(plan) == {("B",): (2.0, pytest.approx(101)), ("C",): (1.0, pytest.approx(100))}
     assert plan.verdict.startswith("No plan exists: ")
     assert plan.verdict.endswith(
-        "Change the min of 'C' from 2 to 1, for a plan of 100.00 USD; "
-        "or max of 'B' from 1 to 2, for a plan of 101.00 USD."
+        " What to change so that a plan exists: "
+        "lower the min of rule 'C' from 2 to 1 (total cost 100.00 USD); "
+        "or raise the max of rule 'B' from 1 to 2 (total cost 101.00 USD)."
     )
 
 
@@ -74,7 +75,7 @@ def test_consistent_awards_give_way_by_a_difference_of_shares() -> None:
         ("none",): (pytest.approx(100.0), pytest.approx(200)),
         ("all",): (pytest.approx(0.0), pytest.approx(400)),
     }
-    assert "max of 'same' from 0 to 1" in plan.verdict
+    assert "raise the max of rule 'same' from 0 to 1" in plan.verdict
 
 
 def test_three_correction_sets_and_none_holds_another() -> None:

@@ -305,7 +305,7 @@ class TestFiles:
         steps, path = "examples/first-steps", tmp_path / "plan.xlsx"
         assert run(monkeypatch, "solve", steps, "-o", path, "--gap", "0") == 0
         assert run(monkeypatch, "check", steps, path) == 0
-        assert "keeps every rule" in capsys.readouterr().out
+        assert "meets every mandatory rule" in capsys.readouterr().out
         assert run(monkeypatch, "explain", steps, path, "--demand", "D1") == 0
 
         def too_few(sheet: Any) -> None:
@@ -321,7 +321,7 @@ class TestSheets:
         sheet = book["Awards"]
         assert sheet.freeze_panes == "B2"
         notes = {cell.value: cell.comment.text for cell in sheet[1]}
-        assert "You may edit demand, bid, mode, tier, quantity" in notes["Demand"]
+        assert "you may edit demand, bid, mode, tier, quantity" in notes["Demand"]
         assert notes["Quantity"].startswith("Required. How much. Unit: units.")
         assert notes["Landed cost, USD"].startswith("Computed")
         fills = {cell.value: cell.fill.fgColor.rgb for cell in sheet[1]}
@@ -330,7 +330,7 @@ class TestSheets:
         assert (str(drop_down.sqref), drop_down.formula1) == ("C2:C1003", '"sea,air,road,rail"')
         assert sheet.column_dimensions["A"].number_format == "@"
         told = [row[0].value for row in book["Summary"].iter_rows()]
-        assert any("You may edit demand" in str(text) for text in told)
+        assert any("you may edit demand" in str(text) for text in told)
 
     def test_rules_and_every_item_of_cost_are_there(self, workbook: Path) -> None:
         book = openpyxl.load_workbook(workbook)
@@ -344,26 +344,26 @@ class TestSheets:
         first = ["half from S2", "share", None, "S2", 0.4, 0.5, None, "share of quantity"]
         assert rules[0] == [*first, "missed", pytest.approx(10.0), "units", pytest.approx(2.0)]
         assert rules[1][:2] == ["few", "supplier_count"]
-        assert rules[1][7:9] == ["suppliers", "kept"]
+        assert rules[1][7:9] == ["suppliers", "met"]
 
 
 class TestPages:
     def test_rules_and_every_item_of_cost_are_there(self, net: Network, plan: Plan) -> None:
         text = to_markdown(summarize(net, plan))
-        assert "landed 240.00, tooling and lanes 0.00, onboarding 0.00, switching 7.00" in text
-        assert "7.00 for leaving incumbents, −12.00 by discounts" in text
-        assert "2 rules with 2 instances. 1 target is missed, at a penalty of 2.00 USD." in text
+        assert "landed cost 240.00, fixed costs 0.00, onboarding 0.00, switching 7.00" in text
+        assert "7.00 for leaving incumbents, −12.00 from discounts" in text
+        assert "2 rules. 1 target is missed, at a penalty of 2.00 USD." in text
         line = "| half from S2 | S2 | 40.0% | 50.0% | – | share of quantity | missed by 10 units |"
         assert line in text
-        assert "| few | all | 2 | – | 3 | suppliers | kept |" in text
-        assert "Objectives in their order" not in text
+        assert "| few | all | 2 | – | 3 | suppliers | met |" in text
+        assert "Objectives, in order of priority" not in text
 
     def test_a_broken_rule_is_called_so(self) -> None:
-        # The same rule without a priority must be kept, and is missed by 10 units.
+        # The same rule without a priority must be met, and is missed by 10 units.
         rule = {k: v for k, v in TABLES["rules"][0].items() if k not in ("priority", "price")}
         strict = network(**TABLES | {"rules": [rule]})
         text = to_markdown(summarize(strict, hand_made()))
-        assert "1 rule with 1 instance. 1 instance is broken that must be kept." in text
+        assert "1 rule. 1 mandatory rule is broken." in text
         assert "broken by 10 units" in text
 
     def test_objectives_are_told_if_they_are_more_than_cost(self) -> None:
@@ -380,10 +380,10 @@ class TestPages:
         summary = summarize(net, solve(net, gap_limit=0.0))
         sheet = openpyxl.load_workbook(io.BytesIO(xlsx.to_xlsx(summary)))["Summary"]
         told = [[cell.value for cell in row[:3]] for row in sheet.iter_rows()]
-        assert ["Suppliers, as few as can be", "1", "bound 1, proven"] in told
+        assert ["Number of suppliers, fewest possible", "1", "proven limit 1, proven"] in told
         text = to_markdown(summary)
-        assert "| Suppliers, as few as can be | 1 | 1 | 0.0% |" in text
-        assert "no plan that does as well before cost costs less" in text
+        assert "| Number of suppliers, fewest possible | 1 | 1 | 0.0% |" in text
+        assert "no plan that does as well on the objectives before cost costs less" in text
 
     def test_correction_sets_are_listed(self) -> None:
         net = network(bids=[{"bid": "B", "supplier": "S"}])
@@ -406,9 +406,12 @@ class TestPages:
         plan = Plan(awards=hand_made().awards.clear(), result=none, currency="USD")
         summary = summarize(net, plan)
         text = to_markdown(summary)
-        assert "## To have a plan, change one of these" in text
-        assert "| min of 'two' for C from 2 to 1 | 100.00 | 0 |" in text
-        both = "max of 'budget' from 50 to 75.5 and max of 'few' from 1 to 2"
+        assert "## What to change so that a plan exists" in text
+        assert "| lower the min of rule 'two' for C from 2 to 1 | 100.00 | 0 |" in text
+        both = (
+            "raise the max of rule 'budget' from 50 to 75.5 and "
+            "raise the max of rule 'few' from 1 to 2"
+        )
         assert f"| {both} | 75.50 | 0.25 |" in text
         page = to_html(summary)
         assert page.count("75.5") == 2  # in the table alone, not in the headline too

@@ -160,15 +160,15 @@ def test_it_is_found_and_holds(name: str) -> None:
 def test_a_rule_that_leaves_no_plan_is_the_headline() -> None:
     presolve = presolve_checks(CASES["supplier_count"][0])
     assert presolve.no_plan
-    assert presolve.headline == "No plan exists: rule R0 asks for what nobody can give."
+    assert presolve.headline == "No plan exists: rule R0 cannot be met by any plan."
     target = presolve_checks(CASES["supplier_count_as_target"][0])
     assert not target.no_plan
-    assert target.headline == "Whatever the plan, 1 limit cannot be met."
+    assert target.headline == "1 limit cannot be met by any plan."
 
 
 def test_demands_out_of_reach_are_the_headline() -> None:
     assert presolve_checks(CASES["no_room"][0]).headline == (
-        "Whatever the plan, 1 demand cannot be covered in full."
+        "1 demand cannot be covered in full by any plan."
     )
 
 
@@ -231,8 +231,8 @@ def test_validate_says_what_cannot_be(
     matcher.write(CASES["no_candidate"][0], tmp_path / "short")
     assert run(monkeypatch, "validate", tmp_path / "short") == 0
     shown = capsys.readouterr().out
-    assert "Whatever the plan, 1 demand cannot be covered in full." in shown
-    assert "demand D: every bid fails a gate (ceiling: 1 bid" in shown
+    assert "1 demand cannot be covered in full by any plan." in shown
+    assert "demand D: every bid fails a gate: above the cost ceiling (1 bid" in shown
     assert "short by 100" in shown
     matcher.write(CASES["supplier_count"][0], tmp_path / "none")
     assert run(monkeypatch, "validate", tmp_path / "none") == 3
@@ -247,4 +247,4 @@ def test_validate_is_silent_where_presolve_checks_find_nothing(
 ) -> None:
     assert run(monkeypatch, "validate", "examples/first-steps") == 0
     shown = capsys.readouterr().out
-    assert shown.strip().endswith("The data can be trusted with a plan.")
+    assert shown.strip().endswith("No errors found; ready to solve.")

@@ -167,7 +167,7 @@ class TestXlsx:
         awards = book["Awards"]
         assert sum(column(awards, "Landed cost, USD")) == pytest.approx(LANDED)
         assert column(awards, "Quantity") == plan.awards["quantity"].to_list() == [60.0, 40.0]
-        assert column(awards, "USD per unit") == pytest.approx([2.0, 3.0])
+        assert column(awards, "Landed cost per unit, USD") == pytest.approx([2.0, 3.0])
         assert sum(column(book["Suppliers"], "Landed cost, USD")) == pytest.approx(LANDED)
         assert sum(column(book["Suppliers"], "Onboarding, USD")) == pytest.approx(ONBOARDING)
         assert column(book["Cost per unit"], "Price") == pytest.approx([2.0, 3.0])
@@ -175,7 +175,7 @@ class TestXlsx:
         assert column(book["Why not"], "Bid") == ["B3"]
         stated = {row[0]: row[1] for row in book["Summary"]}
         assert stated["Landed cost, USD"] == pytest.approx(LANDED)
-        assert stated["Tooling and lanes, USD"] == pytest.approx(FIXED)
+        assert stated["Fixed costs, USD"] == pytest.approx(FIXED)
         assert stated["Total cost, USD"] == pytest.approx(TOTAL)
         assert stated["Proven bound, USD"] == pytest.approx(TOTAL)
         breakdown = {row[0]: row[1] for row in book["Cost breakdown"][:12]}
@@ -204,19 +204,21 @@ class TestMarkdown:
     def test_figures_are_the_plans(self, summary: Summary) -> None:
         text = to_markdown(summary)
         assert text.splitlines()[2] == f"**{summary.plan.verdict}**"
-        assert "- Total cost, USD: 280.00 (landed 240.00, tooling and lanes 30.00" in text
+        assert "- Total cost, USD: 280.00 (landed cost 240.00, fixed costs 30.00" in text
         row = next(
             line for line in text.splitlines() if line.startswith("| D | Cable \\| 1 m | S1")
         )
         assert "| Vietnam | 60 | piece |" in row
         assert "| 2.000 | 120.00 |" in row
-        assert "Nothing is worth negotiating" in text
+        assert "There is nothing to negotiate" in text
 
     def test_a_long_table_says_where_the_rest_is(
         self, summary: Summary, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(markdown_module, "LIMIT", 1)
-        assert "The first 1 of 2 rows; the XLSX report holds all of them." in to_markdown(summary)
+        assert "The first 1 of 2 rows are shown; the XLSX report has all of them." in to_markdown(
+            summary
+        )
 
 
 class TestHtml:
@@ -273,7 +275,10 @@ class TestHtml:
         self, summary: Summary, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(html_module, "LIMIT", 1)
-        assert "The first 1 of 2 rows; the XLSX report holds all" in _Page(to_html(summary)).text
+        assert (
+            "The first 1 of 2 rows are shown; the XLSX report has all"
+            in _Page(to_html(summary)).text
+        )
 
 
 def _named(attack: str, plan: Plan) -> Summary:
@@ -342,7 +347,7 @@ def test_a_cheaper_bid_that_got_nothing_is_worth_negotiating() -> None:
     assert summary.savings["amount"].to_list() == pytest.approx([10.0])
     text = to_markdown(summary)
     assert "Worth negotiating: 1 demand had a bid" in text
-    assert "at most 10.00 USD (9.09% of the plan)" in text
+    assert "at most 10.00 USD (9.09% of the total cost)" in text
 
 
 @pytest.mark.parametrize(
@@ -374,9 +379,9 @@ def test_a_plan_made_by_hand_is_completed_and_judged(net: Network) -> None:
     # 100 × 3, tooling 20, onboarding 5.
     assert summary.costs.total == pytest.approx(325.0)
     page = _Page(to_html(summary)).text
-    assert "made by hand; nothing is claimed" in page
+    assert "made by hand: it states neither a cost nor a proof" in page
     assert "Total cost, USD 325.00" in page
-    assert "Proven bound" not in page
+    assert "Proven lower bound" not in page
     awards = sheets(to_xlsx(summary))["Awards"]
     assert sum(column(awards, "Landed cost, USD")) == pytest.approx(300.0)
 
@@ -423,7 +428,7 @@ def test_a_plan_without_awards_is_reported_too(case: str, suffix: str, tmp_path:
     path = tmp_path / f"report{suffix}"
     report(net, plan, path)
     # What could be changed stands in a table of its own.
-    headline = plan.verdict.split(" Change the ")[0]
+    headline = plan.verdict.split(" What to change so that a plan exists: ")[0]
     if suffix == ".xlsx":
         book = sheets(path.read_bytes())
         assert book["Summary"][1][0] == headline
@@ -433,9 +438,9 @@ def test_a_plan_without_awards_is_reported_too(case: str, suffix: str, tmp_path:
         text = path.read_text(encoding="utf-8")
         shown = _Page(text).text if suffix == ".html" else text
         assert headline in shown
-        assert ("There is no plan to judge." in shown) == (case == "infeasible")
+        assert ("There is no plan to check." in shown) == (case == "infeasible")
         assert ("Total cost" in shown) == (case != "infeasible")
-        assert "1 demand of 1 is not covered in full; 1 gets nothing at all." in shown
+        assert "1 of 1 demand is not covered in full; 1 of them gets nothing at all." in shown
 
 
 @pytest.mark.parametrize("write", [to_markdown, to_html, to_xlsx])

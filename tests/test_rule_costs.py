@@ -63,26 +63,28 @@ def test_a_linear_price_is_told_as_an_estimate(case: str, saving: float) -> None
     assert row["saving"] == pytest.approx(saving, abs=1e-3)
     assert (row["at_least"], row["at_most"], row["cost_without"]) == (None, None, None)
     assert row["proof"] == "LP estimate"
-    assert f"by LP prices, an estimate, it costs about {saving:,.2f} USD" in row["text"]
-    assert "an estimate" in found.headline
+    assert f"by a quick estimate, it costs about {saving:,.2f} USD" in row["text"]
+    assert "a quick estimate" in found.headline
 
 
 def test_a_linear_price_of_coverage_and_of_nothing() -> None:
     made = CASES["limit_of_cost"][0]
     row = the_row(explain_rules(made, solved(made), estimate=True))
     assert row["covered_more"] == pytest.approx(0.2, abs=1e-6)
-    assert "leaves 0.2 more of the demand unmet" in row["text"]
+    assert "adds 0.2 to the unmet demand (weighted)" in row["text"]
     loose = ruled({"kind": "supplier_count", "max": 3})
     found = explain_rules(loose, solved(loose), estimate=True)
-    assert found.headline == "By LP prices, an estimate, no rule costs money."
+    assert found.headline == "By a quick estimate, no rule costs money."
 
 
 def test_sentence_figures_and_headline() -> None:
     found = costs(CASES["share_of_quantity"][0])
     row = the_row(found)
-    text = "rule 'R0' binds; without it the plan would cost 60.00 USD (37.5%) less, proven"
+    text = (
+        "rule 'R0' is at its limit; without it the plan would cost 60.00 USD (37.5%) less (proven)"
+    )
     assert row["text"] == text
-    assert found.headline == f"The one rule costs money; the dearest: {text}."
+    assert found.headline == f"The only rule costs money: {text}."
     assert (row["instances"], row["at_limit"], row["who"]) == (1, 1, "women")
     assert (row["actual"], row["min"], row["max"]) == (pytest.approx(0.3), 0.3, None)
 
@@ -94,7 +96,7 @@ def test_a_missed_target_costs_its_penalty() -> None:
     assert (row["missed"], row["penalty"]) == (pytest.approx(30.0), pytest.approx(30.0))
     assert row["saving"] == pytest.approx(30.0, abs=1e-3)
     assert "is missed by 30" in row["text"]
-    assert "30.00 of it penalty" in row["text"]
+    assert "of which 30.00 USD is the penalty" in row["text"]
 
 
 def test_a_budget_costs_coverage_and_saves_money() -> None:
@@ -103,7 +105,7 @@ def test_a_budget_costs_coverage_and_saves_money() -> None:
     assert row["binds"]
     assert row["saving"] == pytest.approx(-20.0, abs=1e-3)
     assert row["covered_more"] == pytest.approx(0.2, abs=1e-6)
-    assert "20.00 USD (25.0%) more and leave 0.2 less of the demand unmet" in row["text"]
+    assert "20.00 USD (25.0%) more; unmet demand (weighted) would fall by 0.2" in row["text"]
 
 
 def test_a_rule_with_room_may_keep_a_cheaper_plan_out() -> None:
@@ -120,7 +122,9 @@ def test_a_rule_with_room_may_keep_a_cheaper_plan_out() -> None:
     assert not row["binds"]
     assert row["saving"] == pytest.approx(100.0, abs=1e-3)
     assert row["proof"] == "exact"
-    assert row["text"].startswith("rule 'R0' has room; without it the plan would cost 100.00 USD")
+    assert row["text"].startswith(
+        "rule 'R0' is not at its limit; without it the plan would cost 100.00 USD"
+    )
 
 
 def test_rules_with_room_cost_nothing_and_the_dearest_comes_first() -> None:
@@ -136,9 +140,11 @@ def test_rules_with_room_cost_nothing_and_the_dearest_comes_first() -> None:
         pytest.approx(40.0, abs=1e-3),
     ]
     assert the_row(found)["text"] == (
-        "rule 'R0' has room; without it the plan would cost the same, proven"
+        "rule 'R0' is not at its limit; without it the plan would cost the same (proven)"
     )
-    assert found.headline.startswith("1 of 3 rules costs money; the dearest: rule 'R2' binds")
+    assert found.headline.startswith(
+        "1 of 3 rules costs money; the costliest: rule 'R2' is at its limit"
+    )
 
 
 def test_a_rule_that_binds_may_cost_nothing() -> None:
@@ -147,7 +153,7 @@ def test_a_rule_that_binds_may_cost_nothing() -> None:
     row = the_row(found)
     assert row["binds"]
     assert row["saving"] == pytest.approx(0.0, abs=1e-3)
-    assert found.headline == "No rule costs anything on its own, proven."
+    assert found.headline == "No rule costs anything on its own; this is proven."
 
 
 def test_nothing_is_proven_of_a_plan_made_by_hand() -> None:
@@ -158,7 +164,7 @@ def test_nothing_is_proven_of_a_plan_made_by_hand() -> None:
     assert row["actual"] == pytest.approx(0.5)
     assert row["saving"] == pytest.approx(100.0, abs=1e-3)
     assert (row["at_least"], row["at_most"], row["proof"]) == (None, None, "not proven")
-    assert row["text"].endswith("a plan was found that costs 100.00 USD (50.0%) less; not proven")
+    assert row["text"].endswith("a plan was found that costs 100.00 USD (50.0%) less (not proven)")
 
 
 def test_claims_of_a_plan_for_another_network_do_not_count() -> None:
@@ -180,7 +186,7 @@ def test_a_plan_with_a_gap_gives_an_interval() -> None:
         pytest.approx(50.0, abs=1e-3),
         pytest.approx(60.0, abs=1e-3),
     )
-    assert row["text"].endswith("; proven is a difference of 50.00 to 60.00 USD")
+    assert row["text"].endswith("; the difference is proven to be between 50.00 and 60.00 USD")
 
 
 def test_once_cancelled_the_plan_stands_for_itself() -> None:
@@ -188,8 +194,8 @@ def test_once_cancelled_the_plan_stands_for_itself() -> None:
     found = explain_rules(made, solved(made), cancelled=lambda: True)
     row = the_row(found)
     assert (row["saving"], row["proof"]) == (None, "not proven")
-    assert row["text"] == "rule 'R0' binds; no time was left to plan without it"
-    assert found.headline == "No cost was found of any rule; 1 of 1 were not tried."
+    assert row["text"] == "rule 'R0' is at its limit; no time was left to plan without it"
+    assert found.headline == "No rule was found to cost anything; 1 of 1 rule is still untested."
 
 
 def test_other_objectives_are_kept() -> None:
@@ -209,7 +215,7 @@ def test_a_plan_that_is_none_is_refused() -> None:
         bids=[{"bid": "B", "supplier": "S"}],
         rules=[{"rule": "two", "kind": "supplier_count", "scope": "network", "min": 2}],
     )
-    with pytest.raises(InputError, match="holds no plan"):
+    with pytest.raises(InputError, match="means that there is no plan"):
         costs(made)
 
 
@@ -230,8 +236,8 @@ def test_the_command_line_shows_a_table_and_json(
     asked = ("explain", tmp_path / "n", tmp_path / "plan.json", "--rules")
     assert run(monkeypatch, *asked) == 0
     shown = capsys.readouterr().out
-    assert "saving, USD" in shown
-    assert "without it the plan would cost 60.00 USD (37.5%) less, proven" in shown
+    assert "saving without it, USD" in shown
+    assert "without it the plan would cost 60.00 USD (37.5%) less (proven)" in shown
     assert run(monkeypatch, *asked, "--json", "--time-limit", "30") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["rows"][0]["saving"] == pytest.approx(60.0, abs=1e-3)

@@ -392,7 +392,7 @@ def test_bounds_do_not_add_up_where_more_coverage_may_be_possible(three: Any) ->
     assert not plan.result.coverage.proven
     assert plan.result.bound is None
     assert plan.result.detail == (
-        "no plan that covers as much of every part costs less than 300.00 USD"
+        "no plan that covers as much of every independent part costs less than 300.00 USD"
     )
 
 
@@ -409,7 +409,7 @@ def test_part_without_a_plan_leaves_the_whole_without_one() -> None:
     assert plan.verdict == truth.verdict
     assert plan.awards.is_empty()
     assert plan.unmet["demand"].to_list() == ["D1", "D2", "D3"]
-    assert plan.unmet["reason"][0] == "another part of the network has no plan"
+    assert plan.unmet["reason"][0] == "another independent part of the network has no plan"
     assert plan.unmet.filter(demand="D2").equals(truth.unmet.filter(demand="D2"))
 
     none = restated(plans[0], found="none", stopped="crashed", coverage=None, costs=None)
@@ -440,13 +440,13 @@ def test_runs_are_merged(three: Any) -> None:
 
 def test_what_does_not_belong_together_is_refused(three: Any) -> None:
     whole, parts, plans = three
-    with pytest.raises(InputError, match="'2 plans' do not match 3 parts"):
+    with pytest.raises(InputError, match="'2 plans' cannot be matched to 3 independent parts"):
         merge(whole, parts, plans[:2])
     with pytest.raises(InputError, match=r"is not a plan of 'Test \(subnetwork 1 of 3\)'"):
         merge(whole, parts, [plans[1], plans[0], plans[2]])
-    with pytest.raises(InputError, match="do not hold each demand of 'Test' once"):
+    with pytest.raises(InputError, match="cannot be the whole of 'Test'"):
         merge(whole, parts[:2], plans[:2])
-    with pytest.raises(InputError, match="do not hold each demand of 'Test' once"):
+    with pytest.raises(InputError, match="cannot be the whole of 'Test'"):
         merge(whole, (), [])
     with pytest.raises(InputError, match="states no result"):
         merge(whole, parts, [replace(plans[0], result=None), *plans[1:]])

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from matcher import formatting
 from matcher.engines.base import Progress
 from matcher.errors import Issue
 from matcher.explain.presolve import PresolveChecks
 from matcher.explain.rule_costs import RuleCosts
-from matcher import formatting
 from matcher.formatting import NONE, OUTCOME_LABELS, count, money, quantity, share, unit_cost
 from matcher.frontier import WORDS, Frontier
 from matcher.frontier.search import COUNTED
@@ -175,7 +175,7 @@ def _show_awards(console: Console, network: Network, plan: Plan) -> None:
     table = _table(
         f"The {largest.height} largest of {count(plan.awards.height, 'award')}"
         if largest.height < plan.awards.height
-        else count(plan.awards.height, "award").replace("1 award", "The award"),
+        else "All awards",
         ("demand", False),
         ("supplier", False),
         ("from", False),
@@ -351,6 +351,14 @@ def show_presolve(console: Console, presolve: PresolveChecks) -> None:
         console.print(f"   … and {rows.height - MANY_ISSUES} more; --json lists them all")
 
 
+def _doing(objective: str) -> str:
+    """What a search is doing, such as ``search 2 of 8, raising coverage``."""
+    for name, words in OBJECTIVES.items():
+        if objective.endswith(name):
+            return objective.removesuffix(name) + words
+    return objective.replace("_", " ")
+
+
 class ProgressLine:
     """One line that follows a solve with best, bound and gap; nothing where nobody watches."""
 
@@ -385,7 +393,7 @@ class ProgressLine:
         shown = "" if distance is None else f"  gap {formatting.gap(distance)}"
         self._live.update(
             Text(
-                f"{progress.seconds:5.1f} s  {OBJECTIVES.get(objective, objective)}: best {best}  "
+                f"{progress.seconds:5.1f} s  {_doing(objective)}: best {best}  "
                 f"bound {bound}{shown}  (Ctrl-C stops and keeps the best plan)"
             )
         )

@@ -145,7 +145,7 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
     >>> import matcher
     >>> network = matcher.read("examples/first-steps")
     >>> matcher.explain_supplier(network, matcher.solve(network), "S1").headline[:16]
-    'S1 gets 1 award.'
+    'S1 gets 1 award '
     """
     _known(network, "suppliers", "supplier", supplier)
     rows = why(network, plan).filter(pl.col("supplier") == supplier)
@@ -163,10 +163,10 @@ def explain_supplier(network: Network, plan: Plan, supplier: str) -> Explanation
         .sort("pairs", "reason", descending=[True, False])
     )
     lost = ", ".join(f"{_label(reason)} ({pairs:,})" for reason, pairs in counts.iter_rows())
-    pairs = count(rows.select("demand", "bid").n_unique(), "pair")
+    pairs = count(rows.select("demand", "bid").n_unique(), "possible pair")
     return Explanation(
-        f"{supplier} gets {count(made.height, 'award')}. Its bids and the demands they could serve "
-        f"make {pairs}" + (f"; reasons why the others got nothing: {lost}." if lost else "."),
+        f"{supplier} gets {count(made.height, 'award')} out of {pairs} of a demand and a bid"
+        + (f"; reasons for the rest: {lost}." if lost else "."),
         _ranked(rows),
     )
 

@@ -354,16 +354,17 @@ def _sentence(row: dict[str, Any], cost: float, currency: str) -> str:
     if row["saving"] is None:
         return f"{subject}; no time was left to plan without it"
     if row["proof"] == ESTIMATE:
-        return f"{subject}; by a quick estimate, it costs {_priced(row, cost, currency)}"
+        return f"{subject}; by a quick estimate, it {_priced(row, cost, currency)}"
     return f"{subject}; {_difference(row, cost, currency)}{_proof(row, currency)}"
 
 
 def _priced(row: dict[str, Any], cost: float, currency: str) -> str:
     if abs(row["saving"]) <= SAME_MONEY:
-        said = "nothing"
+        said = "costs nothing"
     else:
-        said = f"about {row['saving']:,.2f} {currency}"
-        said += f" ({share(row['saving'] / cost)})" if cost else ""
+        verb = "costs about" if row["saving"] > 0 else "lowers the cost by about"
+        said = f"{verb} {abs(row['saving']):,.2f} {currency}"
+        said += f" ({share(abs(row['saving'] / cost))})" if cost else ""
     if row["covered_more"] > STATED:
         said += f" and adds {quantity(row['covered_more'])} to the unmet demand (weighted)"
     return said

@@ -156,7 +156,7 @@ class FrontierSearch:
 
         def told(objective: str, progress: Progress) -> None:
             if self.on_progress is not None:
-                self.on_progress(f"search {number} of {self.points}, {objective}", progress)
+                self.on_progress(f"{number} of {self.points}, {objective}", progress)
 
         return pursue(
             self.solver,

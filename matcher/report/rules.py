@@ -54,7 +54,7 @@ def correction_sets(summary: Summary) -> Section | None:
                 "Limits to change, and the plan that would result",
                 (
                     Column("change", "Change"),
-                    Column("cost", f"Total cost of the plan, {summary.currency}", "money"),
+                    Column("cost", f"Cost of that plan, {summary.currency}", "money"),
                     Column("unmet", "Unmet demand (weighted)", "quantity"),
                 ),
                 frame,
@@ -78,7 +78,7 @@ def rules(summary: Summary) -> Section | None:
     if broken.height or missed.height:
         said = [f"{instances}."]
     if broken.height:
-        said.append(f"{formatting.is_or_are(broken.height, 'mandatory case')} broken.")
+        said.append(f"{formatting.is_or_are(broken.height, 'mandatory rule')} broken.")
     if missed.height:
         penalty = float(missed["penalty"].sum())
         price = (

@@ -195,7 +195,9 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
         row += 1
     if result is not None and result.gap is not None:
         sheet.write_string(row, 0, "Gap")
-        sheet.write_number(row, 1, rounded_gap(result.gap), sheets.book.add_format({"num_format": "0.00%"}))
+        sheet.write_number(
+            row, 1, rounded_gap(result.gap), sheets.book.add_format({"num_format": "0.00%"})
+        )
         row += 1
     for label, figure, remark in key_figures(summary):
         if summary.currency in label or label == "Gap":

@@ -165,7 +165,7 @@ def _held_back(
         parts.append(
             f"{is_or_are(rest, 'bid')} limited by award sizes, share caps, supplier counts or rules"
             if is_proven
-            else f"{count(rest, 'bid')} might cover more: it is not proven that the plan cannot "
+            else f"{count(rest, 'bid')} might cover more, as it is not proven that the plan cannot "
             f"use {'it' if rest == 1 else 'them'}"
         )
     return f"{count(bids.size, 'bid')} passed every gate: " + "; ".join(parts)
