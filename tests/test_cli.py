@@ -46,7 +46,7 @@ def test_solve_prints_a_verdict_and_writes_a_plan(
     assert "proven optimal" in shown.out
     assert shown.err == ""  # nobody watches, so no progress line
     assert run(monkeypatch, "check", FIRST_STEPS, tmp_path / "p.json") == 0
-    assert "keeps every rule" in capsys.readouterr().out
+    assert "meets every mandatory rule" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("engine", ["highs", "cpsat", "scip", "pulp:PULP_CBC_CMD"])
@@ -128,7 +128,7 @@ def test_every_issue_at_once_also_as_json(
     bids = pl.read_csv(folder / "bids.csv", infer_schema=False)
     bids.with_columns(price=pl.lit("-1"), currency=pl.lit("XXX")).write_csv(folder / "bids.csv")
     assert run(monkeypatch, "validate", folder) == 2
-    assert "Do not trust a plan from this data" in capsys.readouterr().err
+    assert "The data cannot be used until it is corrected: 6 issues." in capsys.readouterr().err
     assert run(monkeypatch, "validate", folder, "--json") == 2
     issues = json.loads(capsys.readouterr().out)["issues"]
     assert len(issues) >= 2 * bids.height
@@ -213,18 +213,22 @@ def test_a_plan_without_awards_is_not_said_to_cover_anything() -> None:
     open_still = {"unmet": 1.0, "bound": 0.0, "proven": False}
     verdict = _claimed("feasible", [], stopped="time_limit", coverage=open_still)
     assert verdict == (
-        "Nothing was awarded before the search stopped (time limit), 1 demand stays open: "
-        "give it more."
+        "Nothing was awarded (search ended: time limit reached); 1 demand remains unmet. "
+        "Allow the search more time or memory."
     )
     none_can = {"unmet": 1.0, "bound": 1.0, "proven": True}
     verdict = _claimed("optimal", [], stopped="proved", coverage=none_can)
-    assert verdict.startswith("Nothing can be awarded, 1 demand stays open: it is proven")
+    assert verdict.startswith("Nothing can be awarded; 1 demand remains unmet. It is proven")
 
 
 def test_a_gap_is_not_rounded_to_less_than_was_proven() -> None:
     award: dict[str, object] = {"demand": "D1", "bid": "B1", "quantity": 1}
     coverage = {"unmet": 1.0, "bound": 1.0, "proven": True}
-    for gap, said in ((0.00001, "at most 0.01% lower"), (0.0009, "0.09%"), (1.7, "no useful")):
+    for gap, said in (
+        (0.00001, "at most 0.01% of it could still be saved"),
+        (0.0009, "0.09%"),
+        (1.7, "no useful"),
+    ):
         verdict = _claimed("feasible", [award], stopped="time_limit", coverage=coverage, gap=gap)
         assert said in verdict
 
@@ -235,6 +239,6 @@ def test_what_an_unfinished_search_left_open_is_not_blamed_on_rules(tmp_path: Pa
     unmet = complete(network, matcher.read_plan(tmp_path / "hand.csv")).unmet
     assert unmet is not None
     assert unmet["reason"].to_list() == [
-        "2 bids passed every gate: 2 bids may have more to give: nobody has proven that the plan "
-        "cannot use it"
+        "2 bids passed every gate: 2 bids might cover more, as it is not proven that the plan "
+        "cannot use them"
     ]

@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from matcher.cli.console import (
     show_rule_costs,
     show_why,
 )
+from matcher.engines import NAMES as ENGINES
 from matcher.errors import (
     EngineCrashed,
     EngineError,
@@ -34,7 +36,7 @@ from matcher.errors import (
     ServiceError,
 )
 from matcher.formatting import count
-from matcher.frontier import CHOICES, suffix_of
+from matcher.frontier import suffix_of
 from matcher.generate.adapters.scms import scms_network
 from matcher.generate.adapters.scms_history import compare, scms_history
 from matcher.generate.recipe import PRESETS, recipe_for
@@ -43,18 +45,58 @@ from matcher.plan import Plan
 
 DONE, WRONG_INPUT, NO_PLAN, BROKEN_RULE = 0, 2, 3, 4
 DEMO = Path("examples") / "asean-electronics"
-DO_NOT_TRUST = "Do not trust a plan from this data until it is fixed: {}."
+DATA_AT_FAULT = "The data cannot be used until it is corrected: {}."
 NOTHING_DONE = "Nothing was done: {}."
 
 app = typer.Typer(
     name="matcher",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Assign component demands to suppliers, prove how good the plan is, explain every yes "
-    "and no.",
+    help="Assign component demands to suppliers, prove how good the plan is, and explain every "
+    "yes and no.",
 )
+
+
+class ChosenObjective(StrEnum):
+    """The objectives that a frontier can be drawn for: those of `matcher.frontier.CHOICES`."""
+
+    COST = "cost"
+    LOCAL_VALUE = "local_value"
+    LINKAGES = "linkages"
+    CONCENTRATION = "concentration"
+    DELIVERY_SLACK = "delivery_slack"
+    SUPPLIER_COUNT = "supplier_count"
+
+
+class Preset(StrEnum):
+    """The recipes of `matcher.generate.recipe.PRESETS`."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+    HUGE = "huge"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"supplier-matcher {matcher.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
 # Without a terminal there is no width to respect, and a cut-off figure is worth nothing.
 out, err = (
     Console(stderr=to_stderr, width=None if stream.isatty() else 120)
@@ -64,40 +106,52 @@ out, err = (
 NetworkPath = Annotated[
     Path,
     typer.Argument(
-        help="A folder of CSV or Parquet files, an .xlsx workbook or a .json file.",
+        help="The network: a folder of CSV or Parquet files, an .xlsx workbook or a .json file.",
         show_default=False,
     ),
 ]
 PlanPath = Annotated[
     Path,
     typer.Argument(
-        help="A plan as JSON, a .csv of awards (demand, bid, quantity), or an .xlsx of 'report'.",
+        help="The plan: JSON, a .csv of awards (demand, bid, quantity), or an .xlsx written by "
+        "'report'.",
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 TimeLimit = Annotated[
-    float, typer.Option(min=0.1, help="Seconds after which the best plan so far is kept.")
+    float, typer.Option(min=0.1, help="Stop after this many seconds and keep the best plan so far.")
 ]
 Gap = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="Stop at this relative gap; 0.005 is 0.5 %.")
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="Stop once the plan is proven to be within this share of the optimum; 0.005 is 0.5%.",
+    ),
 ]
 Engine = Annotated[
-    str, typer.Option(help="auto, decomposition, highs, cpsat, scip or pulp:SOLVER; auto picks.")
+    str,
+    typer.Option(
+        help="Solver: auto (by size), decomposition, highs, cpsat, scip or pulp:SOLVER.",
+        autocompletion=lambda: list(ENGINES),
+    ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the solver.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the solver.")]
+Threads = Annotated[int, typer.Option(min=1, help="Number of threads for the solver.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed of the solver.")]
 Memory = Annotated[
     float | None,
     typer.Option(
-        min=0.05, help="GiB at which the solver, not this program, is ended.", show_default="none"
+        min=0.05,
+        help="GiB of memory at which the solver is stopped; the best plan so far is kept.",
+        show_default="none",
     ),
 ]
 
 
 @app.command()
 def validate(network: NetworkPath, as_json: AsJson = False) -> None:
-    """Read a network and say everything that is wrong with it, and what no plan can do."""
+    """Check a network: every error in its data, and every demand or rule that no plan can meet."""
     read = matcher.read(network)
     presolve = matcher.presolve_checks(read)
     if as_json:
@@ -116,9 +170,9 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
     else:
         show_network(out, read)
         out.print(
-            "[bold red]The data hold together, but no plan keeps every rule.[/]"
+            "[bold red]No errors found in the data, but no plan can meet every rule.[/]"
             if presolve.no_plan
-            else "[bold green]The data can be trusted with a plan.[/]"
+            else "[bold green]No errors found; ready to solve.[/]"
         )
         show_presolve(out, presolve)
     if presolve.no_plan:
@@ -133,7 +187,7 @@ def solve(
         typer.Option(
             "--output",
             "-o",
-            help="Write the plan here: as a workbook if it ends in .xlsx, else as JSON.",
+            help="Write the plan to this file: a workbook if it ends in .xlsx, otherwise JSON.",
             show_default="none",
         ),
     ] = None,
@@ -147,14 +201,15 @@ def solve(
     server: Annotated[
         str | None,
         typer.Option(
-            help="Solve on this service; its key is in MATCHER_KEY.", show_default="this machine"
+            help="Address of a service to solve on; its key is read from MATCHER_KEY.",
+            show_default="this machine",
         ),
     ] = None,
 ) -> None:
-    """Find the award plan that covers most demand at the least landed cost."""
+    """Find the plan that covers the most demand at the lowest total cost."""
     read = matcher.read(network)
     if read.warnings and not as_json:
-        show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')}, worth a look:")
+        show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')} to review:")
     plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, server, quiet=as_json)
     if output is not None and output.suffix.lower() == ".xlsx":
         matcher.report(read, plan, output)
@@ -165,7 +220,7 @@ def solve(
     else:
         show_plan(out, read, plan)
         if output is not None:
-            out.print(f"The plan is in {output}", highlight=False, soft_wrap=True)
+            out.print(f"Plan written to {output}", highlight=False, soft_wrap=True)
     _exit_without_plan(plan)
 
 
@@ -173,19 +228,19 @@ def solve(
 def frontier(
     network: NetworkPath,
     first: Annotated[
-        str, typer.Option(help=f"What is to be as good as can be: {', '.join(CHOICES)}.")
-    ] = "cost",
+        ChosenObjective, typer.Option(help="First objective: the plans begin with its best.")
+    ] = ChosenObjective.COST,
     second: Annotated[
-        str, typer.Option(help="What there is to be more of, step by step; one of the same.")
-    ] = "local_value",
-    points: Annotated[int, typer.Option(help="At most so many plans, from 2 to 50.")] = 8,
+        ChosenObjective, typer.Option(help="Second objective: improved from plan to plan.")
+    ] = ChosenObjective.LOCAL_VALUE,
+    points: Annotated[int, typer.Option(help="Largest number of plans, from 2 to 50.")] = 8,
     output: Annotated[
         list[Path] | None,
         typer.Option(
             "--output",
             "-o",
-            help="Write it here: .json with the plans, .csv, or a chart as .png or .svg; may be "
-            "given again.",
+            help="Write to this file: .json with the plans, .csv, or a chart as .png or .svg; may "
+            "be repeated.",
             show_default="none",
         ),
     ] = None,
@@ -196,15 +251,15 @@ def frontier(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Plans between two objectives: what more local value, say, costs."""
+    """Weigh two objectives against each other: what more local value costs, for example."""
     for path in output or ():
         suffix_of(path)  # not to find out after a long search
     read = matcher.read(network)
     with ProgressLine(Console(quiet=True) if as_json else err) as progress:
         found = matcher.frontier(
             read,
-            first,
-            second,
+            first.value,
+            second.value,
             points=points,
             time_limit_s=time_limit,
             gap_limit=gap,
@@ -222,12 +277,12 @@ def frontier(
     for path in output or ():
         found.write(path)
         if not as_json:
-            out.print(f"The frontier is in {path}", highlight=False, soft_wrap=True)
+            out.print(f"Frontier written to {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def check(network: NetworkPath, plan: PlanPath, as_json: AsJson = False) -> None:
-    """Judge a plan, made here or by hand, against every rule."""
+    """Check a plan, made here or by hand, against every rule and every figure in it."""
     judgement = matcher.check(matcher.read(network), matcher.read_plan(plan))
     if as_json:
         _print_json(judgement.to_dict())
@@ -241,30 +296,33 @@ def check(network: NetworkPath, plan: PlanPath, as_json: AsJson = False) -> None
 def explain(
     network: NetworkPath,
     plan: PlanPath,
-    demand: Annotated[str | None, typer.Option(help="Why this demand went where it went.")] = None,
+    demand: Annotated[
+        str | None, typer.Option(help="Who was awarded this demand, and why.")
+    ] = None,
     supplier: Annotated[
-        str | None, typer.Option(help="Why this supplier is in the plan, or not.")
+        str | None, typer.Option(help="Why this supplier got an award, or got none.")
     ] = None,
     rules: Annotated[
-        bool, typer.Option("--rules", help="What each rule costs: solves again without it.")
+        bool, typer.Option("--rules", help="What each rule costs, by solving again without it.")
     ] = False,
     time_limit: Annotated[
         float, typer.Option(min=0.1, help="With --rules: seconds for all rules together.")
     ] = 60.0,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="With --rules: by LP prices alone, which is fast.")
+        bool,
+        typer.Option("--estimate", help="With --rules: a quick estimate, without solving again."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say why, and why not: for a demand, for a supplier, or what each rule costs."""
+    """Explain a plan: why a demand or a supplier was awarded or not, or what each rule costs."""
     if (demand is not None) + (supplier is not None) + rules != 1:
         raise InputError(
             [
                 Issue(
                     code="bad_option",
                     table="command line",
-                    problem="needs one of --demand, --supplier and --rules",
-                    fix="name the one you ask about",
+                    problem="exactly one of --demand, --supplier and --rules is required",
+                    fix="give the one that you want to be explained",
                 )
             ]
         )
@@ -288,34 +346,37 @@ def report(
     network: NetworkPath,
     plan: PlanPath,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Ends in .html, .xlsx or .md.")
+        Path,
+        typer.Option("--output", "-o", help="File to write; its name ends in .html, .xlsx or .md."),
     ] = Path("report.html"),
 ) -> None:
-    """Write a report of a plan: one HTML page with charts, a workbook, or Markdown."""
+    """Write a report on a plan: an HTML page with charts, a workbook, or Markdown."""
     read = matcher.read(network)
     matcher.report(read, matcher.read_plan(plan), output)
-    out.print(f"The report is in {output}", highlight=False, soft_wrap=True)
+    out.print(f"Report written to {output}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def export(
     network: NetworkPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Ends in .lp or .mps.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; its name ends in .lp or .mps.")
+    ],
 ) -> None:
-    """Write the mathematical program as LP or MPS, for any solver."""
+    """Write the optimization model as an LP or MPS file, for any solver."""
     matcher.export(matcher.read(network), output)
-    out.print(f"The program is in {output}", highlight=False, soft_wrap=True)
+    out.print(f"Model written to {output}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def template(
     output: Annotated[Path, typer.Argument(help="An .xlsx workbook, or a folder for CSV files.")],
-    example: Annotated[bool, typer.Option(help="Fill in a tiny network to start from.")] = True,
+    example: Annotated[bool, typer.Option(help="Fill in a small example to start from.")] = True,
 ) -> None:
-    """Write an empty network to fill in, with notes, units and drop-downs."""
+    """Write a template for a network, with notes, units and drop-down lists."""
     matcher.template(output, example=example)
     out.print(
-        f"The template is in {output}; 'matcher solve {output}' when it is filled in",
+        f"Template written to {output}; fill it in, then run 'matcher validate {output}'",
         highlight=False,
         soft_wrap=True,
     )
@@ -325,59 +386,55 @@ def template(
 def generate(
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="A folder, or a file that ends in .xlsx or .json."),
+        typer.Option(
+            "--output", "-o", help="A folder, or a file whose name ends in .xlsx or .json."
+        ),
     ],
-    preset: Annotated[str, typer.Option(help=f"{', '.join(PRESETS)}.")] = "small",
+    preset: Annotated[Preset, typer.Option(help="Size of the network.")] = Preset.SMALL,
     candidates: Annotated[
         int | None,
-        typer.Option(help="About so many candidates, instead of a preset.", show_default="preset"),
+        typer.Option(
+            help="Approximate number of candidates, instead of a preset.", show_default="preset"
+        ),
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the network.")] = 0,
     separable: Annotated[
         bool,
         typer.Option(
-            help="One component family a supplier, so that the network falls into pieces."
+            help="Give each supplier one component family, so that the network falls into "
+            "independent parts."
         ),
     ] = False,
-    parquet: Annotated[bool, typer.Option(help="A folder of Parquet files, for big ones.")] = False,
+    parquet: Annotated[
+        bool, typer.Option(help="Write Parquet instead of CSV, for large networks.")
+    ] = False,
 ) -> None:
-    """Make a seeded synthetic network."""
-    if preset not in PRESETS:
-        raise InputError(
-            [
-                Issue(
-                    code="bad_option",
-                    table="command line",
-                    column="--preset",
-                    value=preset,
-                    problem="is not a preset",
-                    fix=f"choose one of {', '.join(PRESETS)}",
-                )
-            ]
-        )
+    """Make a synthetic network for tests; the same seed gives the same network."""
     recipe = PRESETS[preset] if candidates is None else recipe_for(candidates)
     network = matcher.generate(replace(recipe, connected=not separable), seed=seed)
     matcher.write(network, output, format="parquet" if parquet else None)
     show_network(out, network)
-    out.print(f"The network is in {output}", highlight=False, soft_wrap=True)
+    out.print(f"Network written to {output}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def scms(
     file: Annotated[
-        Path, typer.Argument(help="The USAID SCMS delivery history, as CSV.", show_default=False)
+        Path,
+        typer.Argument(help="The USAID SCMS delivery history, as a CSV file.", show_default=False),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for network, plan and reports.")
+        Path,
+        typer.Option("--output", "-o", help="Folder for the network, the plan and the reports."),
     ] = Path("scms"),
     year: Annotated[
         list[int] | None,
-        typer.Option(help="Lines due in this year; may be given again.", show_default="2010"),
+        typer.Option(help="Take the lines due in this year; may be repeated.", show_default="2010"),
     ] = None,
     time_limit: TimeLimit = 60.0,
     gap: Gap = 1e-4,
 ) -> None:
-    """Plan what the SCMS project bought, and compare the plan with what it really paid."""
+    """Plan what the USAID SCMS project bought, and compare the plan with what it paid."""
     years = tuple(year or (2010,))
     network = scms_network(file, years=years)
     show_network(out, network)
@@ -391,7 +448,9 @@ def scms(
     comparison.write(output / "comparison.md")
     out.print(f"[bold green]{comparison.verdict}[/]", highlight=False)
     out.print(
-        f"Network, plan, report and comparison are in {output}", highlight=False, soft_wrap=True
+        f"Network, plan, report and comparison written to {output}",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -401,7 +460,7 @@ def demo(
         Path, typer.Option("--output", "-o", help="Folder for the plan and the report.")
     ] = Path("demo"),
 ) -> None:
-    """Solve the shipped sample and show what you get."""
+    """Solve the sample network that comes with the package and show the results."""
     # Beside the package in a checkout, within it where it is installed.
     bases = Path(__file__).parents[1:3]
     read = matcher.read(next(base / DEMO for base in bases if (base / DEMO).is_dir()))
@@ -414,7 +473,7 @@ def demo(
     plan.write(output / "plan.json")
     matcher.report(read, plan, output / "report.html")
     out.print(
-        f"The plan is in {output / 'plan.json'}, the report with charts in "
+        f"Plan written to {output / 'plan.json'}, report with charts to "
         f"[bold]{output / 'report.html'}[/]",
         highlight=False,
         soft_wrap=True,
@@ -429,7 +488,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Start the whole service on this machine: API, workers and store."""
+    """Start the whole service on this machine: API, workers and database."""
     # By name: the core stands below the service and imports nothing of it.
     try:
         serve_ = importlib.import_module("api.serve").serve
@@ -523,7 +582,7 @@ def main() -> None:
         else:
             # A row says that the data are at fault; otherwise it is the call.
             in_data = any(issue.row is not None for issue in error.issues)
-            headline = DO_NOT_TRUST if in_data else NOTHING_DONE
+            headline = DATA_AT_FAULT if in_data else NOTHING_DONE
             show_issues(err, error.issues, headline.format(count(len(error.issues), "issue")))
         sys.exit(WRONG_INPUT)
     except EngineError as error:
@@ -535,11 +594,11 @@ def main() -> None:
     except OSError as error:
         err.print(
             f"[red]✗[/] {error.filename or 'file'}: {error.strerror or error}; "
-            "check the path and that it may be written",
+            "check the path and that it can be written",
             highlight=False,
             soft_wrap=True,
         )
         sys.exit(WRONG_INPUT)
     except KeyboardInterrupt:
-        err.print("[red]✗[/] stopped before there was a plan")
+        err.print("[red]✗[/] Stopped before a plan was found.")
         sys.exit(NO_PLAN)
