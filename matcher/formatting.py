@@ -8,25 +8,6 @@ from datetime import date
 
 NONE = "–"
 
-# What the code calls them, and what people read.
-REASON_LABELS = {
-    "capability": "Does not offer the component",
-    "own_plant": "Own plant of another lead firm",
-    "in_house": "Component stays in house",
-    "terms": "Price applies to another place",
-    "quality": "Defect rate too high",
-    "on_time": "On-time rate too low",
-    "standard": "Lacks a standard",
-    "certificate_date": "Certificate not valid on the due date",
-    "ramp": "Not approved to deliver in time",
-    "lane": "No transport connection",
-    "quantity": "Award size does not fit",
-    "delivery": "Arrives too late",
-    "ceiling": "Above the cost ceiling",
-    "cost": "Higher landed cost",
-    "capacity": "Capacity used up",
-    "rules": "Rules or one-off costs",
-}
 OUTCOME_LABELS = {"awarded": "awarded", "beaten": "not selected", "rejected": "rejected"}
 
 
@@ -130,7 +111,7 @@ def named(noun: str, names: Sequence[str], most: int = 5) -> str:
 def distance(value: float, unit: str, currency: str) -> str:
     """By how much a gate is failed, in its unit; empty where there is nothing to measure.
 
-    ``unit`` is one of `matcher.screening.gates.REASONS`.
+    ``unit`` is that of a `matcher.screening.gates.Gate`.
 
     >>> distance(1.0, "days", "USD"), distance(0.1069, "network currency per unit", "USD")
     ('1 day', '0.1069 USD per unit')

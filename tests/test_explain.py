@@ -10,7 +10,7 @@ import pytest
 
 import matcher
 from matcher.errors import InputError
-from matcher.formatting import REASON_LABELS
+from matcher.explain import REASON_LABELS
 from matcher.network import Network
 from matcher.plan import Plan, plan_from_dict
 from matcher.screening.gates import REASONS

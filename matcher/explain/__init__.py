@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from matcher.errors import InputError, Issue
-from matcher.formatting import REASON_LABELS, count, plural
+from matcher.formatting import count, plural
 from matcher.network import Network
 from matcher.network.arrays import Arrays, to_arrays
 from matcher.plan import Plan
 from matcher.schema.tables import MODES
 from matcher.screening.candidates import Candidates, Rejections, screen
-from matcher.screening.gates import REASONS
+from matcher.screening.gates import GATES, REASONS, Gate
 from matcher.solve.complete import complete
 from matcher.solve.frames import is_used_up
 from matcher.suggestions import Nearest
@@ -22,6 +23,14 @@ from matcher.tolerances import STATED
 
 # Landed costs per unit this close are the same: half of the last digit shown.
 SAME_COST = 5e-5
+# What a pair that got nothing is called in tables and charts: the gate it failed, or what beat it.
+REASON_LABELS = {
+    **{gate.code: gate.label for gate in GATES},
+    "cost": "Higher landed cost",
+    "capacity": "Capacity used up",
+    "rules": "Rules or one-off costs",
+}
+_PLACE = re.compile(r"\{(\w+)\}")
 _AVERAGE = (pl.col("landed_cost_per_unit") * pl.col("quantity")).sum() / pl.col("quantity").sum()
 
 WHY_SCHEMA: dict[str, pl.DataType] = {
@@ -61,7 +70,7 @@ def why(network: Network, plan: Plan) -> pl.DataFrame:
     ``landed_cost_per_unit`` is the average of the units awarded, or of the largest award.
     ``cost_difference`` is landed cost per unit above the average of what the demand was awarded, in
     the network's currency;
-    ``reason`` and ``distance`` are the gate's (see `matcher.screening.gates.REASONS`) or, for a
+    ``reason`` and ``distance`` are the gate's (see `matcher.screening.gates.GATES`) or, for a
     beaten pair, ``cost``, ``capacity`` (its resource is used up) or ``rules`` (it is the cheaper
     one per unit, and lost to award sizes, supplier counts, or once-only costs).
 
@@ -311,14 +320,14 @@ def _reasoned(frame: pl.DataFrame, currency: str, *, is_proven: bool) -> pl.Data
         reason=reason,
         text=text,
         distance=pl.when(lost_on_cost).then(difference),
-        unit=pl.when(lost_on_cost).then(pl.lit(REASONS["ceiling"])),
+        unit=pl.when(lost_on_cost).then(pl.lit(REASONS["ceiling"].unit)),
         standard=pl.lit(None, dtype=pl.String),
     )
 
 
 def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
     network, supplier = arrays.network, arrays.bids.supplier[r.bid]
-    reasons, units = list(REASONS), list(REASONS.values())
+    reasons, units = list(REASONS), [gate.unit for gate in GATES]
     modes = pl.Series([*MODES, None], dtype=pl.String)
     standards = pl.Series([*arrays.capability.standards.standards, None], dtype=pl.String)
     frame = pl.DataFrame(
@@ -338,46 +347,29 @@ def _rejected(arrays: Arrays, r: Rejections) -> pl.DataFrame:
         cost_difference=pl.lit(None, dtype=pl.Float64),
         quantity=pl.lit(None, dtype=pl.Float64),
     )
-    miss = pl.col("distance")
-    figure, currency = miss.round(4).cast(pl.String), pl.lit(network.currency)
-    sentence = {
-        "own_plant": pl.lit("the supplier is an own plant of another lead firm"),
-        "in_house": pl.lit(
-            "the component stays in house, and the supplier is not an own plant of the lead firm"
-        ),
-        "terms": pl.format("its price applies to a place {} km away, in another economy", figure),
-        "quality": pl.format("its defect rate is {} ppm above the limit", figure),
-        "on_time": pl.format(
-            "its on-time rate is {} below the limit",
-            _counted((miss * 100).round(4), "percentage point"),
-        ),
-        "standard": pl.format("lacks {}", pl.col("standard")),
-        "certificate_date": pl.format(
-            "its {} certificate is not valid on the due date, by {}",
-            pl.col("standard"),
-            _counted(miss.cast(pl.Int64), "day"),
-        ),
-        "ramp": pl.format(
-            "not approved to deliver until {} after the due date",
-            _counted(miss.cast(pl.Int64), "day"),
-        ),
-        "lane": pl.format(
-            "none of its transport modes connects the two places, {} km apart", figure
-        ),
-        "quantity": pl.format(
-            "its smallest award is {} more than can be awarded", _counted(miss.round(4), "unit")
-        ),
-        "delivery": pl.format(
-            "arrives {} late, by {}", _counted(miss.round(4), "day"), pl.col("mode")
-        ),
-        "ceiling": pl.format(
-            "{} {} per unit above the cost ceiling, by {}", figure, currency, pl.col("mode")
-        ),
-    }
     text = pl.lit(None, dtype=pl.String)
-    for reason, expression in sentence.items():
-        text = pl.when(pl.col("reason") == reason).then(expression).otherwise(text)
+    for gate in GATES:
+        said = _said(gate, network.currency)
+        text = pl.when(pl.col("reason") == gate.code).then(said).otherwise(text)
     return frame.with_columns(text=text)
+
+
+def _said(gate: Gate, currency: str) -> pl.Expr:
+    """The gate's sentence, filled in by row."""
+    values = {"distance": _distance(gate.unit, currency)}
+    template, names = _PLACE.sub("{}", gate.sentence), _PLACE.findall(gate.sentence)
+    return pl.format(template, *(values.get(name, pl.col(name)) for name in names))
+
+
+def _distance(unit: str, currency: str) -> pl.Expr:
+    """The distance with its unit as text, as `matcher.formatting.distance` has it for one."""
+    miss = pl.col("distance").round(4)
+    if unit in ("days", "units", "standards"):
+        return _counted(miss, unit.removesuffix("s"))
+    if unit == "share":
+        return _counted((miss * 100).round(4), "percentage point")
+    named = f"{currency} per unit" if unit == "network currency per unit" else unit
+    return pl.format("{} {}", miss.cast(pl.String), pl.lit(named))
 
 
 def _units(units: pl.Expr) -> pl.Expr:

@@ -14,18 +14,8 @@ from matcher.judge.comparison import all_off
 from matcher.network.arrays import Arrays, Bools, Floats
 from matcher.plan.findings import CODES, Finding
 from matcher.schema.rules import MIN_COUNTED_SHARE, rules_of
-from matcher.screening.award_options import Pairs
-from matcher.screening.gates import (
-    ceiling_gate,
-    delivery_gate,
-    in_house_gate,
-    lacks_of,
-    on_time_gate,
-    own_plant_gate,
-    quality_gate,
-    ramp_gate,
-    terms_gate,
-)
+from matcher.screening.award_options import Pairs, usable_modes
+from matcher.screening.gates import GATES, Case, lacks_of
 from matcher.screening.landed_cost import TERMS, cost_at_largest
 from matcher.tolerances import ROUNDING, STATED
 
@@ -54,18 +44,13 @@ def gates(arrays: Arrays, awards: Awards, priced: PricedAwards) -> Iterable[Find
     options = awards.options
     pairs = Pairs(options.demand, options.bid, options.link)
     at_largest = cost_at_largest(arrays, options, priced.unit_cost, priced.landed_once)
-    for code, shortfall in (
-        ("own_plant", own_plant_gate(arrays, pairs)),
-        ("in_house", in_house_gate(arrays, pairs)),
-        ("terms", terms_gate(arrays, pairs)),
-        ("quality", quality_gate(arrays, pairs)),
-        ("on_time", on_time_gate(arrays, pairs)),
-        ("ramp", ramp_gate(arrays, pairs)),
-        ("delivery", delivery_gate(priced.slack)),
-        ("ceiling", ceiling_gate(arrays, options, at_largest)),
-    ):
-        bad = (shortfall > STATED) & awards.runs
-        yield from each(awards, code, bad, actual=shortfall)
+    usable = usable_modes(arrays, pairs, awards.links)
+    case = Case(arrays, pairs, awards.links, usable, options, priced.slack, at_largest)
+    for gate in GATES:
+        shortfall = gate.shortfall(case) if gate.is_judged else None
+        if shortfall is not None:
+            bad = (shortfall > STATED) & awards.runs
+            yield from each(awards, gate.code, bad, actual=shortfall)
     lacks = lacks_of(arrays, pairs)
     keys = arrays.capability.standards.standards
     for row, standard, missed in zip(lacks.row, lacks.standard, lacks.days, strict=True):

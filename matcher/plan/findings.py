@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from matcher.screening.gates import GATES
+
 # Every way in which a plan can be wrong, and what the code means.
 CODES: dict[str, str] = {
     "wrong_network": "the plan was made for another input, or for the same one before it changed",
@@ -17,16 +19,7 @@ CODES: dict[str, str] = {
     "unknown_tier": "the bid has no such tier",
     "bad_quantity": "the quantity is not a finite number above 0",
     "duplicate_award": "the same demand, bid, mode and tier is awarded twice",
-    "lane": "the mode does not connect the two places, or the bid does not allow it",
-    "own_plant": "the supplier is an own plant of another lead firm",
-    "in_house": "the component is core, and the supplier no own plant of the lead firm",
-    "terms": "the price holds to a named place in another economy",
-    "quality": "the defect rate is above the demand's limit",
-    "on_time": "the on-time rate is below the demand's limit",
-    "standard": "a standard is lacking",
-    "certificate_date": "a certificate is not valid on the due date",
-    "delivery": "the award arrives too late",
-    "ceiling": "the landed cost is above the demand's ceiling",
+    **{gate.code: gate.fault for gate in GATES if gate.fault},
     "below_moq": "the award is below the minimum order quantity",
     "above_max_quantity": "more is awarded than the bid offers for one demand",
     "wrong_tier": "the quantity is outside the tier",
@@ -41,7 +34,6 @@ CODES: dict[str, str] = {
     "bundle": "the bids of a bundle are neither all awarded their whole demands nor all unused",
     "consortium_moq": "what a consortium makes of a demand is below its minimum order quantity",
     "capacity": "a resource is used beyond its capacity",
-    "ramp": "a bid delivers more than its ramp-up allows in the period",
     "rule": "a stated rule is broken",
     "wrong_term": "a landed-cost term per unit is not what the network gives",
     "wrong_unit_cost": "the landed cost per unit is not the sum of its terms",

@@ -7,7 +7,8 @@ from dataclasses import replace
 import polars as pl
 
 from matcher import formatting
-from matcher.formatting import REASON_LABELS, count, day, is_or_are, money, share
+from matcher.explain import REASON_LABELS
+from matcher.formatting import count, day, is_or_are, money, share
 from matcher.plan import Costs
 from matcher.report import rules as stated
 from matcher.report.summary import SME, TERM_LABELS, TIGHT_DAYS, Summary

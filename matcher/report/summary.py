@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from matcher.explain import why
-from matcher.formatting import OUTCOME_LABELS, REASON_LABELS
+from matcher.explain import REASON_LABELS, why
+from matcher.formatting import OUTCOME_LABELS
 from matcher.judge import Judgement, check
 from matcher.network import Network
 from matcher.plan import Costs, Plan

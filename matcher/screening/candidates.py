@@ -11,21 +11,7 @@ from numpy.typing import NDArray
 from matcher.network.arrays import Arrays, Floats, Ints
 from matcher.screening.award_options import AwardOptions, Pairs, options_of, pairs_of, usable_modes
 from matcher.screening.delivery import delivery
-from matcher.screening.gates import (
-    REASON,
-    ceiling_gate,
-    delivery_gate,
-    in_house_gate,
-    lacks_of,
-    lane_gate,
-    on_time_gate,
-    own_plant_gate,
-    quality_gate,
-    quantity_gate,
-    ramp_gate,
-    standards_gate,
-    terms_gate,
-)
+from matcher.screening.gates import GATES, REASON, Case, Gate, lacks_of, standards_gate
 from matcher.screening.landed_cost import (
     DutyRates,
     cost_at_largest,
@@ -148,35 +134,24 @@ def _screen(
     options = options_of(arrays, pairs, usable)
     priced = price(arrays, links, duties, options)
 
-    lacking = standards_gate(arrays, pairs)
-    pair_gates = {
-        "own_plant": own_plant_gate(arrays, pairs),
-        "in_house": in_house_gate(arrays, pairs),
-        "terms": terms_gate(arrays, pairs),
-        "quality": quality_gate(arrays, pairs),
-        "on_time": on_time_gate(arrays, pairs),
-        "ramp": ramp_gate(arrays, pairs),
-        "lane": lane_gate(pairs, links, usable),
-    }
     at_largest = cost_at_largest(arrays, options, priced.unit_cost, priced.landed_once)
-    option_gates = {
-        "quantity": quantity_gate(arrays, options),
-        "delivery": delivery_gate(priced.slack),
-        "ceiling": ceiling_gate(arrays, options, at_largest),
+    case = Case(arrays, pairs, links, usable, options, priced.slack, at_largest)
+    shortfalls = {
+        gate: shortfall for gate in GATES if (shortfall := gate.shortfall(case)) is not None
     }
-    pair_passes = lacking == 0
-    for shortfall in pair_gates.values():
-        pair_passes &= shortfall <= 0
-    passes = pair_passes[options.pair]
-    for shortfall in option_gates.values():
-        passes &= shortfall <= 0
-
+    pair_passes, passes = standards_gate(arrays, pairs) == 0, np.ones(options.demand.size, np.bool_)
+    for gate, shortfall in shortfalls.items():
+        if gate.of_pairs is None:
+            passes &= shortfall <= 0
+        else:
+            pair_passes &= shortfall <= 0
+    passes &= pair_passes[options.pair]
     rows = np.flatnonzero(passes)
     candidates = priced.take(rows)
     kept = np.zeros(pairs.size, dtype=np.bool_)
     kept[options.pair[rows]] = True
     rejected = np.flatnonzero(~kept)
-    return candidates, _rejections(arrays, pairs, rejected, options, pair_gates, option_gates)
+    return candidates, _rejections(case, rejected, shortfalls)
 
 
 def price(
@@ -211,13 +186,9 @@ def price(
 
 
 def _rejections(
-    arrays: Arrays,
-    pairs: Pairs,
-    rejected: NDArray[np.int64],
-    options: AwardOptions,
-    pair_gates: dict[str, Floats],
-    option_gates: dict[str, Floats],
+    case: Case, rejected: NDArray[np.int64], shortfalls: dict[Gate, Floats]
 ) -> Rejections:
+    arrays, pairs, options = case.arrays, case.pairs, case.options
     parts: list[Rejections] = []
 
     def add(
@@ -239,9 +210,10 @@ def _rejections(
             )
         )
 
-    for reason, shortfall in pair_gates.items():
-        pair = rejected[shortfall[rejected] > 0]
-        add(reason, pair, None, shortfall[pair])
+    for gate, shortfall in shortfalls.items():
+        if gate.of_pairs is not None:
+            pair = rejected[shortfall[rejected] > 0]
+            add(gate.code, pair, None, shortfall[pair])
     asked = Pairs(pairs.demand[rejected], pairs.bid[rejected], pairs.link[rejected])
     lacks = lacks_of(arrays, asked)
     dated = lacks.days > 0
@@ -250,39 +222,31 @@ def _rejections(
         ("certificate_date", dated, lacks.days[dated].astype(np.float64)),
     ):
         add(reason, rejected[lacks.row[rows]], None, distance, lacks.standard[rows])
-    nearest = _nearest(arrays, rejected, pairs.size, options, option_gates)
-    for reason, shortfall in option_gates.items():
+    of_options = {gate: each for gate, each in shortfalls.items() if gate.scale is not None}
+    nearest = _nearest(case, rejected, of_options)
+    for gate, shortfall in of_options.items():
         at = nearest[shortfall[nearest] > 0]
-        add(reason, options.pair[at].astype(np.int64), options.mode[at], shortfall[at])
+        add(gate.code, options.pair[at].astype(np.int64), options.mode[at], shortfall[at])
     found = _concat(parts)
     order = np.lexsort((found.standard, found.reason, found.bid, found.demand))
     return Rejections(*(getattr(found, f.name)[order] for f in fields(Rejections)))
 
 
 def _nearest(
-    arrays: Arrays,
-    rejected: NDArray[np.int64],
-    num_pairs: int,
-    options: AwardOptions,
-    option_gates: dict[str, Floats],
+    case: Case, rejected: NDArray[np.int64], shortfalls: dict[Gate, Floats]
 ) -> NDArray[np.int64]:
     """For each rejected pair the option that fails the fewest gates, then by the least."""
-    is_rejected = np.zeros(num_pairs, dtype=np.bool_)
+    options = case.options
+    is_rejected = np.zeros(case.pairs.size, dtype=np.bool_)
     is_rejected[rejected] = True
     rows = np.flatnonzero(is_rejected[options.pair])
-    demand = options.demand[rows]
-    scale = {
-        "quantity": arrays.demands.quantity[demand],
-        "delivery": np.maximum(arrays.demands.due_days[demand], 1).astype(np.float64),
-        "ceiling": np.where(
-            np.isfinite(arrays.demands.ceiling[demand]), arrays.demands.ceiling[demand], 1.0
-        ),
-    }
     fails = np.zeros(rows.size)
     relative = np.zeros(rows.size)
-    for reason, shortfall in option_gates.items():
+    for gate, shortfall in shortfalls.items():
+        assert gate.scale is not None
         fails += shortfall[rows] > 0
-        relative += np.maximum(shortfall[rows], 0.0) / scale[reason]
+        scale = gate.scale(case.arrays, options.demand[rows])
+        relative += np.maximum(shortfall[rows], 0.0) / scale
     order = np.lexsort((relative, fails, options.pair[rows]))
     rows = rows[order]
     _, first = np.unique(options.pair[rows], return_index=True)

@@ -6,6 +6,7 @@ Each gate gives the *shortfall* of every row: how far it is from passing, in the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,45 +21,95 @@ from matcher.screening.award_options import AwardOptions, Pairs, largest_award
 from matcher.screening.transport_links import TransportLinks
 from matcher.tolerances import ROUNDING
 
-# Reason code → unit of its distance. The order is that of the tests.
-REASONS: dict[str, str] = {
-    "capability": "bids",
-    "own_plant": "lead firms",
-    "in_house": "own plants",
-    "terms": "km",
-    "quality": "ppm",
-    "on_time": "share",
-    "standard": "standards",
-    "certificate_date": "days",
-    "ramp": "days",
-    "lane": "km",
-    "quantity": "units",
-    "delivery": "days",
-    "ceiling": "network currency per unit",
-}
-REASON = {name: np.int8(i) for i, name in enumerate(REASONS)}
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What gates look at: pairs, and options of them.
+
+    Parameters
+    ----------
+    usable
+        By pair and mode, whether the link has the mode and the bid allows it.
+    options
+        ``pair`` of an option points into ``pairs``.
+    slack
+        Days left until the due date, by option.
+    at_largest
+        Landed cost of a unit in the option's largest award, network currency; see
+        `matcher.screening.landed_cost.cost_at_largest`.
+    """
+
+    arrays: Arrays
+    pairs: Pairs
+    links: TransportLinks
+    usable: Bools
+    options: AwardOptions
+    slack: Floats
+    at_largest: Floats
 
 
-def own_plant_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A hard test before cost, with all that is said of it anywhere; `GATES` lists them.
+
+    Parameters
+    ----------
+    code, unit
+        Reason code, and the unit of the distance to passing.
+    label
+        What a failure is called in tables and charts.
+    sentence
+        Why a pair was rejected, with ``{distance}``, ``{standard}`` and ``{mode}``.
+    fault
+        What the judge says of an award that fails it; empty where it never says so.
+    of_pairs, of_options
+        The shortfall by pair, or by option: how far each is from passing, 0 or less to pass. Of
+        standards neither, as a pair may lack several; see `lacks_of`.
+    scale
+        What the distances of options are compared by, to find the nearest: by demand.
+    is_judged
+        Whether the judge tests it by the same function; it tests the others in its own words.
+    """
+
+    code: str
+    unit: str
+    label: str
+    sentence: str
+    fault: str = ""
+    of_pairs: Callable[[Case], Floats] | None = None
+    of_options: Callable[[Case], Floats] | None = None
+    scale: Callable[[Arrays, Ints], Floats] | None = None
+    is_judged: bool = True
+
+    def shortfall(self, case: Case) -> Floats | None:
+        """How far each pair or option is from passing; ``None`` for standards."""
+        test = self.of_pairs or self.of_options
+        return None if test is None else test(case)
+
+
+def own_plant_gate(case: Case) -> Floats:
     """`own_plant`: 1 if the supplier is an own plant of another lead firm than the demand's."""
+    arrays, pairs = case.arrays, case.pairs
     owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
     foreign = (owner >= 0) & (owner != arrays.demands.lead_firm[pairs.demand])
     return np.where(foreign, 1.0, 0.0)
 
 
-def in_house_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+def in_house_gate(case: Case) -> Floats:
     """`in_house`: 1 if the component is core and the supplier no own plant of the lead firm."""
+    arrays, pairs = case.arrays, case.pairs
     owner = arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
     core = arrays.components.core[arrays.demands.component[pairs.demand]]
     return np.where(core & (owner != arrays.demands.lead_firm[pairs.demand]), 1.0, 0.0)
 
 
-def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+def terms_gate(case: Case) -> Floats:
     """`terms`: km between the place a C or D term names and the demand's place.
 
     Another place of the demand's economy passes where the buyer pays the import cost, which covers
     the way inland: with a C term from another economy. Two places count as 1 km apart at least.
     """
+    arrays, pairs = case.arrays, case.pairs
     places, bids, terms = arrays.places, arrays.bids, incoterms()
     incoterm, named = bids.incoterm[pairs.bid], bids.named_place[pairs.bid]
     target = arrays.demands.place[pairs.demand]
@@ -79,14 +130,16 @@ def terms_gate(arrays: Arrays, pairs: Pairs) -> Floats:
     return shortfall
 
 
-def quality_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+def quality_gate(case: Case) -> Floats:
     """`quality`: defective parts per million above the demand's limit."""
+    arrays, pairs = case.arrays, case.pairs
     shortfall: Floats = arrays.bids.ppm[pairs.bid] - arrays.demands.max_ppm[pairs.demand]
     return shortfall
 
 
-def on_time_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+def on_time_gate(case: Case) -> Floats:
     """`on_time`: share of on-time-in-full deliveries below the demand's limit."""
+    arrays, pairs = case.arrays, case.pairs
     shortfall: Floats = (
         arrays.demands.min_on_time_rate[pairs.demand] - arrays.bids.on_time_rate[pairs.bid]
     )
@@ -104,12 +157,13 @@ def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
     return lacking
 
 
-def ramp_gate(arrays: Arrays, pairs: Pairs) -> Floats:
+def ramp_gate(case: Case) -> Floats:
     """`ramp`: days by which the demand is due before the bid may deliver.
 
     A bid may not deliver in a period where its ramp share is 0; the distance runs to the day
     after that period, and after those right behind it in which the share is 0 too.
     """
+    arrays, pairs = case.arrays, case.pairs
     shortfall = np.zeros(pairs.size)
     closed, opens = _ramps_of_zero(arrays)
     if closed.size:
@@ -141,8 +195,9 @@ def _ramp_code(arrays: Arrays, bid: Ints, period: Ints) -> NDArray[np.int64]:
     return code
 
 
-def lane_gate(pairs: Pairs, links: TransportLinks, usable: Bools) -> Floats:
+def lane_gate(case: Case) -> Floats:
     """`lane`: km along the great circle if no mode that the bid allows connects the places."""
+    pairs, links, usable = case.pairs, case.links, case.usable
     shortfall = np.zeros(pairs.size)
     rows = np.flatnonzero(~usable.any(axis=1))
     # Two places at one point still miss a lane, so the distance is never 0.
@@ -150,28 +205,145 @@ def lane_gate(pairs: Pairs, links: TransportLinks, usable: Bools) -> Floats:
     return shortfall
 
 
-def quantity_gate(arrays: Arrays, options: AwardOptions) -> Floats:
+def quantity_gate(case: Case) -> Floats:
     """`quantity`: units by which the smallest possible award exceeds the largest allowed."""
+    arrays, options = case.arrays, case.options
     passes = (options.lower <= options.upper * (1 + ROUNDING)) & (options.upper > 0)
     smallest = np.maximum(options.lower, arrays.bids.order_multiple[options.bid])
     return np.where(passes, 0.0, smallest - largest_award(arrays, options))
 
 
-def delivery_gate(slack_days: Floats) -> Floats:
+def delivery_gate(case: Case) -> Floats:
     """`delivery`: days too late."""
-    return np.where(slack_days < -ROUNDING, -slack_days, 0.0)
+    return np.where(case.slack < -ROUNDING, -case.slack, 0.0)
 
 
-def ceiling_gate(arrays: Arrays, options: AwardOptions, landed: Floats) -> Floats:
-    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency.
-
-    ``landed`` is what a unit costs in the option's largest award; see
-    `matcher.screening.landed_cost.cost_at_largest`.
-    """
-    ceiling = arrays.demands.ceiling[options.demand]
-    excess = landed - ceiling
+def ceiling_gate(case: Case) -> Floats:
+    """`ceiling`: landed cost per unit above the demand's ceiling, in network currency."""
+    ceiling = case.arrays.demands.ceiling[case.options.demand]
+    excess = case.at_largest - ceiling
     passes = excess <= ROUNDING * np.where(np.isfinite(ceiling), np.abs(ceiling), 0.0)
     return np.where(passes, 0.0, excess)
+
+
+def _whole_demand(arrays: Arrays, demand: Ints) -> Floats:
+    return arrays.demands.quantity[demand]
+
+
+def _days_to_the_due_date(arrays: Arrays, demand: Ints) -> Floats:
+    return np.maximum(arrays.demands.due_days[demand], 1).astype(np.float64)
+
+
+def _ceiling(arrays: Arrays, demand: Ints) -> Floats:
+    ceiling = arrays.demands.ceiling[demand]
+    return np.where(np.isfinite(ceiling), ceiling, 1.0)
+
+
+GATES: tuple[Gate, ...] = (
+    Gate(
+        code="own_plant",
+        unit="lead firms",
+        label="Own plant of another lead firm",
+        sentence="the supplier is an own plant of another lead firm",
+        fault="the supplier is an own plant of another lead firm",
+        of_pairs=own_plant_gate,
+    ),
+    Gate(
+        code="in_house",
+        unit="own plants",
+        label="Component stays in house",
+        sentence="the component stays in house, and the supplier is not an own plant of the lead "
+        "firm",
+        fault="the component is core, and the supplier no own plant of the lead firm",
+        of_pairs=in_house_gate,
+    ),
+    Gate(
+        code="terms",
+        unit="km",
+        label="Price applies to another place",
+        sentence="its price applies to a place {distance} away, in another economy",
+        fault="the price holds to a named place in another economy",
+        of_pairs=terms_gate,
+    ),
+    Gate(
+        code="quality",
+        unit="ppm",
+        label="Defect rate too high",
+        sentence="its defect rate is {distance} above the limit",
+        fault="the defect rate is above the demand's limit",
+        of_pairs=quality_gate,
+    ),
+    Gate(
+        code="on_time",
+        unit="share",
+        label="On-time rate too low",
+        sentence="its on-time rate is {distance} below the limit",
+        fault="the on-time rate is below the demand's limit",
+        of_pairs=on_time_gate,
+    ),
+    Gate(
+        code="standard",
+        unit="standards",
+        label="Lacks a standard",
+        sentence="lacks {standard}",
+        fault="a standard is lacking",
+    ),
+    Gate(
+        code="certificate_date",
+        unit="days",
+        label="Certificate not valid on the due date",
+        sentence="its {standard} certificate is not valid on the due date, by {distance}",
+        fault="a certificate is not valid on the due date",
+    ),
+    Gate(
+        code="ramp",
+        unit="days",
+        label="Not approved to deliver in time",
+        sentence="not approved to deliver until {distance} after the due date",
+        fault="a bid delivers more than its ramp-up allows in the period",
+        of_pairs=ramp_gate,
+    ),
+    Gate(
+        code="lane",
+        unit="km",
+        label="No transport connection",
+        sentence="none of its transport modes connects the two places, {distance} apart",
+        fault="the mode does not connect the two places, or the bid does not allow it",
+        of_pairs=lane_gate,
+        is_judged=False,
+    ),
+    Gate(
+        code="quantity",
+        unit="units",
+        label="Award size does not fit",
+        sentence="its smallest award is {distance} more than can be awarded",
+        of_options=quantity_gate,
+        scale=_whole_demand,
+        is_judged=False,
+    ),
+    Gate(
+        code="delivery",
+        unit="days",
+        label="Arrives too late",
+        sentence="arrives {distance} late, by {mode}",
+        fault="the award arrives too late",
+        of_options=delivery_gate,
+        scale=_days_to_the_due_date,
+    ),
+    Gate(
+        code="ceiling",
+        unit="network currency per unit",
+        label="Above the cost ceiling",
+        sentence="{distance} above the cost ceiling, by {mode}",
+        fault="the landed cost is above the demand's ceiling",
+        of_options=ceiling_gate,
+        scale=_ceiling,
+    ),
+)
+"""Every gate, in the order in which reasons are given; a new one is a function and an entry."""
+
+REASONS: dict[str, Gate] = {gate.code: gate for gate in GATES}
+REASON: dict[str, np.int8] = {gate.code: np.int8(i) for i, gate in enumerate(GATES)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 
 from matcher.evaluation import Evaluation, evaluate
-from matcher.formatting import REASON_LABELS, count, distance, is_or_are
+from matcher.formatting import count, distance, is_or_are
 from matcher.network.arrays import Arrays, Bools, Floats, index_of
 from matcher.plan import AWARD_SCHEMA, SUPPLIER_SCHEMA, UNMET_SCHEMA
 from matcher.schema.tables import MODES
 from matcher.screening.award_options import AwardOptions
 from matcher.screening.candidates import Candidates, Rejections
-from matcher.screening.gates import REASONS
+from matcher.screening.gates import GATES
 from matcher.screening.landed_cost import TERMS
 from matcher.screening.transport_links import TransportLinks
 from matcher.tolerances import ROUNDING, STATED
@@ -183,12 +183,12 @@ def all_rejected(demand: int, rejections: Rejections, currency: str) -> str:
     if start == stop:
         return "no supplier bids for this component"
     reason, missed = rejections.reason[start:stop], rejections.distance[start:stop]
-    names, units = list(REASONS), list(REASONS.values())
     parts = []
     for code in np.unique(reason):
         bids = np.unique(rejections.bid[start:stop][reason == code]).size
-        nearest = distance(float(missed[reason == code].min()), units[code], currency)
-        label = REASON_LABELS[names[code]]
+        gate = GATES[code]
+        nearest = distance(float(missed[reason == code].min()), gate.unit, currency)
+        label = gate.label
         parts.append(
             f"{label[0].lower()}{label[1:]} ({count(bids, 'bid')}"
             + (f", the nearest by {nearest})" if nearest else ")")
