@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,30 +17,32 @@ import psutil
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
 from matcher.engines.child import ChildEngine
+from matcher.engines.decomposition.assembly import Assembly
+from matcher.engines.decomposition.compilation import (
+    compile_kernels,
+    forget_stale_kernels,
+    kernels_are_compiled,
+)
+from matcher.engines.decomposition.schedule import Schedule
+from matcher.engines.decomposition.state import CLOSED
 from matcher.engines.decomposition.structure import structure_of
 from matcher.engines.decomposition.structure.blocks import DiagonalBlock, blocks_of
-from matcher.engines.decomposition.subproblem import CLOSED, Subproblem, Work
+from matcher.engines.decomposition.subproblem import Subproblem
 from matcher.engines.process import Kept
 from matcher.errors import EngineUnavailable
-from matcher.program import Floats, Program, never_met
+from matcher.program import Floats, Program
 from matcher.status import gap
 
 _log = logging.getLogger(__name__)
 
-# A plan that breaks the program by more than this is not taken.
-TOLERANCE = 1e-5
-
 _PROVED = 1e-6
 _TELL_EVERY_S = 0.25
 _POLL_S = 0.02
-# A round takes this part of what a block may still have: later there may be a better use for it.
-# The first on the bounds of many blocks takes less: plans wait for it.
-_ROUND, _FIRST = 0.4, 0.15
-_SHORTEST_S = 0.5
 
 
 def sizes_of_blocks(program: Program) -> list[int] | str:
     """Number of assignments in each block, or why the search does not know the program."""
+    forget_stale_kernels()
     structure = structure_of(program)
     if structure is None:
         return "has no selections"
@@ -78,21 +79,24 @@ class DecompositionEngine:
         on_progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
-        """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
+        """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`.
+
+        Where kernels have to be compiled first, which happens once on a machine, the outcome says
+        so, and its seconds and the time limit count from then on.
+        """
         with Kept() as own:
             exact, improver = (
                 replace(each, kept=each.kept or own) for each in (self.exact, self.improver)
             )
             run = _Run(exact, improver, program, limits, start)
-            run.work(on_progress, cancelled)
+            run.work(on_progress or (lambda _: None), cancelled or (lambda: False))
         return run.outcome(self.name)
 
 
 class _Run:
     """One solve from start to end: workers take rounds on blocks while the caller's thread watches.
 
-    A round begins a block, raises its bound or improves its plan. The next round goes to where the
-    gap is largest for the time already spent.
+    A round begins a subproblem, raises its bound or improves its plan; see `Schedule`.
     """
 
     def __init__(
@@ -103,185 +107,76 @@ class _Run:
         limits: Limits,
         start: Floats | None,
     ) -> None:
-        self._began = time.perf_counter()
+        self._exact = exact
+        self._improver = improver
         self._program = program
         self._limits = limits
         self._start = start
-        self._exact = exact
-        self._improver = improver
+        self._threads = max(limits.threads, 1)
+        self._began = time.perf_counter()
+        self._compiled_s = 0.0
         self._stop = threading.Event()
-        self._lock = threading.Lock()
         self._reason: Stopped | None = None
         self._failure: BaseException | None = None
-        structure = structure_of(program)
-        upper = program.upper if structure is None else structure.column_upper
-        self._handed_over = "" if structure is None else structure.handed_over
-        # A row without a column that may be above 0 is in no block.
-        self._is_broken = bool(never_met(program, upper, TOLERANCE).any())
-        blocks, self._rest = ([], program.lower) if self._is_broken else blocks_of(program, upper)
-        self._blocks = sorted(blocks, key=lambda block: -block.columns.size)
-        self._fixed = program.objective(self._rest)
-        self._subproblems: list[Subproblem] = []
-        # How many threads are at which work.
-        self._busy: Counter[tuple[Subproblem, Work]] = Counter()
+        self._assembly: Assembly | None = None
 
-    @property
-    def best(self) -> float:
-        """Value of the best plan, infinite if some block has none."""
-        if len(self._subproblems) < len(self._blocks):
-            return np.inf
-        return self._fixed + sum(subproblem.best for subproblem in self._subproblems)
-
-    @property
-    def bound(self) -> float:
-        """Proven lower bound; minus infinity while some block has none."""
-        if len(self._subproblems) < len(self._blocks):
-            return -np.inf
-        return self._fixed + sum(subproblem.bound for subproblem in self._subproblems)
-
-    def work(
-        self,
-        on_progress: Callable[[Progress], None] | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> None:
+    def work(self, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> None:
         """Work until the gap is reached or a limit is, or something fails.
 
         What failed is raised if there is no plan, or if it is for the user to mend; else the best
         plan is kept and says so.
         """
-        threads = max(self._limits.threads, 1)
-        with ThreadPoolExecutor(threads) as pool:
-            workers = [
-                threading.Thread(target=self._worker, args=(pool, threads), name=f"rounds {i}")
-                for i in range(threads)
-            ]
-            for worker in workers:
-                worker.start()
-            try:
-                self._watch(workers, on_progress, cancelled)
-            except KeyboardInterrupt:
-                self._reason = "cancelled"  # whoever interrupts wants what there is
-            finally:
-                self._stop.set()
-                for worker in workers:
-                    worker.join()
+        try:
+            self._compile(on_progress)
+            self._assembly = Assembly(self._program, self._start)
+            with ThreadPoolExecutor(self._threads) as pool:
+                self._work(pool, on_progress, cancelled)
+        except KeyboardInterrupt:
+            self._reason = "cancelled"  # whoever interrupts wants what there is
         if self._failure is not None:
             if isinstance(self._failure, EngineUnavailable) or self._solution() is None:
                 raise self._failure
             _log.error("decomposition failed, and kept its best plan", exc_info=self._failure)
             self._reason = "crashed"
-        self._tell(on_progress)
+        on_progress(self._progress())
 
-    def _seconds(self) -> float:
-        return time.perf_counter() - self._began
+    def _compile(self, on_progress: Callable[[Progress], None]) -> None:
+        """Compile what is not compiled yet; time counts from then on."""
+        if not kernels_are_compiled():
+            _log.info("compiling the kernels of the decomposition, once for this version")
+            on_progress(self._progress())
+            compile_kernels()
+            self._compiled_s = self._seconds()
+        self._began = time.perf_counter()
 
-    def _tell(self, on_progress: Callable[[Progress], None] | None) -> None:
-        if on_progress is not None:
-            best, bound = self.best, self.bound
-            on_progress(
-                Progress(
-                    self._seconds(),
-                    best if np.isfinite(best) else None,
-                    bound if np.isfinite(bound) else None,
-                )
-            )
-
-    def _watch(
+    def _work(
         self,
-        workers: list[threading.Thread],
-        on_progress: Callable[[Progress], None] | None,
-        cancelled: Callable[[], bool] | None,
+        pool: Executor,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
     ) -> None:
-        process, told_at = psutil.Process(), -np.inf
-        limit = self._limits.memory_bytes
-        while any(worker.is_alive() for worker in workers):
-            time.sleep(_POLL_S)
-            if self._seconds() >= self._limits.time_s:
-                self._reason = "time_limit"
-                return
-            if self._seconds() - told_at < _TELL_EVERY_S:
-                continue
-            told_at = self._seconds()
-            if cancelled is not None and cancelled():
-                self._reason = "cancelled"
-                return
-            if limit is not None and process.memory_info().rss > limit:
-                self._reason = "memory_limit"
-                return
-            self._tell(on_progress)
-            if self._is_close():
-                return
+        """Have all threads take rounds, and watch them."""
+        assert self._assembly is not None
+        alone = len(self._assembly.blocks) == 1
 
-    def _is_close(self) -> bool:
-        best, bound = self.best, self.bound
-        return np.isfinite(best) and best - bound <= max(self._limits.gap, CLOSED) * abs(best)
+        def make(block: DiagonalBlock) -> Subproblem:
+            return self._subproblem(block, pool if alone else None)
 
-    def _worker(self, pool: ThreadPoolExecutor, threads: int) -> None:
+        schedule = Schedule(self._assembly, make, self._threads, self._left_s)
+        workers = [
+            threading.Thread(target=self._worker, args=(schedule,), name=f"rounds {i}")
+            for i in range(self._threads)
+        ]
+        for worker in workers:
+            worker.start()
         try:
-            while not self._stop.is_set():
-                with self._lock:
-                    round_ = self._next_round()
-                if round_ is None:
-                    if not self._busy.total() and len(self._subproblems) == len(self._blocks):
-                        return
-                    time.sleep(_POLL_S)
-                    continue
-                subproblem, kind = round_
-                gap_value = subproblem.gap_value
-                try:
-                    self._do(subproblem, kind, pool, threads)
-                finally:
-                    with self._lock:
-                        self._busy[round_] -= 1
-                subproblem.note(kind, gap_value)
-        except BaseException as error:
-            self._failure = error
+            self._watch(workers, on_progress, cancelled)
+        finally:
             self._stop.set()
+            for worker in workers:
+                worker.join()
 
-    def _do(self, subproblem: Subproblem, kind: Work, pool: Executor, threads: int) -> None:
-        """Do a round of one kind on a block."""
-        alone = len(self._blocks) == 1
-        if kind == "begin":
-            subproblem.begin()
-        elif kind == "prices":
-            subproblem.find_prices(pool if alone else None, threads if alone else 1)
-        elif kind == "contention":
-            subproblem.settle_contention(self._round_s(subproblem))
-        elif kind == "bound":
-            first = not alone and subproblem.seconds[kind] == 0
-            subproblem.raise_bound(
-                self._round_s(subproblem, _FIRST, least=0.0) if first else self._round_s(subproblem)
-            )
-        elif kind == "search":
-            subproblem.search(self._round_s(subproblem))
-        elif kind == "exact":
-            subproblem.prove(self._round_s(subproblem, 1.0))
-        else:
-            subproblem.merge(self._round_s(subproblem, least=subproblem.merge_s))
-
-    def _next_round(self) -> tuple[Subproblem, Work] | None:
-        """What to do next; ``None`` if all that can be done is being done."""
-        if len(self._subproblems) < len(self._blocks):
-            subproblem = self._subproblem(self._blocks[len(self._subproblems)])
-            self._subproblems.append(subproblem)
-            return self._take(subproblem, "begin")
-        score, chosen, threads = -1.0, None, max(self._limits.threads, 1)
-        seconds_each, even_seconds = self._seconds_each(), self._even_seconds()
-        for subproblem in self._subproblems:
-            if subproblem.is_done:
-                continue
-            for kind in subproblem.possible(seconds_each * subproblem.gap_value, even_seconds):
-                if self._busy[subproblem, kind] >= subproblem.at_once(kind, threads):
-                    continue
-                if (promise := subproblem.score(kind)) > score:
-                    score, chosen = promise, (subproblem, kind)
-        return None if chosen is None else self._take(*chosen)
-
-    def _take(self, subproblem: Subproblem, kind: Work) -> tuple[Subproblem, Work]:
-        self._busy[subproblem, kind] += 1
-        return subproblem, kind
-
-    def _subproblem(self, block: DiagonalBlock) -> Subproblem:
+    def _subproblem(self, block: DiagonalBlock, pool: Executor | None) -> Subproblem:
         return Subproblem(
             block.program,
             columns=block.columns,
@@ -291,35 +186,89 @@ class _Run:
             exact=self._exact,
             improver=self._improver,
             stop=self._stop.is_set,
+            pool=pool,
+            threads=1 if pool is None else self._threads,
         )
 
-    def _round_s(
-        self, subproblem: Subproblem, part: float = _ROUND, *, least: float = _SHORTEST_S
-    ) -> float:
-        """Seconds for a round on a block: a part of its share of what is left."""
-        left = self._limits.time_s - self._seconds()
-        round_s = part * self._seconds_each() * subproblem.gap_value
-        return float(np.clip(round_s, min(least, left), max(left, 0.05)))
+    def _worker(self, schedule: Schedule) -> None:
+        try:
+            while not self._stop.is_set():
+                round_ = schedule.take()
+                if round_ is None:
+                    if schedule.is_finished:
+                        return
+                    time.sleep(_POLL_S)
+                    continue
+                subproblem, work = round_
+                gap_value = subproblem.gap_value
+                try:
+                    subproblem.work(work, schedule.seconds(subproblem, work))
+                finally:
+                    schedule.give_back(round_)
+                subproblem.note(work, gap_value)
+        except BaseException as error:
+            self._failure = error
+            self._stop.set()
 
-    def _seconds_each(self) -> float:
-        """Seconds of all threads that are left for each unit of all gaps."""
-        total = sum(each.gap_value for each in self._subproblems if not each.is_done)
-        return self._seconds_left() / total if total > 0 else 0.0
+    def _watch(
+        self,
+        workers: list[threading.Thread],
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        process, told_at = psutil.Process(), -np.inf
+        limit = self._limits.memory_bytes
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(_POLL_S)
+            if self._left_s() <= 0:
+                self._reason = "time_limit"
+                return
+            if self._seconds() - told_at < _TELL_EVERY_S:
+                continue
+            told_at = self._seconds()
+            if cancelled():
+                self._reason = "cancelled"
+                return
+            if limit is not None and process.memory_info().rss > limit:
+                self._reason = "memory_limit"
+                return
+            on_progress(self._progress())
+            if self._is_close():
+                return
 
-    def _even_seconds(self) -> float:
-        """Seconds of all threads that are left for each block, if all get the same."""
-        return self._seconds_left() / max(sum(not each.is_done for each in self._subproblems), 1)
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
 
-    def _seconds_left(self) -> float:
-        """Seconds of all threads that are left."""
-        return max(self._limits.threads, 1) * (self._limits.time_s - self._seconds())
+    def _left_s(self) -> float:
+        return self._limits.time_s - self._seconds()
+
+    def _progress(self) -> Progress:
+        best, bound = self._best_and_bound()
+        return Progress(
+            self._seconds(),
+            best if np.isfinite(best) else None,
+            bound if np.isfinite(bound) else None,
+        )
+
+    def _is_close(self) -> bool:
+        best, bound = self._best_and_bound()
+        return np.isfinite(best) and best - bound <= max(self._limits.gap, CLOSED) * abs(best)
+
+    def _best_and_bound(self) -> tuple[float, float]:
+        if self._assembly is None:
+            return np.inf, -np.inf
+        return self._assembly.best, self._assembly.bound
+
+    def _solution(self) -> Floats | None:
+        return None if self._assembly is None else self._assembly.solution()
 
     def outcome(self, name: str) -> Outcome:
         """What came of it."""
-        bound: float | None = self.bound
+        bound: float | None = self._best_and_bound()[1]
         x = self._solution()
         best = None if x is None else self._program.objective(x)
-        if best is None and (self._is_broken or bound == np.inf):
+        is_broken = self._assembly is not None and self._assembly.is_broken
+        if best is None and (is_broken or bound == np.inf):
             return Outcome(
                 "infeasible", "proved", None, None, None, self._seconds(), name, _version()
             )
@@ -332,6 +281,7 @@ class _Run:
                 found, reason = "optimal", "proved"
             elif away <= self._limits.gap:
                 found, reason = "optimal", "gap_limit"
+        told = (self._told_of_compiling(), self._told(), self._told_of_failure(), detail)
         return Outcome(
             found=found,  # type: ignore[arg-type]
             stopped=reason,
@@ -341,14 +291,21 @@ class _Run:
             seconds=self._seconds(),
             engine=name,
             version=_version(),
-            detail="; ".join(filter(None, (self._told(), self._told_of_failure(), detail))),
+            detail="; ".join(filter(None, told)),
         )
+
+    def _told_of_compiling(self) -> str:
+        """That kernels were compiled first, which is not in the seconds."""
+        if not self._compiled_s:
+            return ""
+        return f"compiled its kernels before, once for this version, in {self._compiled_s:.0f} s"
 
     def _told(self) -> str:
         """What was handed over to the exact engine."""
-        if not self._handed_over:
+        if self._assembly is None or not self._assembly.handed_over:
             return ""
-        return f"priced, and handed to {self._exact.name} for plans: {self._handed_over}"
+        names = self._assembly.handed_over
+        return f"priced, and handed to {self._exact.name} for plans: {names}"
 
     def _told_of_failure(self) -> str:
         """What ended the search before its time, and where."""
@@ -357,21 +314,6 @@ class _Run:
         at = traceback.extract_tb(self._failure.__traceback__)[-1]
         where = f"{Path(at.filename).name}, line {at.lineno}"
         return f"ended by an error ({type(self._failure).__name__} in {where}): {self._failure}"
-
-    def _solution(self) -> Floats | None:
-        x = self._rest.copy()
-        for subproblem in self._subproblems:
-            if subproblem.x is None:
-                x = np.empty(0)
-                break
-            x[subproblem.columns] = subproblem.x
-        whole = len(self._subproblems) == len(self._blocks) and x.size > 0
-        if whole and self._program.violation(x) <= TOLERANCE:
-            return x
-        start = self._start
-        if start is not None and self._program.violation(start) <= TOLERANCE:
-            return start
-        return None
 
 
 def _version() -> str:

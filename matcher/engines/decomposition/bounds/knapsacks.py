@@ -32,7 +32,7 @@ class Task(NamedTuple):
     upper: Floats
 
 
-class _Loads(NamedTuple):
+class _KnapsackLoads(NamedTuple):
     """Assignments by knapsack: where those of each begin, what they use of its room, their sizes"""
 
     start: Index
@@ -89,7 +89,7 @@ class Knapsacks:
             (s.facility[self.assignment] == self.facility[of]) & (s.link[self.assignment] >= 0)
         ]
         self.rows: Index = np.sort(np.concatenate([s.packing[used[whole[used]]], s.link[linked]]))
-        self._loads = _Loads(
+        self._loads = _KnapsackLoads(
             np.searchsorted(of, np.arange(used.size + 1)),
             sub.data[loads] / room[row[loads]],
             s.lower[self.assignment],
@@ -171,7 +171,7 @@ class _Room(NamedTuple):
 
 
 @compiled
-def _room(loads: _Loads, first: int, last: int) -> _Room:
+def _room(loads: _KnapsackLoads, first: int, last: int) -> _Room:
     """Room for the largest of the knapsacks from ``first`` up to ``last``."""
     size = largest(loads.start, first, last)
     return _Room(
@@ -185,7 +185,7 @@ def _room(loads: _Loads, first: int, last: int) -> _Room:
 
 
 @compiled
-def _earn(b: int, loads: _Loads, terms: _Terms, room: _Room) -> float:
+def _earn(b: int, loads: _KnapsackLoads, terms: _Terms, room: _Room) -> float:
     """What a knapsack can earn; its loads are left in the room."""
     a, n = loads.start[b], loads.start[b + 1] - loads.start[b]
     for i in range(n):
@@ -203,7 +203,7 @@ def _earn(b: int, loads: _Loads, terms: _Terms, room: _Room) -> float:
 def _earn_all(
     first: int,
     last: int,
-    loads: _Loads,
+    loads: _KnapsackLoads,
     terms: _Terms,
     facility: Floats,
     share: Floats,
@@ -228,7 +228,7 @@ def _earn_all(
 def _reduced_costs(
     first: int,
     last: int,
-    loads: _Loads,
+    loads: _KnapsackLoads,
     terms: _Terms,
     without: Floats,
     with_facility: Floats,

@@ -152,6 +152,7 @@ class Ascent:
     mean: Floats
 
 
+# Ten arguments, of which three are given by nearly everybody: a record of them would say less.
 def ascend(
     relaxation: Relaxation,
     prices: Floats,

@@ -9,10 +9,13 @@ from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+KERNELS: list[Any] = []
+"""Every compiled function, in the order in which they were defined."""
+
 
 def compiled(function: F) -> F:
     """Compile, keep the result on disk, and let other threads run meanwhile."""
-    return cast("F", njit(cache=True, nogil=True)(function))
+    return _compiled(function)
 
 
 def compiled_plain(function: F) -> F:
@@ -21,8 +24,7 @@ def compiled_plain(function: F) -> F:
     Counting took two thirds of the time of a move. The switch has no public name in Numba;
     without it everything runs as before, only slower.
     """
-    decorate: Any = njit
-    return cast("F", decorate(cache=True, nogil=True, _nrt=False)(function))
+    return _compiled(function, _nrt=False)
 
 
 def compiled_inline(function: F) -> F:
@@ -30,5 +32,15 @@ def compiled_inline(function: F) -> F:
 
     Handing over the many arrays of a plan takes longer than a move; so this took a third of it.
     """
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
+def _compiled(function: F, **options: bool) -> F:
     decorate: Any = njit
-    return cast("F", decorate(cache=True, nogil=True, forceinline=True, _nrt=False)(function))
+    try:
+        kernel = decorate(cache=True, nogil=True, **options)(function)
+    except RuntimeError:
+        # There is no folder to keep it in: neither beside the module nor in the user's cache.
+        kernel = decorate(nogil=True, **options)(function)
+    KERNELS.append(kernel)
+    return cast("F", kernel)

@@ -89,6 +89,7 @@ def bench_for(size: int) -> Bench:
     )
 
 
+# A little over a page: the depth-first loop is one thing, and its parts share their places.
 @compiled_plain
 def select(
     choices: Choices, most: int, filler: float, order: Index, bench: Bench

@@ -334,8 +334,10 @@ def construct(order: Index, shut: Bools, assignments: Assignments, state: Select
                 blocked[assignments.row[k]] = 2.0 * abs(assignments.room[assignments.row[k]]) + 1.0
     state.load[:] = blocked
     value = _owed(assignments)
+    # No plain -1: Numba would compile all of it anew for that one.
+    nobody, closed_part = np.int64(-1), 0.0 if shut.any() else 1.0
     for d in order:
-        value += _put_in(d, 1.0, -1, 0.0 if shut.any() else 1.0, assignments, state, bench)
+        value += _put_in(d, 1.0, nobody, closed_part, assignments, state, bench)
     state.load[:] -= blocked
     return value
 
@@ -370,7 +372,7 @@ def _moves(
 ) -> float:
     facility_moves = _FACILITY_MOVES if state.users.size > 0 else 0.0
     for _ in range(moves):
-        size, shut, facility_part, more = 0, -1, 1.0, 0
+        size, shut, facility_part, more = 0, np.int64(-1), 1.0, 0
         if np.random.random() < facility_moves:
             facility = np.random.randint(state.users.size)
             if state.users[facility] > 0:

@@ -64,6 +64,7 @@ class SideConstraints:
         x[self.column] = rest / self.solve_value
 
 
+# Longer than a page: each step needs what all those before it found.
 def side_constraints_of(
     program: Program, foreign: Index, is_known: Bools, upper: Floats
 ) -> SideConstraints | None:
