@@ -335,7 +335,7 @@ def construct(order: Index, shut: Bools, assignments: Assignments, state: Select
     state.load[:] = blocked
     value = _owed(assignments)
     # No plain -1: Numba would compile all of it anew for that one.
-    nobody, closed_part = np.int64(-1), 0.0 if shut.any() else 1.0
+    nobody, closed_part = int(np.int64(-1)), 0.0 if shut.any() else 1.0
     for d in order:
         value += _put_in(d, 1.0, nobody, closed_part, assignments, state, bench)
     state.load[:] -= blocked
@@ -372,7 +372,7 @@ def _moves(
 ) -> float:
     facility_moves = _FACILITY_MOVES if state.users.size > 0 else 0.0
     for _ in range(moves):
-        size, shut, facility_part, more = 0, np.int64(-1), 1.0, 0
+        size, shut, facility_part, more = 0, int(np.int64(-1)), 1.0, 0
         if np.random.random() < facility_moves:
             facility = np.random.randint(state.users.size)
             if state.users[facility] > 0:
