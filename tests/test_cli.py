@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 import matcher
@@ -186,7 +187,11 @@ def test_an_interrupt_keeps_the_best_plan(engine: str, tmp_path: Path) -> None:
         text=True,
         start_new_session=True,
     )
-    time.sleep(8.0)
+    # A first plan takes a moment once there is a process that solves.
+    until = time.monotonic() + 60.0
+    while not psutil.Process(process.pid).children() and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(5.0)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +41,7 @@ from matcher.generate.adapters.scms import scms_network
 from matcher.generate.adapters.scms_history import compare, scms_history
 from matcher.generate.recipe import PRESETS, recipe_for
 from matcher.network import Network
+from matcher.options import SolveOptions
 from matcher.plan import Plan
 
 DONE, WRONG_INPUT, NO_PLAN, BROKEN_RULE = 0, 2, 3, 4
@@ -210,7 +211,15 @@ def solve(
     read = matcher.read(network)
     if read.warnings and not as_json:
         show_issues(err, read.warnings, f"{count(len(read.warnings), 'warning')} to review:")
-    plan = _solve(read, time_limit, gap, engine, threads, seed, memory_limit, server, quiet=as_json)
+    options = SolveOptions(
+        time_limit_s=time_limit,
+        gap_limit=gap,
+        engine=engine,
+        threads=threads,
+        seed=seed,
+        memory_limit_bytes=_bytes(memory_limit),
+    )
+    plan = _solve(read, options, server, quiet=as_json)
     if output is not None and output.suffix.lower() == ".xlsx":
         matcher.report(read, plan, output)
     elif output is not None:
@@ -438,7 +447,7 @@ def scms(
     years = tuple(year or (2010,))
     network = scms_network(file, years=years)
     show_network(out, network)
-    plan = _solve(network, time_limit, gap, "highs", threads=2, seed=0, memory=None)
+    plan = _solve(network, SolveOptions(time_limit_s=time_limit, gap_limit=gap, engine="highs"))
     show_plan(out, network, plan)
     _exit_without_plan(plan)
     comparison = compare(network, plan.awards, scms_history(file, years=years))
@@ -465,7 +474,7 @@ def demo(
     bases = Path(__file__).parents[1:3]
     read = matcher.read(next(base / DEMO for base in bases if (base / DEMO).is_dir()))
     show_network(out, read)
-    plan = _solve(read, time_limit=60.0, gap=0.005, engine="highs", threads=2, seed=0, memory=None)
+    plan = _solve(read, SolveOptions(gap_limit=0.005, engine="highs"))
     show_plan(out, read, plan)
     judgement = matcher.check(read, plan)
     show_judgement(out, judgement)
@@ -523,30 +532,17 @@ def _explain_rules(
 
 
 def _solve(
-    network: Network,
-    time_limit: float,
-    gap: float,
-    engine: str,
-    threads: int,
-    seed: int,
-    memory: float | None,
-    server: str | None = None,
-    *,
-    quiet: bool = False,
+    network: Network, options: SolveOptions, server: str | None = None, *, quiet: bool = False
 ) -> Plan:
-    options: dict[str, Any] = {
-        "time_limit_s": time_limit,
-        "gap_limit": gap,
-        "engine": engine,
-        "threads": threads,
-        "seed": seed,
-    }
-    if memory is not None:
-        options["memory_limit_bytes"] = int(memory * 2**30)
     with ProgressLine(Console(quiet=True) if quiet else err) as progress:
         if server is not None:
-            return _solve_on(server, network, options, progress)
-        return matcher.solve(network, **options, on_progress=progress)
+            stated = {name: value for name, value in asdict(options).items() if value is not None}
+            return _solve_on(server, network, stated, progress)
+        return matcher.solve(network, **asdict(options), on_progress=progress)
+
+
+def _bytes(gib: float | None) -> int | None:
+    return None if gib is None else int(gib * 2**30)
 
 
 def _solve_on(

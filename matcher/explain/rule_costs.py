@@ -19,6 +19,7 @@ from matcher.explain.rule_estimates import estimates
 from matcher.formatting import is_or_are, quantity, share
 from matcher.network import Network
 from matcher.network.arrays import Arrays, to_arrays
+from matcher.options import SolveOptions
 from matcher.plan import Plan, Result
 from matcher.schema.objectives import COST
 from matcher.schema.rules import rules_of
@@ -147,7 +148,9 @@ def explain_rules(
     """
     began = time.monotonic()
     gap_limit = GAP_LIMIT if plan.run is None else plan.run.gap_limit
-    limits = limits_of(time_limit_s, gap_limit, threads, seed)
+    limits = limits_of(
+        SolveOptions(time_limit_s=time_limit_s, gap_limit=gap_limit, threads=threads, seed=seed)
+    )
     clock = Clock(began, limits.time_s)
     evaluation, kept, is_claimed = _held(network, plan)
     instances = _binding(evaluation.rules)

@@ -221,9 +221,10 @@ def formulate(
     builder = Builder(arrays, candidates, rules, stages)
     for rule in RULES:
         rule(builder)
+    objectives = linear_objectives(builder, stages)  # they may add columns to the program
     return Formulation(
         program=builder.program(arrays.network.name),
-        objectives=linear_objectives(builder, stages),
+        objectives=objectives,
         candidates=candidates,
         quantity=builder.quantity,
         y=builder.y,

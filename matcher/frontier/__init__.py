@@ -22,6 +22,7 @@ from matcher.frontier.search import COUNTED, FrontierSearch
 from matcher.judge import check
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
+from matcher.options import SolveOptions
 from matcher.plan import Plan
 from matcher.schema.objectives import GAINS, Name
 from matcher.schema.tables import BY_NAME
@@ -283,7 +284,10 @@ def frontier(
     """
     began = time.monotonic()
     issues = list(_issues(network, first, second, points))
-    limits = limits_of(time_limit_s, gap_limit, threads, seed, others=issues)
+    options = SolveOptions(
+        time_limit_s=time_limit_s, gap_limit=gap_limit, threads=threads, seed=seed
+    )
+    limits = limits_of(options, others=issues)
     with kept_engine(engine) as solver:
         arrays = to_arrays(replace(network, objectives=_objectives(network, first, second)))
         screening = screen(arrays)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +13,11 @@ import numpy as np
 from matcher.engines import engine as engine_named
 from matcher.engines import kept_engine
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.errors import EngineUnavailable, InputError, Issue
+from matcher.errors import EngineUnavailable, Issue
 from matcher.formulation import Formulation, formulate
 from matcher.network import Network
 from matcher.network.arrays import Arrays, Floats, to_arrays
+from matcher.options import SolveOptions
 from matcher.plan import Coverage, Plan, Reached, Result, Run
 from matcher.schema.objectives import COST
 from matcher.screening.candidates import Screening, screen
@@ -83,7 +83,15 @@ def solve(
     """
     began = time.monotonic()
     with kept_engine(engine) as solver:
-        limits = limits_of(time_limit_s, gap_limit, threads, seed, memory_limit_bytes)
+        limits = limits_of(
+            SolveOptions(
+                time_limit_s=time_limit_s,
+                gap_limit=gap_limit,
+                threads=threads,
+                seed=seed,
+                memory_limit_bytes=memory_limit_bytes,
+            )
+        )
         arrays, clock = to_arrays(network), Clock(began, limits.time_s)
         return solve_screened(arrays, screen(arrays), solver, limits, clock, on_progress, cancelled)
 
@@ -116,47 +124,22 @@ def solve_screened(
     return replace(plan, run=run_of(limits, screening, steps[-1].outcome, clock.began))
 
 
-def limits_of(
-    time_s: float,
-    gap_limit: float,
-    threads: int,
-    seed: int,
-    memory_bytes: int | None = None,
-    others: Sequence[Issue] = (),
-) -> Limits:
-    """The limits, if they make sense and there are no ``others`` wrong with the call.
+def limits_of(options: SolveOptions, others: Sequence[Issue] = ()) -> Limits:
+    """The limits of a solve, if they make sense and there are no ``others`` wrong with the call.
 
     Raises
     ------
     InputError
         With every issue, the others first.
     """
-    issues = [
-        Issue(
-            code="bad_option",
-            table="solve",
-            column=name,
-            value=str(value),
-            problem="is out of range",
-            fix=fix,
-        )
-        for name, value, is_fine, fix in (
-            ("time_limit_s", time_s, 0 < time_s < math.inf, "give seconds above 0"),
-            ("gap_limit", gap_limit, 0 <= gap_limit <= 1, "give a share from 0 to 1"),
-            ("threads", threads, threads >= 1, "give 1 or more"),
-            ("seed", seed, seed >= 0, "give 0 or more"),
-            (
-                "memory_limit_bytes",
-                memory_bytes,
-                memory_bytes is None or memory_bytes > 0,
-                "give bytes above 0, or None",
-            ),
-        )
-        if not is_fine
-    ]
-    if others or issues:
-        raise InputError([*others, *issues])
-    return Limits(time_s, gap_limit, threads, seed, memory_bytes)
+    fine = options.checked(others)
+    return Limits(
+        time_s=fine.time_limit_s,
+        gap=fine.gap_limit,
+        threads=fine.threads,
+        seed=fine.seed,
+        memory_bytes=fine.memory_limit_bytes,
+    )
 
 
 def _second_opinion(
