@@ -76,7 +76,7 @@ PLANTS = [
         "did you mean 'max_quantity'?",
     ),
     # Cells
-    Plant("missing_cell", put("bids", 3, price=None), B, 3, "price", None, "state it"),
+    Plant("missing_cell", put("bids", 3, price=None), B, 3, "price", None, "fill it in"),
     Plant("wrong_type", put("bids", 2, price="cheap"), B, 2, "price", "cheap", "write digits"),
     Plant(
         "wrong_type",
@@ -396,7 +396,7 @@ PLANTS = [
         None,
         "currency",
         "USD",
-        "worth of 1 USD in VND",
+        "value of 1 USD in VND",
     ),
     Plant(
         "own_currency_rate",
@@ -417,7 +417,7 @@ PLANTS = [
         "add a row IS to trade_costs",
     ),
     Plant(
-        "unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1", "empty the cell"
+        "unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1", "clear the cell"
     ),
     # Warnings
     Plant(
@@ -427,7 +427,7 @@ PLANTS = [
         2,
         "rule",
         "few suppliers",
-        "state one of them",
+        "enter one of them",
     ),
     Plant(
         "tier_price_rises",
@@ -483,7 +483,7 @@ PLANTS = [
         3,
         "resource",
         "R9",
-        "add the bids that take it",
+        "add the bids that use it",
     ),
     Plant(
         "bid_without_usage",
@@ -593,7 +593,7 @@ FILE_PLANTS: list[tuple[str, Callable[[Path], object], str, int | None, str | No
         "demands.parquet",
         None,
         None,
-        "write it anew",
+        "write it again",
     ),
     ("unreadable", to_itself, D, None, None, "check that"),
 ]

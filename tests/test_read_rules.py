@@ -112,7 +112,7 @@ RULE_PLANTS = [
         rule("consistent", "component", group="economy"),
         "who",
         None,
-        "or empty group for all suppliers",
+        "or clear group to mean all suppliers",
     ),
     fault(
         "unexpected_value",
@@ -151,7 +151,7 @@ RULE_PLANTS = [
         rule("share", group="economy", who="VN", measure="value", min="30"),
         "min",
         "30",
-        "write 0.3, if 30 % is meant",
+        "write 0.3, if 30% is meant",
     ),
     fault("out_of_range", rule("dependence", max="40"), "max", "40", "write 0.4"),
     fault(
@@ -159,7 +159,7 @@ RULE_PLANTS = [
         rule("share", group="economy", who="VN", measure="value", max="5000"),
         "max",
         "5000",
-        "such as 0.3 for 30 %",
+        "such as 0.3 for 30%",
     ),
     fault(
         "wrong_split",
@@ -233,8 +233,8 @@ RULE_PLANTS = [
         "count value",
     ),
     # Warnings
-    fault("rule_without_limit", rule("supplier_count"), "rule", "r", "state one of them"),
-    fault("rule_without_limit", rule("dependence", min="0.2"), "rule", "r", "state it"),
+    fault("rule_without_limit", rule("supplier_count"), "rule", "r", "enter one of them"),
+    fault("rule_without_limit", rule("dependence", min="0.2"), "rule", "r", "enter it"),
     fault(
         "unused_cell",
         rule("supplier_count", max="2", measure="value"),
@@ -256,21 +256,21 @@ RULE_PLANTS = [
         rule("share", group="economy", who="VN;SG", measure="value", max="1"),
         "who",
         "SG",
-        "state it for a supplier in suppliers.csv",
+        "fill it in for a supplier in suppliers.csv",
     ),
     fault(
         "rule_about_nothing",
         rule("supplier_count", group="park", who="Example Park", max="1"),
         "who",
         "Example Park",
-        "state it for a supplier",
+        "fill it in for a supplier",
     ),
     fault(
         "rule_about_nothing",
         rule("supplier_count", group="size_class", who="micro", max="1"),
         "who",
         "micro",
-        "state it for a supplier",
+        "fill it in for a supplier",
     ),
     fault(
         "rule_about_nothing",
@@ -291,7 +291,7 @@ RULE_PLANTS = [
         both(rule("supplier_count", "component_group", max="1"), put("components", 2, group=None)),
         "scope",
         "component_group",
-        "state the group",
+        "fill in the group",
     ),
     # S2 is the one in Malaysia and states no turnover; S1 is the only small one, without a line.
     fault(
@@ -299,21 +299,21 @@ RULE_PLANTS = [
         rule("dependence", group="economy", who="MY;TH", max="0.3"),
         "kind",
         "dependence",
-        "state turnover in suppliers.csv",
+        "fill in turnover in suppliers.csv",
     ),
     fault(
         "rule_about_nothing",
         rule("working_capital", group="size_class", who="small"),
         "kind",
         "working_capital",
-        "state credit_line",
+        "fill in credit_line",
     ),
     fault(
         "rule_about_nothing",
         both(rule("dependence", max="0.3"), put("suppliers", 2, turnover=None)),
         "kind",
         "dependence",
-        "state turnover",
+        "fill in turnover",
     ),
 ]
 

@@ -144,7 +144,7 @@ TERM_PLANTS = [
         3,
         "component_group",
         "plastics",
-        "empty the cell",
+        "clear the cell",
     ),
     Plant(
         "mixed_discount",
@@ -189,7 +189,7 @@ TERM_PLANTS = [
         2,
         "component_group",
         "plastics",
-        "name a group that is there",
+        "use a group that is listed there",
     ),
     Plant(
         "discount_falls",
@@ -216,7 +216,7 @@ TERM_PLANTS = [
         2,
         "amount",
         "9",
-        "from the value or quantity that earns it",
+        "set from to the value or quantity that earns it",
     ),
     # Periods and ramps
     Plant(
@@ -235,7 +235,7 @@ TERM_PLANTS = [
         4,
         "first",
         "2026-12-31",
-        "the day after the one before it ends",
+        "the day after the previous one ends",
     ),
     Plant(
         "overlapping_periods",  # the one that lies within another need not be its neighbour

@@ -177,7 +177,7 @@ class TestXlsx:
         assert stated["Landed cost, USD"] == pytest.approx(LANDED)
         assert stated["Fixed costs, USD"] == pytest.approx(FIXED)
         assert stated["Total cost, USD"] == pytest.approx(TOTAL)
-        assert stated["Proven bound, USD"] == pytest.approx(TOTAL)
+        assert stated["Proven lower bound, USD"] == pytest.approx(TOTAL)
         breakdown = {row[0]: row[1] for row in book["Cost breakdown"][:12]}
         assert breakdown["Price"] == pytest.approx(LANDED)
 

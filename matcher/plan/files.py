@@ -180,7 +180,7 @@ def _from_csv(path: Path) -> Plan:
             row=1,
             column=name,
             value=name,
-            problem="stands there twice",
+            problem="appears twice",
             fix="keep one",
         )
         for name in dict.fromkeys(names)

@@ -91,7 +91,7 @@ def raw_tables(path: str | Path, findings: Findings) -> tuple[list[Raw], set[str
             "unreadable",
             _shown(path),
             f"cannot be opened: {_reason(error)}",
-            "check that the file is there and may be read",
+            "check that the file exists and can be read",
         )
         raws = []
     if not raws and findings.issues and not unread:
@@ -153,7 +153,7 @@ def _read_folder(folder: Path, findings: Findings, unread: set[str]) -> list[Raw
                 "unreadable",
                 path.name,
                 f"cannot be opened: {_reason(error)}",
-                "check that the file is there and may be read",
+                "check that the file exists and can be read",
             )
             raw = None
         if raw is None:
@@ -165,7 +165,7 @@ def _read_folder(folder: Path, findings: Findings, unread: set[str]) -> list[Raw
         findings.add(
             "no_tables",
             _shown(folder),
-            "holds no table: no demands.csv or demands.parquet",
+            "contains no tables, such as demands.csv or demands.parquet",
             f"give the path of {' or '.join(inside)} itself"
             if inside
             else "give a folder with one CSV or Parquet file a table; `matcher template` makes one",

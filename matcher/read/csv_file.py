@@ -107,7 +107,7 @@ def _is_header(header: list[str], place: str, findings: Findings) -> bool:
             "missing_header",
             place,
             "has no column names in row 1",
-            "write the column names there, or delete the file",
+            "write the column names in row 1, or delete the file",
             row=1,
         )
         return False

@@ -32,13 +32,13 @@ def read_json(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     if content is None:
         return []
     if not isinstance(content, dict):
-        findings.add("bad_json", path.name, "is not an object at its top", _SHAPE)
+        findings.add("bad_json", path.name, "is not an object at the top level", _SHAPE)
         return []
     for name in getattr(content, "names", ()):
         findings.add(
             "duplicate_table",
             path.name,
-            "stands twice at the top",
+            "appears twice at the top level",
             "keep one of the two",
             value=name,
         )
@@ -56,7 +56,7 @@ def read_json(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
         else:
             raws.append(raw)
     if not content:
-        findings.add("no_tables", path.name, "holds no table", _SHAPE)
+        findings.add("no_tables", path.name, "contains no tables", _SHAPE)
     return raws
 
 
@@ -124,7 +124,7 @@ def _table(name: str, place: str, rows: object, findings: Findings) -> Raw | Non
             findings.add(
                 "duplicate_column",
                 place,
-                "stands in the row twice",
+                "appears in the row twice",
                 "keep one of the two",
                 row=i + 2,
                 column=twice,
@@ -139,7 +139,7 @@ def _table(name: str, place: str, rows: object, findings: Findings) -> Raw | Non
                 findings.add(
                     "wrong_type",
                     place,
-                    "is an object, not a cell",
+                    "is an object, not a cell value",
                     "write a text, number, true, false or null",
                     row=i + 2,
                     column=column,

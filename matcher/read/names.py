@@ -33,8 +33,8 @@ def table_name(written: str, place: str, findings: Findings) -> str | None:
         findings.add(
             "unknown_table",
             place,
-            f"is not a table, but nearly '{near}'",
-            f"rename it to {near}, or to something else if it is not meant",
+            f"is not a known table, but is close to '{near}'",
+            f"rename it to {near}, or to something else if it is not that table",
             value=written,
         )
     else:
@@ -42,8 +42,8 @@ def table_name(written: str, place: str, findings: Findings) -> str | None:
         findings.add(
             "unknown_table",
             place,
-            "is not a table and is left out",
-            f"rename it if it is meant as one; the nearest is '{maybe}'",
+            "is not a known table and is ignored",
+            f"rename it if it is meant to be a table; the nearest name is '{maybe}'",
             value=written,
             severity="warning",
         )

@@ -16,7 +16,7 @@ def read_parquet(path: Path, name: str, findings: Findings) -> Raw | None:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = (str(error).splitlines() or ["it is damaged"])[0][:200]
         findings.add(
-            "bad_parquet", path.name, f"cannot be read: {reason}", "write it anew as Parquet"
+            "bad_parquet", path.name, f"cannot be read: {reason}", "write it again as Parquet"
         )
         return None
     return Raw.of_frame(name, path.name, frame)

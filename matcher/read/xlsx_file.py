@@ -118,7 +118,7 @@ def read_sheets(
             "bad_xlsx",
             path.name,
             f"cannot be read: {str(error)[:200]}",
-            "open it in a spreadsheet program and save it as .xlsx anew",
+            "open it in a spreadsheet program and save it as .xlsx once more",
         )
         return None
     return raws
@@ -184,7 +184,7 @@ def _inspected(path: Path, findings: Findings) -> dict[str, list[tuple[int, str,
         findings.add(
             "bad_xlsx",
             path.name,
-            "is an old .xls workbook, or one with a password",
+            "is an old .xls workbook or is protected by a password",
             "save it as .xlsx without a password",
         )
         return None

@@ -32,7 +32,7 @@ OBJECTIVES = (
 RULE_TABLES: tuple[Table, ...] = (
     Table(
         "incumbents",
-        "Who makes a component today, and what it costs to leave them.",
+        "Who makes a component today, and what it costs to switch away.",
         (
             reference("component", "The component."),
             reference("supplier", "Who makes it today."),
@@ -94,7 +94,7 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "from",
                 "number",
-                "The step holds from here on.",
+                "The step applies from here on.",
                 unit="units or network currency",
                 required=True,
                 minimum=0,
@@ -111,7 +111,7 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "amount",
                 "number",
-                "Paid back besides, once.",
+                "Paid back in addition, once.",
                 unit="network currency",
                 default=0.0,
                 minimum=0,
@@ -173,9 +173,9 @@ RULE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "rules",
-        "What the sourcing team states beyond the columns of demands and bids.",
+        "Rules of the sourcing team, beyond the columns of demands and bids.",
         (
-            key_column("Name of the rule; it returns in reports.", "rule"),
+            key_column("Name of the rule, as reports show it.", "rule"),
             Column(
                 "kind",
                 "choice",
@@ -252,14 +252,15 @@ RULE_TABLES: tuple[Table, ...] = (
     ),
     Table(
         "objectives",
-        "What to strive for, in order; without rows: coverage, then cost.",
+        "Objectives, in order of priority; without rows: coverage, then cost.",
         (
             Column(
                 "objective",
                 "choice",
-                "coverage: little unmet; cost: low; local_value: much bought in the economy; "
-                "linkages: many SMEs with a viable award; concentration: little with the largest "
-                "supplier; delivery_slack: many days in hand; supplier_count: few suppliers.",
+                "coverage: least unmet demand; cost: lowest total cost; local_value: most bought "
+                "locally; linkages: most SMEs with a viable award; concentration: least value with "
+                "the largest supplier; delivery_slack: most days in hand; supplier_count: fewest "
+                "suppliers.",
                 required=True,
                 choices=OBJECTIVES,
             ),
@@ -280,7 +281,7 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "tolerance",
                 "number",
-                "How much of this order later ones may give up again.",
+                "How much of this objective later ones may give up again.",
                 unit="share of what was reached",
                 default=0.0,
                 minimum=0,
@@ -295,7 +296,7 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "viable_value",
                 "number",
-                "For linkages: the least price paid to an SME that keeps it in business.",
+                "For linkages: the smallest value awarded that makes it worth an SME's while.",
                 unit="network currency",
                 default=0.0,
                 minimum=0,

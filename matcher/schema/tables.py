@@ -19,7 +19,7 @@ STANDARD_CLASSES = ("international", "industry", "region", "firm")
 TABLES: tuple[Table, ...] = (
     Table(
         "network",
-        "One row: what holds for the whole network.",
+        "One row: what applies to the whole network.",
         (
             Column("name", "text", "Name of the network.", required=True),
             Column("currency", "currency", "Currency of every cost and plan.", required=True),
@@ -32,7 +32,7 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "carrying_rate",
                 "number",
-                "Cost of capital tied up in goods under way, and the value of payment terms.",
+                "Cost of capital tied up in goods in transit, and the value of payment terms.",
                 unit="share of the value per year",
                 default=0.10,
                 minimum=0,
@@ -64,7 +64,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "places",
-        "Where suppliers make and lead firms receive.",
+        "Where suppliers produce and lead firms receive.",
         (
             key_column("Key of the place.", "place"),
             Column("name", "text", "Name shown to people."),
@@ -247,11 +247,11 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "suppliers",
-        "Who could make components.",
+        "Firms that could make components.",
         (
             key_column("Key of the supplier.", "supplier"),
             Column("name", "text", "Name shown to people."),
-            reference("place", "Where it makes and ships."),
+            reference("place", "Where it produces and ships from."),
             Column("size_class", "choice", "Size class.", required=True, choices=SIZE_CLASSES),
             Column(
                 "onboarding_cost",
@@ -306,10 +306,10 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "resources",
-        "What limits a supplier: a line, a shift, a furnace.",
+        "What limits a supplier: a production line, a shift, a furnace.",
         (
             key_column("Key of the resource.", "resource"),
-            reference("supplier", "Whose it is."),
+            reference("supplier", "The supplier that owns it."),
             Column("name", "text", "Name shown to people."),
             Column("unit", "text", "What its capacity counts.", default="hour"),
             Column(
@@ -347,7 +347,7 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "incoterm",
                 "choice",
-                "What the price already holds (Incoterms 2020).",
+                "What the price already includes (Incoterms 2020).",
                 required=True,
                 choices=INCOTERMS,
             ),
@@ -586,7 +586,7 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "value",
                 "number",
-                "Worth of one unit of it.",
+                "Value of one unit of it.",
                 unit="network currency",
                 required=True,
                 positive=True,
@@ -596,7 +596,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "trade_costs",
-        "Time and cost of exporting and importing a container; rows here replace the shipped ones.",
+        "Time and cost of exporting and importing a container; rows here replace built-in ones.",
         (
             Column("economy", "economy", "The economy.", required=True),
             Column(

@@ -34,8 +34,8 @@ def demands_have_bids(tables: Tables, findings: Findings) -> None:
         tables.place("demands"),
         hits,
         lambda hit: (
-            f"asks for {hit['component']}, for which no bid is made",
-            "add a bid; until then all of it stays unmet",
+            f"asks for {hit['component']}, for which there is no bid",
+            "add a bid; until then the whole demand stays unmet",
         ),
         column="demand",
         severity="warning",
@@ -51,7 +51,7 @@ def suppliers_have_bids(tables: Tables, findings: Findings) -> None:
         "supplier_without_bid",
         tables.place("suppliers"),
         hits,
-        lambda _: ("makes no bid", "add one; until then it cannot get an award"),
+        lambda _: ("makes no bid", "add one; until then it cannot be given an award"),
         column="supplier",
         severity="warning",
     )
@@ -75,7 +75,7 @@ def bids_differ(tables: Tables, findings: Findings) -> None:
         tables.place("bids"),
         hits,
         lambda hit: (
-            f"says the same as bid {hit['first_bid']} in row {hit['first_row']}, and both count",
+            f"is the same as bid {hit['first_bid']} in row {hit['first_row']}; both are counted",
             "delete one of the two rows, or correct it",
         ),
         column="bid",
@@ -92,9 +92,9 @@ def resources_are_used(tables: Tables, findings: Findings) -> None:
         tables.place("resources"),
         resources.filter(~pl.col("resource").is_in(used.implode())),
         lambda _: (
-            f"is taken by no bid, so its capacity limits nothing; {tables.place('usages')} has no "
+            f"is used by no bid, so its capacity limits nothing; {tables.place('usages')} has no "
             "row for it",
-            f"add the bids that take it to {tables.place('usages')}, or delete the resource",
+            f"add the bids that use it to {tables.place('usages')}, or delete the resource",
         ),
         column="resource",
         severity="warning",
@@ -108,7 +108,7 @@ def resources_are_used(tables: Tables, findings: Findings) -> None:
             ~pl.col("bid").is_in(usages["bid"].unique().implode()),
         ),
         lambda hit: (
-            f"takes no resource, though other bids of {hit['supplier']} do: no capacity limits it",
+            f"uses no resource, although other bids of {hit['supplier']} do: no capacity limits it",
             f"add its rows to {tables.place('usages')}, or leave it if it needs none",
         ),
         column="bid",
@@ -153,9 +153,9 @@ def order_multiples_divide(tables: Tables, findings: Findings) -> None:
         tables.place("demands"),
         hits,
         lambda hit: (
-            "is no multiple of any bid's order_multiple ("
+            "is not a multiple of any bid's order_multiple ("
             + ", ".join(plain(value) for value in hit["multiples"][:6])
-            + f"); one supplier alone leaves at least {hit['rest']:.6g}",
+            + f"); a single supplier leaves at least {hit['rest']:.6g}",
             "change the quantity or an order_multiple, or allow several suppliers",
         ),
         column="quantity",

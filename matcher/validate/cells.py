@@ -130,7 +130,9 @@ class Parser:
         if column.kind in ("number", "integer"):
             return _number_fault(column, text)
         if column.kind in ("text", "id", "ref"):
-            return Fault("control_character", f"holds a control character: {text!a}", "delete it")
+            return Fault(
+                "control_character", f"contains a control character: {text!a}", "delete it"
+            )
         found = self._one[column.kind](column, text)
         if not isinstance(found, Fault):
             raise AssertionError(f"{text!r} is right in {column.name}")
@@ -157,7 +159,7 @@ class Parser:
             return self._standards.standards[index]
         return Fault(
             "unknown_standard",
-            "is not a standard that the catalogue or the table standards knows",
+            "is neither in the catalogue of standards nor in the table standards",
             self._near_standard.fix(text, "add it to the table standards"),
         )
 
@@ -199,7 +201,11 @@ def _several(text: str, one: Callable[[str], object]) -> str | Fault:
 
 def _flag(_: Column, text: str) -> bool | Fault:
     flag = FLAGS.get(text.lower())
-    return flag if flag is not None else Fault("wrong_type", "is not a flag", "write true or false")
+    return (
+        flag
+        if flag is not None
+        else Fault("wrong_type", "is not true or false", "write true or false")
+    )
 
 
 def _choice(column: Column, text: str) -> str | Fault:
@@ -237,10 +243,12 @@ def _hs(_: Column, text: str) -> str | Fault:
 def _date(_: Column, text: str) -> date | Fault:
     iso = _ISO_DATE.fullmatch(text)
     if iso is None:
-        return Fault("wrong_date", "is not a date as yyyy-mm-dd", _date_advice(text))
+        return Fault("wrong_date", "is not a date in the form yyyy-mm-dd", _date_advice(text))
     year, month, day = (int(part) for part in iso.groups())
     if not 1 <= month <= 12:
-        return Fault("impossible_date", f"has a month {month}", "write yyyy-mm-dd, month 01 to 12")
+        return Fault(
+            "impossible_date", f"has the month {month}", "write yyyy-mm-dd, month 01 to 12"
+        )
     last = calendar.monthrange(max(year, 1), month)[1]
     if not 1 <= day <= last:
         return Fault(
@@ -249,7 +257,7 @@ def _date(_: Column, text: str) -> date | Fault:
             f"write a day from 01 to {last}",
         )
     if year < 1 or not EARLIEST <= date(year, month, day) <= LATEST:
-        return Fault("out_of_range", "is too far off", f"write a date from {EARLIEST} to {LATEST}")
+        return Fault("out_of_range", "is out of range", f"write a date from {EARLIEST} to {LATEST}")
     return date(year, month, day)
 
 
@@ -334,13 +342,13 @@ def _notation_fault(text: str) -> Fault:
         doubt = ""
         if text.count(",") == 1 and "." not in text:
             doubt = f" (or {text.replace(',', '.')}, if the comma marks the decimals)"
-        return Fault("number_format", "holds a thousands separator", f"write {plain}{doubt}")
+        return Fault("number_format", "contains a thousands separator", f"write {plain}{doubt}")
     if _CONTINENTAL.fullmatch(text) or re.fullmatch(r"[+-]?\d+,\d+", text):
         plain = text.replace(".", "").replace(",", ".")
-        return Fault("number_format", "holds a decimal comma", f"write {plain}")
+        return Fault("number_format", "contains a decimal comma", f"write {plain}")
     if re.fullmatch(r"[+-]?\d+(\.\d+)?\s*%", text):
         share = float(text.rstrip("% ")) / 100
-        return Fault("number_format", "holds a percent sign", f"write {share:.12g}")
+        return Fault("number_format", "contains a percent sign", f"write {share:.12g}")
     return Fault(
         "wrong_type", "is not a number", "write digits with a decimal point, without a unit"
     )

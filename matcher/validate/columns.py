@@ -32,7 +32,7 @@ def typed(raw: Raw, table: Table, parser: Parser, findings: Findings) -> Typed:
             findings.add(
                 "wrong_type",
                 raw.place,
-                f"holds cells of the type {found.dtype}",
+                f"has cells of the type {found.dtype}",
                 f"store it as {column.dtype} or as text",
                 column=column.name,
             )
@@ -88,7 +88,7 @@ def _columns(
             findings.add(
                 "duplicate_column",
                 raw.place,
-                "stands in the table twice",
+                "appears in the table twice",
                 "keep one of the two",
                 row=1,
                 column=name,
@@ -114,7 +114,7 @@ def _columns(
             findings.add(
                 "unknown_column",
                 raw.place,
-                "a column without a name holds cells",
+                "a column without a name has cells in it",
                 "name it in row 1, or delete it",
                 row=1,
             )
@@ -170,7 +170,7 @@ def _faults(
             "missing_cell",
             raw.place,
             pl.DataFrame({"row": raw.rows.filter(gaps)}),
-            lambda _: ("is required and empty", f"state it: {column.meaning}"),
+            lambda _: ("is required and empty", f"fill it in: {column.meaning}"),
             column=column.name,
         )
     return raw.rows.filter(bad | gaps)
@@ -227,9 +227,9 @@ def check_keys(table: Typed, findings: Findings) -> None:
         table.place,
         hits,
         lambda hit: (
-            f"is in row {hit['first']} already"
+            f"is already used in row {hit['first']}"
             if single
-            else f"as {', '.join(key)} is in row {hit['first']} already",
+            else f"as {', '.join(key)} is already used in row {hit['first']}",
             f"keep row {hit['first']} or row {hit['row']}, or give one of them another "
             + (key[0] if single else "key"),
         ),

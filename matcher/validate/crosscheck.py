@@ -40,7 +40,7 @@ def usages_stay_with_the_supplier(tables: Tables, findings: Findings) -> None:
         tables.place("usages"),
         hits,
         lambda hit: (
-            f"belongs to supplier {hit['owner']}, but bid {hit['bid']} is of {hit['supplier']}",
+            f"belongs to supplier {hit['owner']}, but bid {hit['bid']} is from {hit['supplier']}",
             f"name a resource of {hit['supplier']}",
         ),
         column="resource",
@@ -128,7 +128,7 @@ def demands_are_due_after_the_start(tables: Tables, findings: Findings) -> None:
             tables["demands"].filter(pl.col("due") < pl.lit(start)),
             lambda _: (
                 f"is before the network's start, {start}",
-                "write a later date, or an earlier start",
+                "enter a later date, or an earlier start",
             ),
             column="due",
         )
@@ -140,7 +140,7 @@ def certificates_end_after_they_begin(tables: Tables, findings: Findings) -> Non
         "end_before_start",
         tables.place("certificates"),
         tables["certificates"].filter(pl.col("valid_to") < pl.col("valid_from")),
-        lambda hit: (f"is before valid_from, {hit['valid_from']}", "exchange or correct the dates"),
+        lambda hit: (f"is before valid_from, {hit['valid_from']}", "swap or correct the dates"),
         column="valid_to",
     )
 
@@ -211,7 +211,7 @@ def currencies_have_rates(tables: Tables, findings: Findings) -> None:
         place,
         rates.filter(pl.col("currency") == own, pl.col("value") != 1.0),
         lambda _: (
-            f"is the worth of {own}, the network's own currency, in itself",
+            f"is the rate of {own}, the network's own currency, to itself",
             "write 1, or delete the row",
         ),
         column="value",
@@ -231,7 +231,7 @@ def currencies_have_rates(tables: Tables, findings: Findings) -> None:
         lambda hit: (
             f"has no exchange rate, and {hit['bids']:,} bid{'s' * (hit['bids'] > 1)} "
             f"{'are' if hit['bids'] > 1 else 'is'} in it",
-            f"add a row {hit['currency']} to {place}: the worth of 1 {hit['currency']} in {own}",
+            f"add a row {hit['currency']} to {place}: the value of 1 {hit['currency']} in {own}",
         ),
         column="currency",
     )
@@ -239,8 +239,8 @@ def currencies_have_rates(tables: Tables, findings: Findings) -> None:
         findings.add(
             "missing_rate",
             place,
-            "has no exchange rate; the shipped costs of trade and of modes are in US dollars",
-            f"add a row USD to {place}: the worth of 1 USD in {own}",
+            "has no exchange rate; the built-in trade and transport costs are in US dollars",
+            f"add a row USD to {place}: the value of 1 USD in {own}",
             column="currency",
             value="USD",
         )
@@ -267,7 +267,7 @@ def economies_have_trade_costs(tables: Tables, findings: Findings) -> None:
         tables.place("places"),
         hits,
         lambda hit: (
-            "has no trade costs, neither shipped ones nor the network's own, and lies under "
+            "has no trade costs, neither built-in nor in the network; it is the economy of "
             + quoted(hit["place"], 3),
             f"add a row {hit['economy']} to {tables.place('trade_costs')} with days and US "
             "dollars of export and import",

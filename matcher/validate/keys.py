@@ -30,7 +30,7 @@ def check_known(
         return  # the empty table or missing column is an issue already
     nearest, there = Nearest(known), tables.place(name)
     what = known_column.replace("_", " ")
-    otherwise = f"name a {what} that is there" + (
+    otherwise = f"use a {what} that is listed there" + (
         f", such as {quoted(known, 3)}" * (len(known) > 0)
     )
     findings.each(
@@ -38,7 +38,7 @@ def check_known(
         place,
         keys.filter(~pl.col("key").is_in(known.implode())),
         lambda hit: (
-            f"is not in {there}" if is_id else f"is no {what} in {there}",
+            f"is not in {there}" if is_id else f"is not a {what} in {there}",
             nearest.fix(hit["key"], otherwise),
         ),
         column=column,

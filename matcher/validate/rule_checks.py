@@ -62,9 +62,9 @@ def rules_leave_something_possible(tables: Tables, findings: Findings) -> None:
             _KIND.is_in(_using("max")) & (_KIND != "working_capital"),
         ),
         lambda hit: (
-            ("states no max", "state it, or delete the row")
+            ("has no max", "enter it, or delete the row")
             if hit["kind"] == "dependence"
-            else ("states neither min nor max", "state one of them, or delete the row")
+            else ("has neither min nor max", "enter one of them, or delete the row")
         ),
         column="rule",
         severity="warning",
@@ -79,8 +79,8 @@ def rules_name_their_demands(tables: Tables, findings: Findings) -> None:
         place,
         rules.filter(pl.col("scope") == "network", pl.col("of").is_not_null()),
         lambda _: (
-            "stands beside the scope network, which is one thing",
-            "empty the cell, or choose another scope",
+            "must be empty when the scope is network",
+            "clear the cell, or choose another scope",
         ),
         column="of",
     )
@@ -98,7 +98,7 @@ def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
         rules.filter(tables.empty("rules", "group"), pl.col("who").is_not_null()),
         lambda hit: (
             f"is required and empty, as who names {hit['who']}",
-            "say what that is, such as supplier or economy, or empty who",
+            "name the kind of group, such as supplier or economy, or clear who",
         ),
         column="group",
     )
@@ -110,7 +110,7 @@ def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
         ),
         lambda _: (
             "is required and empty, as the kind is share",
-            "say whose share it is, such as economy; all suppliers together have all of it",
+            "say whose share is limited, such as economy; all suppliers together always have 100%",
         ),
         column="group",
     )
@@ -124,7 +124,7 @@ def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
         ),
         lambda hit: (
             f"is required and empty: each {hit['group']} on its own would shut out all others",
-            f"name a {hit['group']}, or empty group for all suppliers",
+            f"name a {hit['group']}, or clear group to mean all suppliers",
         ),
         column="who",
     )
@@ -133,8 +133,8 @@ def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
         place,
         rules.filter(pl.col("group") == "incumbents", pl.col("who").is_not_null()),
         lambda _: (
-            "stands beside the group incumbents, which the table incumbents names",
-            "empty the cell, or choose another group",
+            "must be empty when the group is incumbents; the table incumbents names them",
+            "clear the cell, or choose another group",
         ),
         column="who",
     )
@@ -191,8 +191,8 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         place,
         rules.filter(costs, _KIND == "limit", pl.col("min").is_not_null()),
         lambda _: (
-            "asks for a least cost, which waste would meet",
-            "empty the cell, or count value, which is what suppliers are paid",
+            "sets a minimum cost, which a wasteful plan would meet",
+            "clear the cell, or count value, which is what suppliers are paid",
         ),
         column="min",
     )
@@ -203,7 +203,7 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
             place,
             rules.filter(_KIND.is_in(COUNTS), limit != limit.floor()),
             lambda hit, column=column: (  # type: ignore[misc]
-                f"is not a whole number, and {hit['kind']} counts",
+                f"is not a whole number, and {hit['kind']} counts whole ones",
                 f"write {math.floor(hit[column])} or {math.ceil(hit[column])}",
             ),
             column=column,
@@ -214,10 +214,10 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
             place,
             rules.filter(is_share, limit > 1),
             lambda hit, column=column: (  # type: ignore[misc]
-                f"is above 1, and {hit['kind']} takes a share",
-                f"write {plain(hit[column] / 100)}, if {plain(hit[column])} % is meant"
+                f"is above 1, and {hit['kind']} is a share",
+                f"write {plain(hit[column] / 100)}, if {plain(hit[column])}% is meant"
                 if hit[column] <= 100
-                else "write a share from 0 to 1, such as 0.3 for 30 %",
+                else "write a share from 0 to 1, such as 0.3 for 30%",
             ),
             column=column,
         )
@@ -241,12 +241,12 @@ def _split_fault(split: str) -> str | None:
     try:
         shares = [float(part) for part in split.split("/")]
     except ValueError:
-        return "is not made of numbers with / between them"
+        return "is not a list of numbers separated by /"
     if not all(0 < share < math.inf for share in shares):
-        return "holds a share that is not above 0"
+        return "has a share that is not above 0"
     total = math.fsum(shares)
     if min(abs(total - 1), abs(total - 100) / 100) > ROUNDING:
-        return f"adds up to {total:.12g}, neither to 100 nor to 1"
+        return f"adds up to {total:.12g}, not to 100 or 1"
     return None
 
 
@@ -259,8 +259,8 @@ def targets_have_a_priority(tables: Tables, findings: Findings) -> None:
             place,
             rules.filter(_KIND == "consistent", pl.col(column).is_not_null()),
             lambda _: (
-                "stands beside the kind consistent, which takes a split at most",
-                "empty the cell, or choose another kind",
+                "must be empty when the kind is consistent, which uses only split",
+                "clear the cell, or choose another kind",
             ),
             column=column,
         )
@@ -270,7 +270,7 @@ def targets_have_a_priority(tables: Tables, findings: Findings) -> None:
         rules.filter(tables.empty("rules", "priority"), pl.col("price").is_not_null()),
         lambda hit: (
             f"is required and empty, as missing the rule has the price {plain(hit['price'])}",
-            "write 1, which makes the rule a target, or empty price",
+            "write 1, which makes the rule a target, or clear price",
         ),
         column="priority",
     )
@@ -288,7 +288,7 @@ def cells_are_used(tables: Tables, findings: Findings) -> None:
             rules.filter(_KIND.is_in(unused), pl.col(column).is_not_null()),
             lambda hit: (
                 f"is not used by the kind {hit['kind']}",
-                f"empty the cell; of measure, min, max and split it uses "
+                f"clear the cell; of measure, min, max and split it uses "
                 f"{' and '.join(USED[hit['kind']])}",
             ),
             column=column,
@@ -312,7 +312,7 @@ def rules_are_about_something(tables: Tables, findings: Findings) -> None:
         named.join(members, on=("group", "key"), how="anti"),
         lambda hit: (
             f"is the {hit['group'].replace('_', ' ')} of no supplier",
-            f"correct it, or state it for a supplier in {tables.place('suppliers')}",
+            f"correct it, or fill it in for a supplier in {tables.place('suppliers')}",
         ),
         column="who",
         value="key",
@@ -325,11 +325,11 @@ def rules_are_about_something(tables: Tables, findings: Findings) -> None:
         .join(members, on="group", how="anti")
         .drop_nulls("group"),
         lambda hit: (
-            ("are none", f"add rows to {tables.place('incumbents')}, or delete the rule")
+            ("there are none", f"add rows to {tables.place('incumbents')}, or delete the rule")
             if hit["group"] == "incumbents"
             else (
-                "is stated for no supplier",
-                "state it for suppliers or their places, or choose another group",
+                "applies to no supplier",
+                "fill it in for suppliers or their places, or choose another group",
             )
         ),
         column="group",
@@ -341,8 +341,8 @@ def rules_are_about_something(tables: Tables, findings: Findings) -> None:
             place,
             rules.filter(pl.col("scope") == "component_group"),
             lambda _: (
-                "is about component groups, and no component has one",
-                f"state the group of components in {tables.place('components')}",
+                "is component_group, but no component has a group",
+                f"fill in the group of components in {tables.place('components')}",
             ),
             column="scope",
             severity="warning",
@@ -365,8 +365,8 @@ def means_are_stated(tables: Tables, findings: Findings) -> None:
             tables.place("rules"),
             stated.group_by("row", "kind").agg(pl.col(column).count()).filter(pl.col(column) == 0),
             lambda _, column=column: (  # type: ignore[misc]
-                f"limits nothing, as none of its suppliers states a {column}",
-                f"state {column} in {tables.place('suppliers')}",
+                f"limits nothing, as none of its suppliers has a {column}",
+                f"fill in {column} in {tables.place('suppliers')}",
             ),
             column="kind",
             severity="warning",

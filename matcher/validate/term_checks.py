@@ -26,7 +26,7 @@ def bundles_hold_together(tables: Tables, findings: Findings) -> None:
         bids.filter(tables.empty("bids", "demand")),
         lambda hit: (
             f"is required and empty, as the bid is one of the bundle {hit['bundle']}",
-            "name the demand whose whole quantity it is for, or empty bundle",
+            "name the demand whose whole quantity it covers, or clear bundle",
         ),
         column="demand",
     )
@@ -64,7 +64,7 @@ def bundles_hold_together(tables: Tables, findings: Findings) -> None:
         bids.filter("split"),
         lambda hit: (
             f"contradicts bundle {hit['bundle']}, which gives the bid one award of all",
-            "set split to false, or empty bundle",
+            "set split to false, or clear bundle",
         ),
         column="split",
     )
@@ -88,7 +88,7 @@ def discounts_are_one_schedule(tables: Tables, findings: Findings) -> None:
             ).filter(pl.col(column).ne_missing(pl.col("first"))),
             lambda hit: (
                 f"differs from row {hit['first_row']} of the discount {hit['discount']}",
-                "empty the cell, as it is there"
+                "clear the cell, as in that row"
                 if hit["first"] is None
                 else f"write {plain(hit['first'])}, or give the step another discount",
             ),
@@ -109,8 +109,8 @@ def discounts_are_one_schedule(tables: Tables, findings: Findings) -> None:
         place,
         steps.filter(pl.col("from") == 0, pl.col("amount") > 0),
         lambda _: (
-            "is paid back from 0 on, to those who buy nothing",
-            "write in from the value or quantity that earns it, or empty the cell",
+            "is paid back from 0 on, even if nothing is bought",
+            "set from to the value or quantity that earns it, or clear the cell",
         ),
         column="amount",
     )
@@ -142,7 +142,7 @@ def periods_follow_each_other(tables: Tables, findings: Findings) -> None:
         "end_before_start",
         place,
         periods.filter(ends_first),
-        lambda hit: (f"is before first, {hit['first']}", "exchange or correct the dates"),
+        lambda hit: (f"is before first, {hit['first']}", "swap or correct the dates"),
         column="last",
     )
     findings.each(
@@ -155,7 +155,7 @@ def periods_follow_each_other(tables: Tables, findings: Findings) -> None:
         .filter(pl.col("first") <= pl.col("before_last")),
         lambda hit: (
             f"is not after {hit['before_last']}, the last day of an earlier period",
-            "let a period begin the day after the one before it ends",
+            "let each period begin the day after the previous one ends",
         ),
         column="first",
     )
@@ -178,7 +178,7 @@ def demands_are_due_in_a_period(tables: Tables, findings: Findings) -> None:
         tables.place("demands"),
         due.filter(pl.col("last").is_null() | (pl.col("due") > pl.col("last"))),
         lambda hit: (
-            f"is in no period, so no capacity is known for demand {hit['demand']}",
+            f"is not in any period, so no capacity is known for demand {hit['demand']}",
             f"add a period with that day to {tables.place('periods')}, or correct the date",
         ),
         column="due",
@@ -197,7 +197,7 @@ def ramps_limit_something(tables: Tables, findings: Findings) -> None:
         .drop_nulls("bid")
         .join(tables["usages"].select("bid"), on="bid", how="anti"),
         lambda hit: (
-            f"limits nothing, as bid {hit['bid']} takes no resource",
+            f"limits nothing, as bid {hit['bid']} uses no resource",
             f"add the bid's resources to {tables.place('usages')}, or write 0 if it may not "
             "deliver yet",
         ),
@@ -230,8 +230,8 @@ def objectives_have_an_order(tables: Tables, findings: Findings) -> None:
             pl.col("together") > 1, objective="coverage"
         ),
         lambda _: (
-            "is the order of other objectives too, and coverage is not added up with them",
-            "give coverage an order of its own, best the first",
+            "is shared with other objectives, but coverage cannot be added up with them",
+            "give coverage an order of its own, preferably 1",
         ),
         column="order",
     )
@@ -250,7 +250,7 @@ def objectives_use_their_cells(tables: Tables, findings: Findings) -> None:
             rows.filter(pl.col("objective") != of, stated),
             lambda hit, of=of: (  # type: ignore[misc]
                 f"is not used by the objective {hit['objective']}",
-                f"empty the cell; it is for {of}",
+                f"clear the cell; it is for {of}",
             ),
             column=column,
             severity="warning",
@@ -283,7 +283,7 @@ def vehicles_cost_something(tables: Tables, findings: Findings) -> None:
         lambda hit: (
             f"changes nothing, as the lane from {hit['origin']} to {hit['destination']} has no "
             "fixed cost",
-            "write the cost of a vehicle into fixed_cost, or empty vehicle_units",
+            "write the cost of a vehicle into fixed_cost, or clear vehicle_units",
         ),
         column="vehicle_units",
         severity="warning",
@@ -298,7 +298,7 @@ def consortia_have_members(tables: Tables, findings: Findings) -> None:
         tables.place("consortia"),
         tables["consortia"].join(bids, on="consortium", how="anti"),
         lambda hit: (
-            "is named by no bid",
+            "is not named by any bid",
             f"write {hit['consortium']} into the column consortium of its members' bids",
         ),
         column="consortium",
@@ -312,7 +312,7 @@ def consortia_have_members(tables: Tables, findings: Findings) -> None:
         .unique(["consortium", "component"], keep="first", maintain_order=True),
         lambda hit: (
             f"has only bids of {hit['supplier']} for {hit['component']}, so nothing is pooled",
-            f"let other members bid for {hit['component']}, or empty the cell",
+            f"let other members bid for {hit['component']}, or clear the cell",
         ),
         column="consortium",
         severity="warning",

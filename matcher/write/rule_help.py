@@ -36,7 +36,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "share",
-        "no supplier gets more than 60 % of what is paid for any component",
+        "no supplier gets more than 60% of what is paid for any component",
         {
             "scope": "component",
             "of": None,
@@ -48,7 +48,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "share",
-        "a target: at least 30 % of what is paid goes to suppliers in Viet Nam; each unit of "
+        "a target: at least 30% of what is paid goes to suppliers in Viet Nam; each unit of "
         "money that lacks counts as a cost of 0.05",
         {
             "scope": "network",
@@ -79,7 +79,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "dependence",
-        "no lead firm buys more than 40 % of any supplier's turnover",
+        "no lead firm buys more than 40% of any supplier's turnover",
         {"scope": "lead_firm", "of": None, "group": "supplier", "who": None, "max": 0.4},
     ),
     Example(
@@ -89,7 +89,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example(
         "consistent",
-        "two suppliers get 70 % and 30 % of every demand of housings, the same of each",
+        "two suppliers get 70% and 30% of every demand of housings, the same of each",
         {"scope": "component", "of": "housing", "split": "70/30"},
     ),
     Example(
@@ -106,15 +106,15 @@ CELLS: dict[tuple[str, str], str] = {
     ("rules", "who"): "For example VN;MY with the group economy: the two together. "
     "Leave it empty with the group incumbents.",
     ("rules", "measure"): "For example value: a share of what is paid.",
-    ("rules", "min"): "For example 2 suppliers, or 0.3 for a share of 30 %.",
-    ("rules", "max"): "For example 3 suppliers, or 0.6 for a share of 60 %.",
-    ("rules", "split"): "For example 70/30: two suppliers, 70 % and 30 % of each demand.",
+    ("rules", "min"): "For example 2 suppliers, or 0.3 for a share of 30%.",
+    ("rules", "max"): "For example 3 suppliers, or 0.6 for a share of 60%.",
+    ("rules", "split"): "For example 70/30: two suppliers, 70% and 30% of each demand.",
     ("rules", "priority"): "For example 1; a target of priority 2 is met only as far as those of "
     "priority 1 allow.",
-    ("rules", "price"): "For example 0.05 for a share of value: 5 % of each unit of money that "
+    ("rules", "price"): "For example 0.05 for a share of value: 5% of each unit of money that "
     "lacks. A price per unit or supplier is far higher.",
     ("objectives", "order"): "For example 1 for coverage, 2 for cost, 3 for local_value.",
-    ("objectives", "tolerance"): "For example 0.02 for cost: later objectives may cost 2 % more.",
+    ("objectives", "tolerance"): "For example 0.02 for cost: later objectives may cost 2% more.",
     ("objectives", "economies"): "For example VN;TH.",
     ("periods", "first"): "A demand belongs to the period in which it is due.",
 }

@@ -39,12 +39,12 @@ _TEXT_KINDS = (
 _READ_ME = (
     "Supplier matcher: one sourcing network",
     "",
-    "Each sheet is a table, its columns are named in row 1, and each row below is one thing.",
-    "Columns with a dark header are required; the note on each header says what belongs there.",
-    "An empty cell means: not stated. The default then holds, which the note names too.",
-    "Sheets in green are required, the others may stay empty or be deleted.",
-    "Write numbers with a decimal point and without separators, and dates as 2026-12-31.",
-    "An id (such as a supplier's) is any text of your choice; other sheets refer to it.",
+    "Each sheet is a table: row 1 names its columns, and each row below is one entry.",
+    "Columns with a dark header are required; the note on each header explains what to enter.",
+    "An empty cell means that nothing is stated; the default in the note then applies.",
+    "Sheets with a green tab are required; the others may be left empty or deleted.",
+    "Write numbers with a decimal point and no thousands separators, and dates as 2026-12-31.",
+    "An ID (such as a supplier's) is any text of your choice; other sheets refer to it.",
     "This sheet is not read.",
 )
 
