@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Watched, speaker, watch
-from benchmarks.networks import Kind
+from benchmarks.networks import NetworkSpec
 from matcher.engines.base import Progress
 from matcher.errors import EngineUnavailable, MatcherError
 from matcher.judge import check
@@ -99,10 +99,8 @@ class Attempt:
 
 def attempt(
     folder: Path,
+    spec: NetworkSpec,
     *,
-    size: int,
-    kind: Kind,
-    seed: int,
     engine: str,
     time_limit_s: float,
     gap_limit: float,
@@ -120,7 +118,7 @@ def attempt(
     """
     done = watch(
         "benchmarks.attempt",
-        *(folder, engine, time_limit_s, gap_limit, threads, seed),
+        *(folder, engine, time_limit_s, gap_limit, threads, spec.seed),
         threads=threads,
         allowed_s={
             "start": 120.0,
@@ -138,9 +136,7 @@ def attempt(
         done = Watched(done.messages, done.peak_bytes, said.pop("error"))
     progress = [message["progress"] for message in done.messages if "progress" in message]
     return Attempt(
-        size=size,
-        kind=kind,
-        seed=seed,
+        **spec._asdict(),
         engine=engine,
         threads=threads,
         time_limit_s=time_limit_s,

@@ -24,6 +24,8 @@ from benchmarks.formats import DUE, Floats, keys, setting, wrong
 from matcher.network import Network
 from matcher.read import network_from_tables
 
+Indices = NDArray[np.int64]
+
 KEEPER = "keeper"
 """The supplier that stands for not selling."""
 
@@ -43,29 +45,7 @@ def read_cats(path: Path) -> Network:
         The file is not of this format.
     """
     num_goods, value, bid, good = _read(path)
-    size = np.bincount(bid, minlength=value.size)
-    most = float((value / size).max(initial=0.0))
     demand, bidder = keys("g", num_goods), keys("b", value.size)
-    # Divided first, as for `most`, so that the best bid costs 0 and not a hair less.
-    price = most - (value / size)[bid]
-    bundles = pl.DataFrame(
-        {
-            "bid": bidder.gather(bid) + "-" + demand.gather(good),
-            "supplier": bidder.gather(bid),
-            "demand": demand.gather(good),
-            "price": price,
-            "bundle": bidder.gather(bid),
-        }
-    )
-    kept = pl.DataFrame(
-        {
-            "bid": f"{KEEPER}-" + demand,
-            "supplier": [KEEPER] * num_goods,
-            "demand": demand,
-            "price": np.full(num_goods, most),
-            "bundle": pl.Series([None] * num_goods, dtype=pl.String),
-        }
-    )
     suppliers = [KEEPER, *bidder]
     return network_from_tables(
         setting(path.name)
@@ -87,13 +67,41 @@ def read_cats(path: Path) -> Network:
                     "size_class": ["medium"] * len(suppliers),
                 }
             ),
-            "bids": pl.concat([bundles, kept]).with_columns(
-                component=pl.lit("goods"),
-                currency=pl.lit("USD"),
-                incoterm=pl.lit("DDP"),
-                lead_time_days=pl.lit(0.0),
-            ),
+            "bids": _bids(value, bid, good, bidder, demand),
         }
+    )
+
+
+def _bids(
+    value: Floats, bid: Indices, good: Indices, bidder: pl.Series, demand: pl.Series
+) -> pl.DataFrame:
+    """The bundles of the bidders, and a bid to keep each good."""
+    size = np.bincount(bid, minlength=value.size)
+    most = float((value / size).max(initial=0.0))
+    bundles = pl.DataFrame(
+        {
+            "bid": bidder.gather(bid) + "-" + demand.gather(good),
+            "supplier": bidder.gather(bid),
+            "demand": demand.gather(good),
+            # Divided first, as for `most`, so that the best bid costs 0 and not a hair less.
+            "price": most - (value / size)[bid],
+            "bundle": bidder.gather(bid),
+        }
+    )
+    kept = pl.DataFrame(
+        {
+            "bid": f"{KEEPER}-" + demand,
+            "supplier": [KEEPER] * demand.len(),
+            "demand": demand,
+            "price": np.full(demand.len(), most),
+            "bundle": pl.Series([None] * demand.len(), dtype=pl.String),
+        }
+    )
+    return pl.concat([bundles, kept]).with_columns(
+        component=pl.lit("goods"),
+        currency=pl.lit("USD"),
+        incoterm=pl.lit("DDP"),
+        lead_time_days=pl.lit(0.0),
     )
 
 
@@ -103,7 +111,7 @@ def worth(network: Network, cost: float) -> float:
     return float(kept) - cost
 
 
-def _read(path: Path) -> tuple[int, Floats, NDArray[np.int64], NDArray[np.int64]]:
+def _read(path: Path) -> tuple[int, Floats, Indices, Indices]:
     """Number of goods with dummies, value of each bid, and the (bid, good) pairs of all bids."""
     try:
         text = path.read_text(encoding="utf-8")

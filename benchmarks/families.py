@@ -273,10 +273,8 @@ def score(
         seed=seed,
     )
     seconds = time.monotonic() - began
-    result, judged = plan.result, check(network, plan).ok
+    result = plan.result
     assert result is not None
-    tolerance = max(TOLERANCE, LOOSE.get(instance.family, 0.0))
-    coverage = result.coverage
     # A plan that leaves demand unmet answers another question, so its cost is not comparable.
     covers = plan.unmet is not None and plan.unmet.is_empty()
     value = result.best if covers else None
@@ -285,13 +283,7 @@ def score(
         value = None if value is None else worth(network, value)
         bound = None if bound is None else worth(network, bound)
     sign = -1.0 if instance.maximised else 1.0
-    known, best_known = sign * instance.bound, sign * instance.best_known
-    sound = (
-        (value is None or sign * value >= known - tolerance * abs(known))
-        and (bound is None or sign * bound <= best_known + TOLERANCE * abs(best_known))
-        and result.found != "infeasible"
-        and (coverage is None or coverage.bound <= TOLERANCE)
-    )
+    above = None if value is None else sign * value - sign * instance.best_known
     return Score(
         family=instance.family,
         instance=instance.name,
@@ -306,14 +298,24 @@ def score(
         best=value,
         bound=bound,
         gap=gap(value, bound),
-        gap_to_best_known=None
-        if value is None
-        else (sign * value - best_known) / max(abs(best_known), 1e-10),
+        gap_to_best_known=None if above is None else above / max(abs(instance.best_known), 1e-10),
         seconds=seconds,
         found=result.found,
         stopped=result.stopped,
-        judged_ok=judged,
-        sound=sound,
+        judged_ok=check(network, plan).ok,
+        sound=result.found != "infeasible"
+        and (result.coverage is None or result.coverage.bound <= TOLERANCE)
+        and _is_possible(instance, value, bound),
+    )
+
+
+def _is_possible(instance: Instance, value: float | None, bound: float | None) -> bool:
+    """Whether the value of a plan, and a bound, agree with what is known."""
+    tolerance = max(TOLERANCE, LOOSE.get(instance.family, 0.0))
+    sign = -1.0 if instance.maximised else 1.0
+    known, best_known = sign * instance.bound, sign * instance.best_known
+    return (value is None or sign * value >= known - tolerance * abs(known)) and (
+        bound is None or sign * bound <= best_known + TOLERANCE * abs(best_known)
     )
 
 

@@ -12,6 +12,7 @@ file of their own, `benchmarks.cats`.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def read_gap(path: Path) -> Network:
     cost, use, capacity = numbers.take(m, n), numbers.take(m, n), numbers.take(m)
     numbers.end()
     return network_from_tables(
-        _tables(path.name, np.ones(n), cost, use, capacity, np.zeros(m), single=True)
+        _tables(_Problem(path.name, np.ones(n), cost, use, capacity, np.zeros(m), single=True))
     )
 
 
@@ -53,13 +54,15 @@ def read_cflp(path: Path) -> Network:
     quantity = demands[:, 0]
     return network_from_tables(
         _tables(
-            path.name,
-            quantity,
-            demands[:, 1:].T,
-            np.tile(quantity, (m, 1)),
-            suppliers[:, 0],
-            suppliers[:, 1],
-            single=False,
+            _Problem(
+                path.name,
+                quantity,
+                demands[:, 1:].T,
+                np.tile(quantity, (m, 1)),
+                suppliers[:, 0],
+                suppliers[:, 1],
+                single=False,
+            )
         )
     )
 
@@ -74,8 +77,9 @@ def read_sscflp(path: Path) -> Network:
     capacity, fixed, quantity = numbers.take(m), numbers.take(m), numbers.take(n)
     cost = numbers.take(n, m).T
     numbers.end()
+    use = np.tile(quantity, (m, 1))
     return network_from_tables(
-        _tables(path.name, quantity, cost, np.tile(quantity, (m, 1)), capacity, fixed, single=True)
+        _tables(_Problem(path.name, quantity, cost, use, capacity, fixed, single=True))
     )
 
 
@@ -107,15 +111,17 @@ def read_fctp(path: Path) -> Network:
     if vehicles is not None and not vehicles.all():
         raise wrong(path, "has a vehicle of 0 units", "leave vehicles out that carry nothing")
     tables = _tables(
-        path.name,
-        demand,
-        price * demand,
-        np.tile(demand, (supply.size, 1)),
-        supply,
-        np.zeros(supply.size),
-        single=False,
-        tooling=fixed if vehicles is None else None,
-        largest=largest,
+        _Problem(
+            path.name,
+            demand,
+            price * demand,
+            np.tile(demand, (supply.size, 1)),
+            supply,
+            np.zeros(supply.size),
+            single=False,
+            tooling=fixed if vehicles is None else None,
+            largest=largest,
+        )
     )
     if vehicles is not None:
         tables |= _lanes(tables, fixed, vehicles)
@@ -225,83 +231,101 @@ class _Numbers:
             )
 
 
-def _tables(
-    name: str,
-    quantity: Floats,
-    cost: Floats,
-    use: Floats,
-    capacity: Floats,
-    fixed: Floats,
-    *,
-    single: bool,
-    tooling: Floats | None = None,
-    largest: Floats | None = None,
-) -> dict[str, pl.DataFrame]:
-    """The tables of a network with one bid for each supplier and demand.
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Suppliers that each can serve every demand; arrays of two dimensions are (supplier, demand).
 
     Parameters
     ----------
+    quantity
+        Of each demand, in units.
     cost, use
-        Of serving all of a demand, shape (suppliers, demands).
-    fixed
-        Of using a supplier at all.
+        What serving all of a demand costs, and takes of the supplier's capacity.
+    capacity, fixed
+        Of each supplier, and the cost of using it at all.
+    single
+        Whether a demand is served by one supplier only.
     tooling, largest
-        Of any award at all, and the largest award in units; both of shape (suppliers, demands).
-        A supplier that may deliver nothing makes no bid.
+        Cost of any award at all, and the largest award in units. A supplier that may deliver
+        nothing makes no bid.
     """
-    m, n = cost.shape
-    # A demand of nothing still has to be assigned: it is one unit that takes no capacity.
-    quantity = np.where(quantity > 0, quantity, 1.0)
+
+    name: str
+    quantity: Floats
+    cost: Floats
+    use: Floats
+    capacity: Floats
+    fixed: Floats
+    single: bool
+    tooling: Floats | None = None
+    largest: Floats | None = None
+
+
+def _tables(problem: _Problem) -> dict[str, pl.DataFrame]:
+    """The tables of a network with one bid for each supplier and demand."""
+    m, n = problem.cost.shape
     supplier, demand = keys("s", m), keys("d", n)
-    row, column = np.repeat(np.arange(m), n), np.tile(np.arange(n), m)
-    bid = supplier.gather(row) + "-" + demand.gather(column)
-    per_unit = use.ravel() / quantity[column]
+    # A demand of nothing still has to be assigned: it is one unit that takes no capacity.
+    quantity = np.where(problem.quantity > 0, problem.quantity, 1.0)
+    return (
+        setting(problem.name)
+        | {
+            "demands": pl.DataFrame(
+                {
+                    "demand": demand,
+                    "lead_firm": ["firm"] * n,
+                    "component": ["goods"] * n,
+                    "quantity": quantity,
+                    "place": ["site"] * n,
+                    "due": [DUE] * n,
+                    "single_source": [problem.single] * n,
+                }
+            ),
+            "suppliers": pl.DataFrame(
+                {
+                    "supplier": supplier,
+                    "place": ["site"] * m,
+                    "size_class": ["medium"] * m,
+                    "onboarding_cost": problem.fixed,
+                }
+            ),
+            "resources": pl.DataFrame(
+                {"resource": supplier, "supplier": supplier, "capacity": problem.capacity}
+            ),
+        }
+        | _bids(problem, quantity, supplier, demand)
+    )
+
+
+def _bids(
+    problem: _Problem, quantity: Floats, supplier: pl.Series, demand: pl.Series
+) -> dict[str, pl.DataFrame]:
+    """The bids, and what they take of resources."""
+    m, n = problem.cost.shape
+    of, column = supplier.gather(np.repeat(np.arange(m), n)), np.tile(np.arange(n), m)
+    to = demand.gather(column)
     bids = pl.DataFrame(
         {
-            "bid": bid,
-            "supplier": supplier.gather(row),
-            "demand": demand.gather(column),
+            "bid": of + "-" + to,
+            "supplier": of,
+            "demand": to,
             "component": "goods",
-            "price": cost.ravel() / quantity[column],
+            "price": problem.cost.ravel() / quantity[column],
             "currency": "USD",
             "incoterm": "DDP",
             "lead_time_days": 0.0,
-            "tooling_cost": 0.0 if tooling is None else tooling.ravel(),
-            "max_quantity": None if largest is None else largest.ravel(),
+            "tooling_cost": 0.0 if problem.tooling is None else problem.tooling.ravel(),
+            "max_quantity": None if problem.largest is None else problem.largest.ravel(),
         }
     ).remove(pl.col("max_quantity") <= 0)
-    return setting(name) | {
-        "demands": pl.DataFrame(
-            {
-                "demand": demand,
-                "lead_firm": ["firm"] * n,
-                "component": ["goods"] * n,
-                "quantity": quantity,
-                "place": ["site"] * n,
-                "due": [DUE] * n,
-                "single_source": [single] * n,
-            }
-        ),
-        "suppliers": pl.DataFrame(
-            {
-                "supplier": supplier,
-                "place": ["site"] * m,
-                "size_class": ["medium"] * m,
-                "onboarding_cost": fixed,
-            }
-        ),
-        "resources": pl.DataFrame(
-            {"resource": supplier, "supplier": supplier, "capacity": capacity}
-        ),
-        "bids": bids,
-        "usages": pl.DataFrame(
-            {
-                "bid": bid,
-                "resource": supplier.gather(row),
-                "use_per_unit": per_unit,
-            }
-        ).filter((pl.col("use_per_unit") > 0) & pl.col("bid").is_in(bids["bid"].implode())),
-    }
+    usages = pl.DataFrame(
+        {
+            "bid": of + "-" + to,
+            "resource": of,
+            "use_per_unit": problem.use.ravel() / quantity[column],
+        }
+    ).filter((pl.col("use_per_unit") > 0) & pl.col("bid").is_in(bids["bid"].implode()))
+    return {"bids": bids, "usages": usages}
 
 
 def setting(name: str) -> dict[str, pl.DataFrame]:

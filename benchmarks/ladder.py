@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.attempt import Attempt, attempt
-from benchmarks.networks import KINDS, SIZES, Kind, store
+from benchmarks.networks import Kind, NetworkSpec, store
 
 ENGINES: Final = ("decomposition", "highs", "cpsat", "scip", "pulp:PULP_CBC_CMD")
 SEEDS: Final = (0, 1, 2)
@@ -28,11 +28,9 @@ def time_limit_s(size: int) -> float:
 
 
 def ladder(
+    specs: Sequence[NetworkSpec],
     *,
-    sizes: Sequence[int] = tuple(SIZES),
-    kinds: Sequence[Kind] = KINDS,
     engines: Sequence[str] = ENGINES,
-    seeds: Sequence[int] = SEEDS,
     limit_s: float | None = None,
     gap_limit: float = GAP,
     threads: int = 2,
@@ -53,37 +51,31 @@ def ladder(
         An engine is unknown or not installed; nothing was measured yet.
     """
     with tempfile.TemporaryDirectory() as folder:
-        warm = Path(folder) / "warm"
-        store(_WARM_SIZE, "connected", 0, warm)
+        warm, path = NetworkSpec(_WARM_SIZE, Kind.CONNECTED, 0), Path(folder) / "warm"
+        store(warm, path)
         for engine in dict.fromkeys(engines):
             tell(f"warming up {engine}")
             attempt(
+                path,
                 warm,
-                size=_WARM_SIZE,
-                kind="connected",
-                seed=0,
                 engine=engine,
                 time_limit_s=min(_WARM_S, limit_s or _WARM_S),
                 gap_limit=gap_limit,
                 threads=threads,
             )
-    for size in sizes:
-        limit = limit_s or time_limit_s(size)
-        for kind in kinds:
-            for seed in seeds:
-                with tempfile.TemporaryDirectory() as folder:
-                    tell(f"making {size:,} candidates, {kind}, seed {seed}")
-                    path = Path(folder) / "network"
-                    store(size, kind, seed, path)
-                    for engine in engines:
-                        tell(f"{size:,} {kind}, seed {seed}: {engine} for {limit:g} s")
-                        yield attempt(
-                            path,
-                            size=size,
-                            kind=kind,
-                            seed=seed,
-                            engine=engine,
-                            time_limit_s=limit,
-                            gap_limit=gap_limit,
-                            threads=threads,
-                        )
+    for spec in specs:
+        limit = limit_s or time_limit_s(spec.size)
+        with tempfile.TemporaryDirectory() as folder:
+            tell(f"making {spec}")
+            path = Path(folder) / "network"
+            store(spec, path)
+            for engine in engines:
+                tell(f"{spec}: {engine} for {limit:g} s")
+                yield attempt(
+                    path,
+                    spec,
+                    engine=engine,
+                    time_limit_s=limit,
+                    gap_limit=gap_limit,
+                    threads=threads,
+                )

@@ -110,7 +110,7 @@ def watch(
             env=environment(threads),
             start_new_session=True,
         )
-        watcher = _Watcher(process, allowed_s, limit)
+        watcher = _ProcessWatcher(process, allowed_s, limit)
         try:
             failed = watcher.run()
         finally:
@@ -121,7 +121,7 @@ def watch(
 
 
 @dataclass(slots=True)
-class _Watcher:
+class _ProcessWatcher:
     """The parent's side of one run."""
 
     process: subprocess.Popen[bytes]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import replace
+from enum import StrEnum
+from itertools import product
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Final, NamedTuple
 
 from benchmarks.measure import speaker, watch
 from matcher.errors import MatcherError
@@ -14,21 +17,44 @@ from matcher.generate import generate
 from matcher.generate.recipe import PRESETS, Recipe, recipe_for
 from matcher.write import write
 
-Kind = Literal["connected", "separable"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+class Kind(StrEnum):
+    """Whether a network hangs together, or falls into independent parts."""
+
+    CONNECTED = "connected"
+    SEPARABLE = "separable"
+
 
 SIZES: Final = {4_000: "small", 20_000: "medium", 100_000: "large", 1_000_000: "huge"}
 """The rungs of the ladder, and the presets of the generator that make them."""
 
 
-def recipe(candidates: int, kind: Kind) -> Recipe:
-    """What a network of about so many candidates is made by."""
-    if candidates in SIZES:
-        return replace(PRESETS[SIZES[candidates]], connected=kind == "connected")
-    return recipe_for(candidates, connected=kind == "connected")
+class NetworkSpec(NamedTuple):
+    """Which network is generated: of about ``size`` candidates, of a kind, from a seed."""
+
+    size: int
+    kind: Kind
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.size:,} candidates, {self.kind}, seed {self.seed}"
+
+    def recipe(self) -> Recipe:
+        """What the generator makes the network by."""
+        is_connected = self.kind is Kind.CONNECTED
+        if self.size in SIZES:
+            return replace(PRESETS[SIZES[self.size]], connected=is_connected)
+        return recipe_for(self.size, connected=is_connected)
 
 
-def store(candidates: int, kind: Kind, seed: int, folder: Path) -> None:
+def specs(
+    sizes: Iterable[int], kinds: Iterable[Kind], seeds: Iterable[int]
+) -> tuple[NetworkSpec, ...]:
+    """Every network of these sizes, kinds and seeds, by size, then kind, then seed."""
+    return tuple(NetworkSpec(*each) for each in product(sizes, kinds, seeds))
+
+
+def store(spec: NetworkSpec, folder: Path) -> None:
     """Generate a network and write it to a folder.
 
     Raises
@@ -36,18 +62,17 @@ def store(candidates: int, kind: Kind, seed: int, folder: Path) -> None:
     MatcherError
         The process that was to do so failed.
     """
-    recipe(candidates, kind)  # a size out of range is told by this process
-    done = watch(
-        "benchmarks.networks", candidates, kind, seed, folder, threads=2, allowed_s={"start": 900.0}
-    )
+    spec.recipe()  # a size out of range is told by this process
+    done = watch("benchmarks.networks", *spec, folder, threads=2, allowed_s={"start": 900.0})
     if done.failed:
-        raise MatcherError(f"making a network of {candidates:,} candidates failed: {done.failed}")
+        raise MatcherError(f"making the network failed ({spec}): {done.failed}")
 
 
-def _main(candidates: str, kind: str, seed: str, folder: str) -> None:
+def _main(size: str, kind: str, seed: str, folder: str) -> None:
     say = speaker()
     began = time.perf_counter()
-    network = generate(recipe(int(candidates), cast("Kind", kind)), seed=int(seed))
+    spec = NetworkSpec(int(size), Kind(kind), int(seed))
+    network = generate(spec.recipe(), seed=spec.seed)
     write(network, folder, format="parquet")
     say(seconds=time.perf_counter() - began)
 

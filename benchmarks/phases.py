@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from benchmarks.measure import speaker, watch
-from benchmarks.networks import KINDS, SIZES, Kind, store
+from benchmarks.networks import NetworkSpec, store
 from matcher.engines.base import Limits
 from matcher.engines.wire import Request, read, write
 from matcher.errors import MatcherError
@@ -91,10 +91,8 @@ class Phases:
 
 
 def phases(
+    specs: Sequence[NetworkSpec],
     *,
-    sizes: Sequence[int] = tuple(SIZES),
-    kinds: Sequence[Kind] = KINDS[:1],
-    seeds: Sequence[int] = (0,),
     threads: int = 2,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Phases]:
@@ -105,18 +103,16 @@ def phases(
     MatcherError
         A process failed or took too long.
     """
-    for size in sizes:
-        for kind in kinds:
-            for seed in seeds:
-                with tempfile.TemporaryDirectory() as folder:
-                    tell(f"making {size:,} candidates, {kind}, seed {seed}")
-                    path = Path(folder) / "network"
-                    store(size, kind, seed, path)
-                    tell(f"measuring {size:,} candidates, {kind}, seed {seed}")
-                    yield _measured(path, size, kind, seed, threads)
+    for spec in specs:
+        with tempfile.TemporaryDirectory() as folder:
+            tell(f"making {spec}")
+            path = Path(folder) / "network"
+            store(spec, path)
+            tell(f"measuring {spec}")
+            yield _measured(path, spec, threads)
 
 
-def _measured(path: Path, size: int, kind: Kind, seed: int, threads: int) -> Phases:
+def _measured(path: Path, spec: NetworkSpec, threads: int) -> Phases:
     done = watch(
         "benchmarks.phases",
         "measure",
@@ -125,15 +121,13 @@ def _measured(path: Path, size: int, kind: Kind, seed: int, threads: int) -> Pha
         allowed_s=dict.fromkeys(("start", *STEPS), _STEP_S),
     )
     if done.failed:
-        raise MatcherError(f"measuring {size:,} candidates, {kind}, failed: {done.failed}")
+        raise MatcherError(f"measuring the network failed ({spec}): {done.failed}")
     said: dict[str, Any] = {"seconds": {}}
     for message in done.messages:
         said["seconds"] |= message.pop("seconds", {})
         said |= message
     return Phases(
-        size=size,
-        kind=kind,
-        seed=seed,
+        **spec._asdict(),
         threads=threads,
         file_bytes=sum(file.stat().st_size for file in path.iterdir()),
         peak_bytes={step: done.peak_bytes[step] for step in STEPS},

@@ -97,7 +97,7 @@ def draw(attempts: Sequence[Attempt], folder: Path) -> list[tuple[str, str, str]
         (
             gap_over_time,
             "Proven gap over time",
-            "bold the median, thin each seed; the diamond is the target",
+            "bold lines are medians, thin lines single seeds, the diamond is the target",
         ),
         (
             gap_over_size,
@@ -107,7 +107,7 @@ def draw(attempts: Sequence[Attempt], folder: Path) -> list[tuple[str, str, str]
         (
             time_over_size,
             f"Seconds to a proven gap of {CLOSE:.0%} over size",
-            "median of the seeds; hollow marks at the top never came so close",
+            "median of the seeds; hollow marks at the top never reached it",
         ),
     ):
         with mpl.rc_context(_STYLE):
@@ -151,12 +151,12 @@ def gap_over_size(attempts: Sequence[Attempt]) -> Figure:
     for kind, axes in zip(_kinds(attempts), panels[0], strict=True):
         _gap_axis(axes, attempts)
         axes.set_ylim(top=_TOP)
-        aims = {
-            each.size: aim
+        targets = {
+            each.size: target
             for each in attempts
-            if each.kind == kind and (aim := _aim(each)) is not None
+            if each.kind == kind and (target := _target(each)) is not None
         }
-        axes.plot([*aims], [*aims.values()], "d", color=INK, markersize=5, zorder=4)
+        axes.plot([*targets], [*targets.values()], "d", color=INK, markersize=5, zorder=4)
         axes.set_ylabel("proven gap at the limit")
     _key(figure, attempts, has_target=True)
     return figure
@@ -257,9 +257,9 @@ def _over_time(axes: Axes, attempts: Sequence[Attempt]) -> None:
     axes.set_xlim(_FIRST_S, limit * 1.12)
     ticks = [each for each in (1, 10, 60, 120, 300) if each <= limit]
     _ticks(axes, "x", ticks, [f"{each:g}" for each in ticks])
-    aim = _aim(attempts[0])
-    if aim is not None:
-        axes.plot(limit, aim, "d", color=INK, markersize=6, clip_on=False, zorder=5)
+    target = _target(attempts[0])
+    if target is not None:
+        axes.plot(limit, target, "d", color=INK, markersize=6, clip_on=False, zorder=5)
     axes.text(
         0.03,
         0.03,
@@ -300,7 +300,7 @@ def _why(of: Sequence[Attempt]) -> str:
         for each in of
         if each.proven_gap is None
     )
-    return reasons.most_common(1)[0][0] if reasons else "no progress told"
+    return reasons.most_common(1)[0][0] if reasons else "no progress reported"
 
 
 def _seconds_to(each: Attempt, gap: float) -> float | None:
@@ -313,7 +313,7 @@ def _seconds_to(each: Attempt, gap: float) -> float | None:
     return None
 
 
-def _aim(each: Attempt) -> float | None:
+def _target(each: Attempt) -> float | None:
     """The gap that is asked at this size, if it was tried with the stated time."""
     rung = LADDER.get(each.size)
     is_stated = rung is not None and each.time_limit_s == rung.time_limit_s
@@ -323,8 +323,8 @@ def _aim(each: Attempt) -> float | None:
 def _gap_axis(axes: Axes, attempts: Sequence[Attempt]) -> None:
     """A logarithmic axis in percent that holds every gap and target, not far beyond."""
     gaps = [each.proven_gap for each in attempts if each.proven_gap]
-    aims = [aim for each in attempts if (aim := _aim(each)) is not None]
-    low = max(min([*gaps, *aims, 0.01]) / 2.5, 1e-5)
+    targets = [target for each in attempts if (target := _target(each)) is not None]
+    low = max(min([*gaps, *targets, 0.01]) / 2.5, 1e-5)
     axes.set_yscale("log")
     axes.set_ylim(bottom=low)
     ticks = [each for each in (1e-4, 1e-3, 1e-2, 1e-1, 1.0) if each >= low]
@@ -366,7 +366,7 @@ def _key(figure: Figure, attempts: Sequence[Attempt], *, has_target: bool) -> No
                 label=_name(engine),
             )
         )
-    if has_target and any(_aim(each) is not None for each in attempts):
+    if has_target and any(_target(each) is not None for each in attempts):
         handles.append(Line2D([], [], color=INK, marker="d", linestyle="none", label="target"))
     figure.legend(
         handles=handles,

@@ -13,7 +13,7 @@ from benchmarks.attempt import SAME_COVERAGE, Attempt
 from benchmarks.families import Mean, Score, means
 from benchmarks.phases import STEPS, Phases
 from benchmarks.records import Record, load
-from benchmarks.targets import GIB, Verdict
+from benchmarks.targets import GIB, TargetResult
 from matcher import formatting
 
 FOLDER: Final = Path(__file__).parent
@@ -64,17 +64,18 @@ def page(
     attempts = [Attempt.from_dict(each) for each in of["ladder"]]
     measured = [Phases.from_dict(each) for each in of["phases"]]
     scores = [Score.from_dict(each) for each in of["families"]]
-    verdicts = (
+    reached = (
         targets.of_ladder(attempts)
         + targets.of_phases(measured)
         + targets.of_families([s for s in scores if s.engine == targets.FAMILY_ENGINE])
     )
     parts = [
         "# Benchmark results",
-        "Made by `python -m benchmarks report`; do not edit, write into `notes.md` instead and make"
-        " it anew. What is measured, and how, is in [CONTRIBUTING](../CONTRIBUTING.md#benchmarks).",
+        "Written by `python -m benchmarks report`. Do not edit this page: edit `notes.md` and run "
+        "the command again. What is measured, and how, is in "
+        "[CONTRIBUTING](../CONTRIBUTING.md#benchmarks).",
         _origins(records),
-        *_section("Targets", _verdicts(verdicts)),
+        *_section("Targets", _targets(reached)),
         *_section("The ladder", _ladder(attempts, drawn)),
         *_section("Public instances", _families(scores)),
         *_section("Before the solver", _phases(measured)),
@@ -134,31 +135,31 @@ def _different(texts: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(texts))
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> str:
-    if not verdicts:
+def _targets(reached: Sequence[TargetResult]) -> str:
+    if not reached:
         return ""
-    met = sum(each.is_met for each in verdicts)
-    engines = f"`{targets.ENGINE}`, on public instances `{targets.FAMILY_ENGINE}`"
-    return f"{met} of {len(verdicts)} targets met; engine {engines}.\n\n" + _table(
-        ("target", "asked", "reached", "verdict", ""),
+    met = sum(each.is_met for each in reached)
+    engines = f"engine `{targets.ENGINE}`, on public instances `{targets.FAMILY_ENGINE}`"
+    return f"{met} of {len(reached)} targets met; {engines}.\n\n" + _table(
+        ("target", "required", "reached", "result", "based on"),
         [
             (
                 each.what,
                 f"{'≥' if each.at_least else '≤'} {_amount(each.target, each.unit)}",
                 _amount(each.reached, each.unit),
-                _judged(each),
+                _met_or_missed(each),
                 each.remark,
             )
-            for each in verdicts
+            for each in reached
         ],
     )
 
 
-def _judged(each: Verdict) -> str:
+def _met_or_missed(each: TargetResult) -> str:
     if each.is_met:
         return "met"
     if each.reached is None:
-        return "**missed: nothing proven**" if "gap" in each.what else "**missed**"
+        return "**missed: nothing proven**" if "proven gap" in each.what else "**missed**"
     by = abs(each.reached - each.target)
     points = " points" if each.unit == "%" else ""
     amount = f"{by * 100:.2g}" if each.unit == "%" else _amount(by, each.unit)
@@ -183,20 +184,21 @@ def _ladder(attempts: Sequence[Attempt], drawn: Sequence[tuple[str, str, str]]) 
     failed = [each for each in attempts if each.failed]
     lines = [
         f"{len(attempts)} attempts; {sum(each.counts for each in judged)} of {len(judged)} plans "
-        "were judged ok. Medians over the seeds. *Gap* is between an engine's own plan and bound, "
-        "and stands only where the plan was judged ok and its coverage proven; *to best bound* is "
-        "between its plan and the highest bound that any engine proved. *Unmet* is the weight of "
-        "demand left open, beyond the least that any engine found."
+        "passed the check. Figures are medians over the seeds. *Gap* is between an engine's own "
+        "plan and its own bound; it is shown only where the plan passed the check and its coverage "
+        "is proven. *To best bound* is between the plan and the highest bound that any engine "
+        "proved. *Unmet* is how much more demand the plan leaves unmet, by weight, than the plan "
+        "that covers most."
     ]
     if wrong:
-        lines.append("**Bounds that contradict plans:**\n\n" + _bullets(wrong))
+        lines.append("**Bounds above the plan of another engine:**\n\n" + _bullets(wrong))
     for kind in dict.fromkeys(each.kind for each in attempts):
         lines.append(f"### {kind.capitalize()} networks")
         lines.append(_rungs([each for each in attempts if each.kind == kind]))
     lines += [f"![{title}]({file})\n\n*{title}: {caption}.*" for file, title, caption in drawn]
     if failed:
         lines.append(
-            "What failed:\n\n"
+            "Failed attempts:\n\n"
             + _bullets(
                 f"{each.size:,} {each.kind}, seed {each.seed}, {each.engine}: {each.failed}"
                 for each in failed
@@ -246,7 +248,7 @@ def _rungs(attempts: Sequence[Attempt]) -> str:
                 _middle([each.peak_bytes for each in of], len(of), lambda b: f"{b / GIB:.2f}"),
             )
         )
-    head = ("candidates", "limit, s", "engine", "plans ok", "best", "bound", "gap")
+    head = ("candidates", "limit, s", "engine", "valid plans", "best", "bound", "gap")
     return _table(
         (*head, "to best bound", "unmet", "first plan, s", "time, s", "peak, GiB"), rows, right=True
     )
@@ -313,7 +315,7 @@ def _families(scores: Sequence[Score]) -> str:
         )
         if wrong:
             lines.append(
-                "**Judged wrong, or impossible:** "
+                "**Plan failed the check, or value impossible:** "
                 + ", ".join(f"{each.family} {each.instance}" for each in wrong)
             )
     return "\n\n".join(lines)
@@ -348,8 +350,8 @@ def _phases(measured: Sequence[Phases]) -> str:
         for each in sorted(measured, key=lambda each: (each.size, each.kind, each.seed))
     ]
     return (
-        "Seconds from Parquet files to a program, and to another process that holds it; peak "
-        "memory until the formulation stood.\n\n"
+        "Seconds for each step from Parquet files to a program, and for its hand-over to another "
+        "process; peak memory up to the formulation.\n\n"
         + _table(
             (
                 "candidates",

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.__main__ import main
+from benchmarks.arguments import spread
 from benchmarks.attempt import Attempt
+from benchmarks.commands import main
 from benchmarks.families import Score, group, mean
 from benchmarks.formats import read_fctp
 from benchmarks.gates import Gates
@@ -18,16 +19,27 @@ from benchmarks.ladder import ENGINES, time_limit_s
 from benchmarks.measure import watch
 from benchmarks.phases import STEPS
 from benchmarks.results import contradictions, latest, page, write_report
-from benchmarks.targets import Verdict, of_ladder
+from benchmarks.targets import TargetResult, of_ladder
 from matcher.errors import InputError
 from matcher.judge import check
 from matcher.solve import solve
 
 
-def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(arguments)
+def _code(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(ended.value.code or 0)
+
+
+def _run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = _code(*words)
     out, err = capsys.readouterr()
     return code, out, err
+
+
+def _told(err: str) -> str:
+    """What stands on standard error, without the frame and the line breaks of Typer."""
+    return " ".join(err.replace("│", " ").split())
 
 
 def test_gates_measures_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,9 +147,15 @@ def test_wrong_input_is_told_without_a_traceback(
     code, _, err = _run(capsys, "families", str(family), "--engine", "hihgs")
     assert code == 2
     assert "unknown engine 'hihgs'" in err
-    with pytest.raises(SystemExit, match="2"):
-        main(["gates", "--pairs", "10"])
-    assert "'10' is not a whole number from 1,000" in capsys.readouterr().err
+    code, _, err = _run(capsys, "gates", "--pairs", "10")
+    assert code == 2
+    assert "'--pairs': '10' is not a whole number from 1,000 to 5,000,000" in _told(err)
+    code, _, err = _run(capsys, "families", str(family), "--time-limit", "nan")
+    assert code == 2
+    assert "'--time-limit': 'nan' is not a number from 0.1 to 86,400" in _told(err)
+    code, _, err = _run(capsys, "families", str(family), "--json", str(family / "one" / "file"))
+    assert code == 2
+    assert "cannot be written" in err
 
 
 def _transportation(folder: Path, **changes: object) -> Path:
@@ -227,8 +245,8 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a ladder with one low rung and every engine, and of the phases of it."""
     path = tmp_path_factory.mktemp("ladder") / "results.jsonl"
     rung = ("--sizes", "300", "--kinds", "connected", "--threads", "1", "--json", str(path))
-    assert main(("ladder", *rung, "--seeds", "1", "--time-limit", "1.5")) == 0
-    assert main(("phases", *rung)) == 0
+    assert _code("ladder", *rung, "--seeds", "1", "--time-limit", "1.5") == 0
+    assert _code("phases", *rung) == 0
     return path
 
 
@@ -321,19 +339,19 @@ def _attempt(**changes: Any) -> Attempt:
 
 
 def test_targets_take_the_median_and_count_nothing_as_the_worst() -> None:
-    def verdict(*attempts: Attempt) -> Verdict:
+    def result(*attempts: Attempt) -> TargetResult:
         return of_ladder(attempts)[0]
 
     good, bad = _attempt(seed=1), _attempt(seed=2, gap=0.02)
     wrong = _attempt(seed=3, gap=0.0, judged="capacity")
     open_ = _attempt(seed=4, gap=0.0, coverage_proven=False)
     # Asked are 0.6 % at 20,000 candidates.
-    assert verdict(good, good, bad).is_met
-    assert verdict(good, good, bad).reached == 0.005
-    assert not verdict(good, bad, wrong).is_met
-    assert verdict(good, bad, wrong).reached == 0.02
-    assert verdict(good, wrong, open_).reached is None
-    assert not verdict(good, wrong, open_).is_met
+    assert result(good, good, bad).is_met
+    assert result(good, good, bad).reached == 0.005
+    assert not result(good, bad, wrong).is_met
+    assert result(good, bad, wrong).reached == 0.02
+    assert result(good, wrong, open_).reached is None
+    assert not result(good, wrong, open_).is_met
     # Another time limit is another question.
     assert of_ladder([_attempt(time_limit_s=5.0)]) == []
     assert [time_limit_s(size) for size in (4_000, 20_000, 100_000, 1_000_000)] == [
@@ -387,13 +405,60 @@ def test_a_process_that_ends_badly_is_a_result(
     assert "work" in done.peak_bytes
 
 
-def test_lists_may_be_divided_by_commas_or_blanks(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["ladder", "--sizes", "400,99"])
-    assert "'99' is not a whole number from 100 to 5,000,000" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="2"):
-        main(["ladder", "--kinds", "connected,loose"])
-    assert "'loose' is not one of connected, separable" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ("ladder --seeds 0,1", "ladder --seeds=0 --seeds=1"),
+        ("ladder --seeds 0 1", "ladder --seeds=0 --seeds=1"),
+        ("ladder --seeds 0, 1 ,2", "ladder --seeds=0 --seeds=1 --seeds=2"),
+        ("ladder --seeds=0,1 2 --gap 0", "ladder --seeds=0 --seeds=1 --seeds=2 --gap 0"),
+        ("ladder --kinds separable --sizes 400", "ladder --kinds=separable --sizes=400"),
+        ("ladder --engines --gap 0", "ladder --engines"),
+        ("ladder --json --gap 0", "ladder --json=- --gap 0"),
+        ("phases --threads 1 --json", "phases --threads 1 --json=-"),
+        ("families FOLDER --json - --seeds 1", "families FOLDER --json - --seeds=1"),
+        ("families FOLDER --json FILE", "families FOLDER --json FILE"),
+        ("gates --json --seeds 1", "gates --json --seeds=1"),
+        ("report ONE TWO --output FOLDER", "report ONE TWO --output FOLDER"),
+        ("", ""),
+    ],
+)
+def test_lists_may_be_divided_by_commas_or_blanks(words: str, read: str) -> None:
+    assert spread(words.split()) == read.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("ladder --sizes 400,99", "'--sizes': '99' is not a whole number from 100 to 5,000,000"),
+        ("ladder --sizes 400 many", "'--sizes': 'many' is not a whole number"),
+        ("phases --seeds -1", "'--seeds': '-1' is not a whole number"),
+        ("phases --seeds", "Option '--seeds' requires an argument"),
+        ("ladder --kinds connected,loose", "'loose' is not one of 'connected', 'separable'"),
+        ("gates --json FILE", "unexpected extra argument"),
+        ("gate", "No such command 'gate'. Did you mean 'gates'?"),
+        ("report", "Missing argument"),
+    ],
+)
+def test_a_wrong_call_is_told_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], words: str, problem: str
+) -> None:
+    code, out, err = _run(capsys, *words.split())
+    assert code == 2
+    assert problem in _told(err)
+    assert not out
+
+
+def test_a_stopped_run_says_what_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(**_: object) -> Gates:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.commands.measure_gates", stopped)
+    code, _, err = _run(capsys, "gates")
+    assert code == 130
+    assert "what --json FILE holds is kept" in err
 
 
 def test_an_unknown_engine_is_told_before_anything_is_measured(
