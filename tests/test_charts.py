@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from matcher.plan import AWARD_SCHEMA, Plan
+import matcher
+from matcher.plan import AWARD_SCHEMA, Plan, plan_from_dict
 from matcher.reference.land import outlines
 from matcher.report import charts, drawing
 from matcher.report.summary import Summary, summarize
@@ -178,3 +179,19 @@ def _svg(summary: Summary, name: str, width: int) -> str:
     figure = charts.CHARTS[name](summary, width)
     assert figure is not None
     return drawing.svg(figure, name)
+
+
+def test_a_plan_draws_itself_without_its_network() -> None:
+    plan = matcher.solve(matcher.read("examples/first-steps"), gap_limit=0.0)
+    figure = plan.plot()
+    assert figure is not None
+    (axes,) = figure.axes
+    sums = plan.awards.group_by("supplier").agg(pl.col("landed_cost").sum())
+    largest_first = sums.sort("landed_cost", descending=True)["supplier"].to_list()
+    assert [label.get_text() for label in axes.get_yticklabels()] == largest_first
+    # The ends of the bars are the landed cost of each supplier's awards.
+    drawn = sum(patch.get_width() for patch in axes.patches)
+    assert drawn == pytest.approx(plan.awards["landed_cost"].sum())
+    assert (plan.cost, plan.gap) == (plan.result.best, plan.result.gap)
+    by_hand = plan_from_dict({"awards": [{"demand": "D1", "bid": "B1", "quantity": 1.0}]})
+    assert (by_hand.cost, by_hand.gap, by_hand.plot()) == (None, None, None)

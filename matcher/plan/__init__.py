@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import polars as pl
 from pydantic import (
@@ -24,6 +25,9 @@ from matcher.formatting import count
 from matcher.screening.landed_cost import TERMS
 from matcher.status import Found, Stopped, ending
 from matcher.suggestions import Nearest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMAT = "matcher plan 1"
 
@@ -261,6 +265,31 @@ class Plan:
     currency: str | None = None
     result: Result | None = None
     run: Run | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """All that the plan costs, in its currency; ``None`` where it states no result."""
+        return None if self.result is None else self.result.best
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap to the proven bound on the cost; ``None`` where nothing is proven."""
+        return None if self.result is None else self.result.gap
+
+    def plot(self) -> Figure | None:
+        """Landed cost by supplier, split into price and what is added; ``None`` without awards.
+
+        Examples
+        --------
+        >>> import matcher
+        >>> plan = matcher.solve(matcher.read("examples/first-steps"))
+        >>> plan.plot().get_size_inches().round(1).tolist()
+        [8.3, 1.9]
+        """
+        # By name: what draws stands above what is drawn.
+        charts = importlib.import_module("matcher.report.charts")
+        figure: Figure | None = charts.cost_by_supplier(self.awards, self.currency or "")
+        return figure
 
     @property
     def missed(self) -> pl.DataFrame:

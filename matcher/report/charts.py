@@ -360,6 +360,46 @@ def rejection_reasons(summary: Summary, width: int = 800) -> Figure | None:
     return figure
 
 
+def cost_by_supplier(awards: pl.DataFrame, currency: str, width: int = 800) -> Figure | None:
+    """Landed cost of a plan's awards by supplier, each bar split into price and what is added.
+
+    Needs no network, so that a plan alone can be drawn; ``None`` where no award states its costs.
+    """
+    stated = awards.drop_nulls([f"{term}_per_unit" for term in TERMS])
+    sums = (
+        stated.group_by("supplier")
+        .agg(
+            (pl.col(f"{term}_per_unit") * pl.col("quantity")).sum().alias(term) for term in TERMS
+        )
+        .with_columns(total=pl.sum_horizontal(TERMS))
+        .sort("total", "supplier", descending=[True, False])
+    )
+    if sums.is_empty():
+        return None
+    shown = sums.head(20)
+    entries = [("Price", ("price",), LINE), *ADDED]
+    with drawing.style():
+        figure, axes = _bars_figure(
+            width,
+            shown.height,
+            f"Landed cost by supplier, {currency}\n{_largest(shown.height, sums.height)} suppliers",
+            len(entries),
+        )
+        rows, right, left = np.arange(shown.height), np.zeros(shown.height), np.zeros(shown.height)
+        for name, terms, colour in entries:
+            part = sum((shown[term].to_numpy() for term in terms), np.zeros(shown.height))
+            plus, minus = np.maximum(part, 0), np.minimum(part, 0)
+            axes.barh(rows, plus, left=right, color=colour, height=0.64, label=name)
+            axes.barh(rows, minus, left=left, color=colour, height=0.64)
+            right, left = right + plus, left + minus
+        totals = [formatting.short_money(total) for total in shown["total"]]
+        _end_labels(axes, right, totals, float(left.min()))
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        _names(axes, shown["supplier"].to_list())
+        drawing.key(figure, [(name, colour) for name, _, colour in entries], width)
+    return figure
+
+
 CHARTS: dict[str, Chart] = {
     "cost_beyond_price": cost_beyond_price,
     "award_shares": award_shares,

@@ -178,7 +178,7 @@ def key(figure: Figure, entries: list[tuple[str, str]], width: int) -> None:
         handles=[Patch(color=colour, label=name) for name, colour in entries],
         loc="lower left",
         bbox_to_anchor=(0.0, 0.0),
-        ncols=2 if width < NARROW else len(entries),
+        ncols=_columns(len(entries), width),
         frameon=False,
         fontsize=8.5,
         handlelength=0.9,
@@ -190,4 +190,11 @@ def key(figure: Figure, entries: list[tuple[str, str]], width: int) -> None:
 
 def key_height(entries: int, width: int) -> float:
     """Pixels that a key of so many entries takes."""
-    return 12 + 18 * (math.ceil(entries / 2) if width < NARROW else 1)
+    return 12 + 18 * math.ceil(entries / _columns(entries, width))
+
+
+def _columns(entries: int, width: int) -> int:
+    """In how many columns a key stands: two on a phone, otherwise a line holds seven."""
+    if width < NARROW:
+        return 2
+    return entries if entries <= 7 else math.ceil(entries / 2)
