@@ -307,7 +307,7 @@ def test_every_example_of_the_document_runs(service: Service, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     assert '"state":"failed"' not in done.stdout
     assert done.stdout.count("proven optimal") >= 2  # the solve, and that of the directory
-    assert "The plan keeps every rule" in done.stdout
+    assert "The plan meets every mandatory rule" in done.stdout
     # S3 was in the directory when the workbook was loaded.
     assert '"suppliers":{"created":2,"replaced":1}' in done.stdout
     # Workbook, zip and JSON of one network are one network.
