@@ -59,8 +59,8 @@ class Attempt:
     candidates: int | None = None
     demands: int | None = None
     suppliers: int | None = None
-    found: str | None = None
-    stopped: str | None = None
+    solution_status: str | None = None
+    termination_reason: str | None = None
     detail: str = ""
     best: float | None = None
     bound: float | None = None
@@ -229,8 +229,8 @@ def _main(
         check_s=time.perf_counter() - began,
         engine_version=run.engine_version,
         candidates=run.candidates,
-        found=result.found,
-        stopped=result.stopped,
+        solution_status=result.solution_status,
+        termination_reason=result.termination_reason,
         detail=result.detail,
         best=result.best,
         bound=result.bound,

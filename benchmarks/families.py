@@ -145,8 +145,8 @@ class Score:
     gap: float | None
     gap_to_best_known: float | None
     seconds: float
-    found: str
-    stopped: str
+    solution_status: str
+    termination_reason: str
     judged_ok: bool
     sound: bool
 
@@ -162,7 +162,7 @@ class Score:
     @property
     def is_optimal(self) -> bool:
         """Whether the engine proved its plan optimal, and neither judge nor literature objects."""
-        return self.found == "optimal" and self.judged_ok and self.sound
+        return self.solution_status == "optimal" and self.judged_ok and self.sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,10 +300,10 @@ def score(
         gap=gap(value, bound),
         gap_to_best_known=None if above is None else above / max(abs(instance.best_known), 1e-10),
         seconds=seconds,
-        found=result.found,
-        stopped=result.stopped,
+        solution_status=result.solution_status,
+        termination_reason=result.termination_reason,
         judged_ok=check(network, plan).ok,
-        sound=result.found != "infeasible"
+        sound=result.solution_status != "infeasible"
         and (result.coverage is None or result.coverage.bound <= TOLERANCE)
         and _is_possible(instance, value, bound),
     )

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-Found = Literal["optimal", "feasible", "infeasible", "none"]
-Stopped = Literal["proved", "gap_limit", "time_limit", "cancelled", "memory_limit", "crashed"]
+SolutionStatus = Literal["optimal", "feasible", "infeasible", "none"]
+TerminationReason = Literal[
+    "proved", "gap_limit", "time_limit", "cancelled", "memory_limit", "crashed"
+]
 
-FOUND_TEXT: dict[Found, str] = {
+FOUND_TEXT: dict[SolutionStatus, str] = {
     "optimal": "This plan is proven optimal",
     "feasible": "A plan was found; it is not proven optimal",
     "infeasible": "It is proven that no plan exists",
     "none": "No plan was found, and it is not proven that none exists",
 }
-STOPPED_TEXT: dict[Stopped, str] = {
+STOPPED_TEXT: dict[TerminationReason, str] = {
     "proved": "proof completed",
     "gap_limit": "gap limit reached",
     "time_limit": "time limit reached",
@@ -24,7 +26,7 @@ STOPPED_TEXT: dict[Stopped, str] = {
 }
 
 
-def ending(found: Found, stopped: Stopped) -> str:
+def ending(found: SolutionStatus, stopped: TerminationReason) -> str:
     """Why a search ended, in words.
 
     >>> ending("optimal", "proved"), ending("feasible", "time_limit")

@@ -111,7 +111,7 @@ def test_families_as_json(capsys: pytest.CaptureFixture[str], family: Path) -> N
     assert code == 0
     assert [run["seed"] for run in runs] == [0, 1]
     assert runs[0]["best"] == pytest.approx(13)
-    assert runs[0]["found"] == "optimal"
+    assert runs[0]["solution_status"] == "optimal"
     assert runs[0]["judged_ok"]
     assert runs[0]["sound"]
 
@@ -198,7 +198,7 @@ def test_fixed_charge_transportation(
     assert plan.unmet is not None
     assert plan.unmet.is_empty()
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(cost)
 
 
@@ -229,9 +229,9 @@ def test_groups_and_means_of_scores(capsys: pytest.CaptureFixture[str], family: 
     assert group(replace(score, family="fctp_rto", instance="c-fctp_x/4")) == "c-fctp_rto 1 × 1"
     assert group(replace(score, family="fctp_rto", instance="fs-fctp_x/4")) == "fs-fctp_rto 1 × 1"
 
-    worse = replace(score, gap_to_best_known=0.03, found="feasible")
+    worse = replace(score, gap_to_best_known=0.03, solution_status="feasible")
     wrong = replace(score, gap_to_best_known=0.0, judged_ok=False)
-    none = replace(score, best=None, gap_to_best_known=None, found="none")
+    none = replace(score, best=None, gap_to_best_known=None, solution_status="none")
     found = mean("all", [score, worse, wrong, none])
     assert (found.num_instances, found.num_runs, found.num_plans) == (1, 4, 2)
     assert found.gap_to_best_known == pytest.approx(0.015)

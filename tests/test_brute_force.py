@@ -47,7 +47,7 @@ def test_engine_equals_brute_force(engine: str, number: int, whole: bool) -> Non
     assert check(network, plan).findings == ()
     assert plan.result is not None
     assert plan.result.coverage is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     weight = dict(network.demands.select("demand", "priority").iter_rows())
     for mine, part in tried.items():
         awards = plan.awards.filter(pl.col("demand").str.starts_with(mine))

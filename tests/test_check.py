@@ -649,7 +649,7 @@ def broken(apply: Break) -> Plan:
 def test_a_good_plan_of_the_solver() -> None:
     assert codes(solved()) == set()
     assert solved().result is not None
-    assert solved().result.found == "optimal"  # type: ignore[union-attr]
+    assert solved().result.solution_status == "optimal"  # type: ignore[union-attr]
     assert codes(broken(lambda _: None)) == set()
 
 
@@ -704,7 +704,11 @@ def test_a_gap_is_told_as_what_it_is() -> None:
     # Best 200, bound 100, gap 0.5: the plan may cost 100 % more than the optimum, not 50 %.
     document = deepcopy(solved().to_dict())
     document["result"].update(
-        found="feasible", stopped="time_limit", best=200.0, bound=100.0, gap=0.5
+        solution_status="feasible",
+        termination_reason="time_limit",
+        best=200.0,
+        bound=100.0,
+        gap=0.5,
     )
     assert "50.00% above the optimum" not in plan_from_dict(document).verdict
 
@@ -945,3 +949,15 @@ def test_any_file_is_read_or_refused(content: bytes, suffix: str, tmp_path: Path
     path.write_bytes(content)
     with suppress(InputError):
         read_plan(path)
+
+
+def test_a_plan_of_the_first_format_is_read_and_answers_to_its_names() -> None:
+    made = matcher.solve(matcher.read("examples/first-steps"), gap_limit=0.0)
+    document = made.to_dict()
+    old = document["result"]
+    old["found"], old["stopped"] = old.pop("solution_status"), old.pop("termination_reason")
+    old["relaxations"] = old.pop("correction_sets")
+    plan = plan_from_dict(document | {"format": "matcher plan 1"})
+    assert plan.result == made.result
+    assert (plan.result.found, plan.result.stopped) == ("optimal", "proved")
+    assert plan.to_dict()["result"] == made.to_dict()["result"]

@@ -56,7 +56,7 @@ def test_solve_as_json_with_every_engine(
 ) -> None:
     assert run(monkeypatch, "solve", FIRST_STEPS, "--json", "--engine", engine, "--gap", "0") == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["result"]["found"] == "optimal"
+    assert document["result"]["solution_status"] == "optimal"
     assert document["run"]["engine"] == engine
 
 
@@ -198,7 +198,7 @@ def test_an_interrupt_keeps_the_best_plan(engine: str, tmp_path: Path) -> None:
     assert "Traceback" not in err
     plan = matcher.read_plan(path)
     assert plan.result is not None
-    assert plan.result.stopped == "cancelled"
+    assert plan.result.termination_reason == "cancelled"
     assert matcher.check(network, plan).ok
     assert "awards" in out
 
@@ -209,20 +209,20 @@ def _claimed(found: str, awards: list[dict[str, object]], **result: object) -> s
             "currency": "USD",
             "awards": awards,
             "unmet": [{"demand": "D2", "quantity": 8000, "share": 1.0}],
-            "result": {"found": found, "best": 0.0} | result,
+            "result": {"solution_status": found, "best": 0.0} | result,
         }
     ).verdict
 
 
 def test_a_plan_without_awards_is_not_said_to_cover_anything() -> None:
     open_still = {"unmet": 1.0, "bound": 0.0, "proven": False}
-    verdict = _claimed("feasible", [], stopped="time_limit", coverage=open_still)
+    verdict = _claimed("feasible", [], termination_reason="time_limit", coverage=open_still)
     assert verdict == (
         "Nothing was awarded (search ended: time limit reached); 1 demand remains unmet. "
         "Allow the search more time or memory."
     )
     none_can = {"unmet": 1.0, "bound": 1.0, "proven": True}
-    verdict = _claimed("optimal", [], stopped="proved", coverage=none_can)
+    verdict = _claimed("optimal", [], termination_reason="proved", coverage=none_can)
     assert verdict.startswith("Nothing can be awarded; 1 demand remains unmet. It is proven")
 
 
@@ -234,7 +234,9 @@ def test_a_gap_is_not_rounded_to_less_than_was_proven() -> None:
         (0.0009, "0.09%"),
         (1.7, "no useful"),
     ):
-        verdict = _claimed("feasible", [award], stopped="time_limit", coverage=coverage, gap=gap)
+        verdict = _claimed(
+            "feasible", [award], termination_reason="time_limit", coverage=coverage, gap=gap
+        )
         assert said in verdict
 
 

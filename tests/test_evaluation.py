@@ -626,7 +626,7 @@ def test_what_subnetworks_come_to_is_evaluated_for_the_whole() -> None:
     # S2 keeps 1 % of C, and nobody but S3 makes E: 99 + 2 + 300 − 30 + 500.
     assert plan.result.costs == truth.result.costs
     assert plan.result.best == pytest.approx(871.0)
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.objectives == truth.result.objectives
     assert plan.rules is not None
     assert plan.rules.select("of", "missed", "penalty").rows() == [
@@ -645,7 +645,7 @@ def test_what_to_relax_in_a_part_is_told_at_the_cost_of_the_whole() -> None:
     )
     plan = merged(whole)
     assert plan.result is not None
-    assert plan.result.found == "infeasible"
+    assert plan.result.solution_status == "infeasible"
     (way,) = plan.result.correction_sets
     # Two suppliers of C, 99 + 2, and the 300 of E.
     change = "lower the min of rule 'three' for C from 3 to 2"

@@ -73,7 +73,7 @@ def test_facility_location_is_solved_to_its_proven_optimum(instance: Instance) -
     result = score(instance, time_limit_s=60.0)
     assert result.judged_ok
     assert result.sound
-    assert result.found == "optimal"
+    assert result.solution_status == "optimal"
     assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
 
 
@@ -84,7 +84,7 @@ def test_assignment_is_solved_to_its_optimum_or_within_its_own_gap(instance: Ins
     result = score(instance, time_limit_s=30.0 if is_quick else 4.0)
     assert result.judged_ok
     assert result.sound
-    if is_quick or result.found == "optimal":
+    if is_quick or result.solution_status == "optimal":
         assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
     elif result.best is not None and result.gap is not None:
         assert result.best * (1 - result.gap) <= instance.best_known * (1 + TOLERANCE)
@@ -97,7 +97,7 @@ def test_single_source_facility_location_is_sound(instance: Instance) -> None:
     result = score(instance, time_limit_s=3.0)
     assert result.judged_ok
     assert result.sound
-    if result.found == "optimal":
+    if result.solution_status == "optimal":
         assert result.best == pytest.approx(instance.best_known, rel=TOLERANCE)
 
 
@@ -110,7 +110,7 @@ def test_transportation_is_sound(kind: str) -> None:
     result = score(instance, time_limit_s=6.0)
     assert result.judged_ok
     assert result.sound
-    if result.found == "optimal":
+    if result.solution_status == "optimal":
         assert result.best == pytest.approx(instance.best_known, rel=1e-4)
 
 
@@ -123,7 +123,7 @@ def test_auction_is_solved_to_its_optimum(instance: Instance) -> None:
     assert result.best is not None
     assert result.bound is not None
     assert result.best <= result.bound * (1 + TOLERANCE)
-    if result.found == "optimal" and instance.proven:
+    if result.solution_status == "optimal" and instance.proven:
         assert result.best == pytest.approx(instance.best_known, rel=1e-4)
 
 
@@ -170,7 +170,7 @@ def test_assignment_file(tmp_path: Path) -> None:
     plan = solve(network, gap_limit=0.0)
     assert check(network, plan).ok
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(min(feasible))
 
 
@@ -325,7 +325,7 @@ def test_total_quantity_discounts(seed: int, engine: str) -> None:
     plan = solve(network, gap_limit=0.0, engine=engine, time_limit_s=20.0)
     assert check(network, plan).ok
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(best)
     # The cheapest supplier of each good is not the answer, or nothing would be tested.
     cheapest = np.equal.outer(price.argmin(axis=0), np.arange(3)).T * needed

@@ -36,7 +36,7 @@ def solved(made: Network, cost: float, **quantities: float) -> Plan:
     """The optimal plan, which must cost ``cost`` and award ``quantities`` by bid."""
     plan = matcher.solve(made, gap_limit=0.0, engine="highs")
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(cost, rel=1e-7)
     awarded = dict(plan.awards.group_by("bid").agg(pl.col("quantity").sum()).iter_rows())
     assert awarded == pytest.approx(quantities, rel=1e-6)

@@ -179,7 +179,7 @@ def test_rule_decides(name: str, engine: str) -> None:
     plan = matcher.solve(made, gap_limit=0.0, engine=engine)
     assert matcher.check(made, plan).findings == ()
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(cost, rel=1e-6)
     awarded = dict(plan.awards.group_by("bid").agg(pl.col("quantity").sum()).iter_rows())
     assert awarded == pytest.approx(quantities, rel=1e-6)

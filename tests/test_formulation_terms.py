@@ -459,7 +459,10 @@ def test_term_decides(case: str) -> None:
     x = formulation.empty()
     for name in ENGINES:  # CP-SAT proves what HiGHS has found; with fractions it is slow to find it
         outcome = engine(name).solve(formulation.cost_program(0.0), Limits(gap=0.0), start=x)
-        assert (outcome.found, outcome.bound) == ("optimal", pytest.approx(cost, rel=1e-6)), name
+        assert (outcome.solution_status, outcome.bound) == (
+            "optimal",
+            pytest.approx(cost, rel=1e-6),
+        ), name
         assert outcome.x is not None
         x = outcome.x
         assert formulation.program.objective(x) == pytest.approx(cost, rel=1e-6)
@@ -490,7 +493,7 @@ def test_the_decomposition_knows_the_terms(name: str) -> None:
     made, cost, _ = CASES[name]
     program = formulated(made).cost_program(0.0)
     outcome = engine("decomposition").solve(program, Limits(gap=0.0))
-    assert (outcome.found, outcome.best) == ("optimal", pytest.approx(cost, rel=1e-6))
+    assert (outcome.solution_status, outcome.best) == ("optimal", pytest.approx(cost, rel=1e-6))
 
 
 @pytest.mark.parametrize("name", ON_FILE)
@@ -528,5 +531,5 @@ def test_an_award_is_no_larger_than_a_resource_of_its_period_has() -> None:
 
 def test_terms_that_nobody_states_add_no_columns_and_no_rows() -> None:
     program = formulated(network(bids=[B1, B2])).program
-    assert [block.name for block in program.row_blocks] == ["demand"]
-    assert [block.name for block in program.column_blocks if block.size] == ["x", "u"]
+    assert [block.name for block in program.row_segments] == ["demand"]
+    assert [block.name for block in program.column_segments if block.size] == ["x", "u"]

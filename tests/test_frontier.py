@@ -81,7 +81,7 @@ def test_the_verdict_names_the_point_that_gains_most_for_what_it_costs(local: Fr
 def test_a_plan_claims_what_holds_without_the_other_objective(local: Frontier) -> None:
     results = [plan.result for plan in local.plans if plan.result is not None]
     # Only the first is what the network itself asks for; the cheapest plan costs 100.
-    assert [result.found for result in results] == ["optimal", "feasible", "feasible"]
+    assert [result.solution_status for result in results] == ["optimal", "feasible", "feasible"]
     assert [result.bound for result in results] == pytest.approx([100.0] * 3, rel=1e-6)
     assert [result.gap for result in results] == pytest.approx([0.0, 3 / 7, 2 / 3], abs=1e-6)
     told = [(each.objective, each.value, each.bound) for each in results[1].objectives]
@@ -121,7 +121,9 @@ def test_only_whole_numbers_of_linkages_are_searched_for() -> None:
     assert made.points["cost"].to_list() == pytest.approx([100.0, 110.0, 370 / 3], rel=1e-5)
     assert {label.split(",")[0] for label in labels} == {"1 of 10", "2 of 10", "3 of 10"}
     # The network states an objective of its own, of which no plan says that it is reached.
-    assert {plan.result.found for plan in made.plans if plan.result is not None} == {"feasible"}
+    assert {plan.result.solution_status for plan in made.plans if plan.result is not None} == {
+        "feasible"
+    }
 
 
 def test_cost_decides_between_plans_that_are_equal_in_both() -> None:
@@ -172,7 +174,14 @@ class EndedEarly:
         if self.solves >= 0:
             return made
         best = program.objective(start)
-        return replace(made, found="feasible", stopped="cancelled", x=start, best=best, bound=None)
+        return replace(
+            made,
+            solution_status="feasible",
+            termination_reason="cancelled",
+            x=start,
+            best=best,
+            bound=None,
+        )
 
 
 # Solves: coverage, cost and local value of the first end, local value and cost of the second, cost
@@ -218,7 +227,9 @@ class Doubtful:
 
     def solve(self, program: Program, limits: Limits, **told: Any) -> Outcome:
         return replace(
-            self.engine.solve(program, limits, **told), found="feasible", stopped="gap_limit"
+            self.engine.solve(program, limits, **told),
+            solution_status="feasible",
+            termination_reason="gap_limit",
         )
 
 

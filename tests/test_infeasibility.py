@@ -31,7 +31,7 @@ def counting(rule: str, **limits: int) -> Row:
 def sets_of(plan: Plan) -> dict[tuple[str, ...], tuple[float, ...]]:
     """What each set of rules would have to be, and the cost: by the names of the rules."""
     assert plan.result is not None
-    assert (plan.result.found, plan.awards.height) == ("infeasible", 0)
+    assert (plan.result.solution_status, plan.awards.height) == ("infeasible", 0)
     return {
         tuple(rule.rule for rule in way.rules): (*(rule.needed for rule in way.rules), way.cost)
         for way in plan.result.correction_sets
@@ -144,7 +144,7 @@ def test_what_a_second_engine_cannot_confirm_is_not_called_infeasible(
     )
     plan = matcher.solve(network(bids=BIDS, rules=[counting("B", max=1), counting("C", min=2)]))
     assert plan.result is not None
-    assert (plan.result.found, plan.result.correction_sets) == ("none", ())
+    assert (plan.result.solution_status, plan.result.correction_sets) == ("none", ())
     assert "which undecided could not confirm in time" in plan.verdict
 
 
@@ -163,6 +163,6 @@ def test_a_plan_that_only_the_second_engine_finds_is_taken(monkeypatch: pytest.M
     made = network(bids=BIDS)
     plan = matcher.solve(made)
     assert plan.result is not None
-    assert plan.result.found == "feasible"
+    assert plan.result.solution_status == "feasible"
     assert plan.result.detail == "mistaken saw no plan, cpsat found this one"
     assert matcher.check(made, plan).findings == ()

@@ -139,7 +139,7 @@ def test_objective_decides(name: str, engine: str) -> None:
     plan = matcher.solve(made, gap_limit=0.0, engine=engine)
     assert matcher.check(made, plan).findings == ()
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert plan.result.best == pytest.approx(cost, rel=1e-5)
     reached = next(
         each for each in plan.result.objectives if each.objective not in ("coverage", "cost")
@@ -186,7 +186,9 @@ class LateToCover:
         self.covering = self.covering or program
         made = self.engine.solve(self.covering, limits, **told)
         x = start if is_first else made.x
-        ended = replace(made, found="feasible", stopped="time_limit", bound=None)
+        ended = replace(
+            made, solution_status="feasible", termination_reason="time_limit", bound=None
+        )
         return replace(ended, x=x, best=program.objective(x))
 
 

@@ -99,7 +99,7 @@ def test_without_other_engines_a_contradiction_is_told_and_what_to_change() -> N
     bids = [{"bid": "B1", "supplier": "S1"}, {"bid": "B2", "supplier": "S2"}]
     plan = matcher.solve(network(bids=bids, rules=rules))
     assert plan.result is not None
-    assert plan.result.found == "infeasible"
+    assert plan.result.solution_status == "infeasible"
     assert "no second engine is installed to confirm it" in plan.result.detail
     assert len(plan.result.correction_sets) == 2
 

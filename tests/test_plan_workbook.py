@@ -402,7 +402,9 @@ class TestPages:
                 cost=75.5,
             ),
         )
-        none = Result(found="infeasible", stopped="proved", correction_sets=ways)
+        none = Result(
+            solution_status="infeasible", termination_reason="proved", correction_sets=ways
+        )
         plan = Plan(awards=hand_made().awards.clear(), result=none, currency="USD")
         summary = summarize(net, plan)
         text = to_markdown(summary)

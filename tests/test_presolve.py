@@ -202,7 +202,7 @@ def assert_holds(presolve: PresolveChecks, plan: Plan) -> None:
     """Every finding is true of the plan."""
     assert plan.result is not None
     if presolve.no_plan:
-        assert plan.result.found == "infeasible"
+        assert plan.result.solution_status == "infeasible"
         return
     assert plan.unmet is not None
     assert plan.rules is not None

@@ -410,7 +410,7 @@ def test_a_plan_without_awards_is_reported_too(case: str, suffix: str, tmp_path:
         net = _contradiction()
         plan = solve(net)
         assert plan.result is not None
-        assert plan.result.found == "infeasible"
+        assert plan.result.solution_status == "infeasible"
     elif case == "empty":
         net = network(bids=[{"bid": "B", "supplier": "S"}])
         plan = plan_from_dict({"awards": []})

@@ -179,7 +179,7 @@ def test_a_plan_with_a_gap_gives_an_interval() -> None:
     made = CASES["share_of_quantity"][0]
     plan = solved(made)
     assert plan.result is not None
-    claimed = plan.result.model_copy(update={"found": "feasible", "bound": 150.0})
+    claimed = plan.result.model_copy(update={"solution_status": "feasible", "bound": 150.0})
     row = the_row(costs(made, replace(plan, result=claimed)))
     assert row["proof"] == "interval"
     assert (row["at_least"], row["at_most"]) == (

@@ -85,5 +85,5 @@ def test_the_templates_rows_solve(path: Path) -> None:
     assert not network.periods.is_empty()
     plan = solve(network, gap_limit=0.0)
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     assert check(network, plan).ok

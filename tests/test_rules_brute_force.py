@@ -49,13 +49,13 @@ def _agrees(network: Network, best: Best | None, engine: str) -> None:
     assert result is not None
     codes = {finding.code for finding in check(network, plan).findings}
     if best is None:
-        assert result.found == "infeasible"
+        assert result.solution_status == "infeasible"
         # A plan that awards nothing breaks a mandatory rule, or it would be the best.
         assert plan.awards.is_empty()
         assert codes == {"rule"}
         return
     assert codes == set()
-    assert result.found == "optimal"
+    assert result.solution_status == "optimal"
     assert result.coverage is not None
     assert result.coverage.unmet == pytest.approx(best.unmet, abs=1e-5)
     assert _misses(network, plan) == pytest.approx(best.misses, rel=1e-5, abs=1e-5)

@@ -17,7 +17,7 @@ from matcher.read import network_from_tables
 from matcher.schema.tables import BY_NAME
 from matcher.solve import solve
 from matcher.solve.merge import merge
-from matcher.status import Found, Stopped
+from matcher.status import SolutionStatus, TerminationReason
 from tests.brute_force import join, random_part
 from tests.networks import Row, network
 
@@ -65,8 +65,8 @@ def test_parts_solved_apart_give_the_optimum_of_the_whole(batch: int, at_most: i
     assert check(whole, apart).findings == ()
     assert together.result is not None
     assert apart.result is not None
-    assert apart.result.found == together.result.found == "optimal"
-    assert apart.result.stopped == "proved"
+    assert apart.result.solution_status == together.result.solution_status == "optimal"
+    assert apart.result.termination_reason == "proved"
     assert apart.result.coverage.unmet == pytest.approx(together.result.coverage.unmet, abs=1e-5)
     assert apart.result.best == pytest.approx(together.result.best, rel=1e-6)
     assert apart.result.bound == pytest.approx(together.result.bound, rel=1e-6)
@@ -268,7 +268,7 @@ def test_rule_over_nothing_goes_along_and_still_counts() -> None:
     assert keys(parts, "rules") == [["lead_firm idle"], []]
     assert keys(parts, "lead_firms") == [["F1", "idle"], ["F2"]]
     plan = solved_by_parts(whole)
-    assert plan.result.found == solve(whole).result.found == "infeasible"
+    assert plan.result.solution_status == solve(whole).result.solution_status == "infeasible"
 
 
 def test_demands_without_bids_stay_unmet_with_reasons() -> None:
@@ -348,14 +348,18 @@ def restated(plan: Plan, **changes: Any) -> Plan:
     ],
 )
 def test_one_open_part_leaves_the_whole_open(
-    three: Any, found: Found, stopped: Stopped, told: Stopped
+    three: Any, found: SolutionStatus, stopped: TerminationReason, told: TerminationReason
 ) -> None:
     whole, parts, plans = three
-    first = restated(plans[0], found=found, stopped="gap_limit", bound=90.0, gap=0.1)
-    second = restated(plans[1], found=found, stopped=stopped, detail="it ended")
+    first = restated(
+        plans[0], solution_status=found, termination_reason="gap_limit", bound=90.0, gap=0.1
+    )
+    second = restated(
+        plans[1], solution_status=found, termination_reason=stopped, detail="it ended"
+    )
     plan = merge(whole, parts, [first, second, plans[2]])
     assert check(whole, plan).findings == ()
-    assert (plan.result.found, plan.result.stopped) == ("feasible", told)
+    assert (plan.result.solution_status, plan.result.termination_reason) == ("feasible", told)
     assert plan.result.detail == "it ended"
     # Each part costs 100 × 1; the bounds are 90, 100 and 100.
     assert plan.result.best == pytest.approx(300.0)
@@ -374,7 +378,9 @@ def test_of_many_parts_only_the_first_words_are_told() -> None:
 
 def test_a_bound_needs_one_of_every_part(three: Any) -> None:
     whole, parts, plans = three
-    open_part = restated(plans[0], found="feasible", stopped="time_limit", bound=None, gap=None)
+    open_part = restated(
+        plans[0], solution_status="feasible", termination_reason="time_limit", bound=None, gap=None
+    )
     plan = merge(whole, parts, [open_part, *plans[1:]])
     assert check(whole, plan).findings == ()
     assert plan.result.bound is None
@@ -386,7 +392,9 @@ def test_bounds_do_not_add_up_where_more_coverage_may_be_possible(three: Any) ->
     # less than the sum of the bounds while it covers as much in all.
     whole, parts, plans = three
     half = Coverage(unmet=0.0, bound=0.0, proven=False)
-    open_part = restated(plans[0], found="feasible", stopped="time_limit", coverage=half)
+    open_part = restated(
+        plans[0], solution_status="feasible", termination_reason="time_limit", coverage=half
+    )
     plan = merge(whole, parts, [open_part, *plans[1:]])
     assert check(whole, plan).findings == ()
     assert not plan.result.coverage.proven
@@ -401,20 +409,22 @@ def test_part_without_a_plan_leaves_the_whole_without_one() -> None:
     whole = network(**rows)
     parts = subnetworks_of(whole)
     plans = [solve(part) for part in parts]
-    assert [plan.result.found for plan in plans] == ["optimal", "infeasible", "optimal"]
+    assert [plan.result.solution_status for plan in plans] == ["optimal", "infeasible", "optimal"]
     plan, truth = merge(whole, parts, plans), solve(whole)
     assert check(whole, plan).findings == check(whole, truth).findings
-    assert plan.result.found == truth.result.found == "infeasible"
-    assert plan.result.stopped == truth.result.stopped
+    assert plan.result.solution_status == truth.result.solution_status == "infeasible"
+    assert plan.result.termination_reason == truth.result.termination_reason
     assert plan.verdict == truth.verdict
     assert plan.awards.is_empty()
     assert plan.unmet["demand"].to_list() == ["D1", "D2", "D3"]
     assert plan.unmet["reason"][0] == "another independent part of the network has no plan"
     assert plan.unmet.filter(demand="D2").equals(truth.unmet.filter(demand="D2"))
 
-    none = restated(plans[0], found="none", stopped="crashed", coverage=None, costs=None)
+    none = restated(
+        plans[0], solution_status="none", termination_reason="crashed", coverage=None, costs=None
+    )
     plan = merge(whole, parts, [none, plans[1], plans[2]])
-    assert (plan.result.found, plan.result.stopped) == ("infeasible", "proved")
+    assert (plan.result.solution_status, plan.result.termination_reason) == ("infeasible", "proved")
 
 
 def test_runs_are_merged(three: Any) -> None:

@@ -93,11 +93,11 @@ def test_parts_solved_apart_give_the_optimum_of_the_whole(first: int, at_most: i
     apart = merge(whole, parts, [solved(part) for part in parts])
     assert together.result is not None
     assert apart.result is not None
-    assert apart.result.found == together.result.found
+    assert apart.result.solution_status == together.result.solution_status
     if first == 1016:  # a mandatory rule of one part cannot be met
-        assert together.result.found == "infeasible"
+        assert together.result.solution_status == "infeasible"
         return
-    assert together.result.found == "optimal"
+    assert together.result.solution_status == "optimal"
     assert check(whole, apart).findings == ()
     assert apart.result.coverage.unmet == pytest.approx(together.result.coverage.unmet, abs=1e-5)
     assert apart.result.best == pytest.approx(together.result.best, rel=1e-6, abs=1e-6)

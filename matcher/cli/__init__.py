@@ -560,7 +560,7 @@ def _solve_on(
 
 
 def _exit_without_plan(plan: Plan) -> None:
-    if plan.result is None or plan.result.found in ("infeasible", "none"):
+    if plan.result is None or plan.result.solution_status in ("infeasible", "none"):
         raise typer.Exit(NO_PLAN)
 
 

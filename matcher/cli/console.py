@@ -88,7 +88,7 @@ def show_network(console: Console, network: Network) -> None:
 def show_plan(console: Console, network: Network, plan: Plan) -> None:
     """The verdict, what the money is for, who makes most of it, and what is unmet."""
     result = plan.result
-    good = result is not None and result.found in ("optimal", "feasible")
+    good = result is not None and result.solution_status in ("optimal", "feasible")
     console.print(Text(plan.verdict, style="bold green" if good else "bold red"))
     if result is None or result.costs is None:
         return
@@ -123,7 +123,7 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
     console.print(by_term)
     if result.best is not None:
         bound = "none" if result.bound is None else money(result.bound)
-        ended = ending(result.found, result.stopped)
+        ended = ending(result.solution_status, result.termination_reason)
         console.print(
             f"Total cost {money(result.best)}, proven lower bound {bound}, "
             f"gap {formatting.gap(result.gap)}; {ended}.",

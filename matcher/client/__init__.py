@@ -384,7 +384,10 @@ def _no_plan(status: Status) -> Plan:
     return Plan(
         awards=pl.DataFrame(schema=AWARD_SCHEMA),
         result=Result.model_validate(
-            {"found": "none", "stopped": status.termination_reason or "cancelled"}
+            {
+                "solution_status": "none",
+                "termination_reason": status.termination_reason or "cancelled",
+            }
         ),
     )
 

@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from matcher.program import Floats, Program
-from matcher.status import Found, Stopped
+from matcher.status import SolutionStatus, TerminationReason
 from matcher.tolerances import BOUND_ABOVE
 
-__all__ = ["Engine", "Found", "Limits", "Outcome", "Progress", "Stopped", "settled_bound"]
+__all__ = [
+    "Engine",
+    "Limits",
+    "Outcome",
+    "Progress",
+    "SolutionStatus",
+    "TerminationReason",
+    "settled_bound",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,8 @@ class Outcome:
     on the optimum, ``None`` if nothing was proven.
     """
 
-    found: Found
-    stopped: Stopped
+    solution_status: SolutionStatus
+    termination_reason: TerminationReason
     x: Floats | None
     best: float | None
     bound: float | None

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from matcher.engines.base import Limits, Outcome, Progress, Stopped, settled_bound
+from matcher.engines.base import Limits, Outcome, Progress, TerminationReason, settled_bound
 from matcher.engines.process import Kept, NativeProcess
 from matcher.engines.wire import LAST, STOP, Request, Verdict
 from matcher.errors import EngineCrashed, EngineError, EngineUnavailable
@@ -140,7 +140,7 @@ class _Watch:
     inbox: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
     ready: bool = False
     verdict: Verdict | None = None
-    reason: Stopped | None = None
+    reason: TerminationReason | None = None
     kill_at: float = float("inf")
     told: tuple[float | None, float | None] = (None, None)
     told_at: float = -float("inf")
@@ -289,7 +289,7 @@ class _Watch:
         best, verdict = self.best, self.verdict
         bound, detail = best.settled_bound()
         details = [detail]
-        stopped: Stopped
+        stopped: TerminationReason
         if verdict is None:
             stopped = self.reason or "crashed"
             if stopped == "crashed":
@@ -318,14 +318,14 @@ class _Watch:
             and best.value - bound <= STATED * max(1.0, abs(best.value))
         )
         return Outcome(
-            found="infeasible"
+            solution_status="infeasible"
             if infeasible
             else "optimal"
             if proved
             else "none"
             if best.value is None
             else "feasible",
-            stopped="proved" if proved else stopped,
+            termination_reason="proved" if proved else stopped,
             x=best.x,
             best=best.value,
             bound=bound,

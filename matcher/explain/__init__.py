@@ -274,7 +274,9 @@ def _is_proven(plan: Plan) -> bool:
     result = plan.result
     if result is None:
         return False
-    return result.found == "infeasible" or (result.coverage is not None and result.coverage.proven)
+    return result.solution_status == "infeasible" or (
+        result.coverage is not None and result.coverage.proven
+    )
 
 
 def _reasoned(frame: pl.DataFrame, currency: str, *, is_proven: bool) -> pl.DataFrame:

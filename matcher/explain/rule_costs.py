@@ -204,14 +204,14 @@ def _without(
 def _held(network: Network, plan: Plan) -> tuple[Evaluation, _Known, bool]:
     """What the plan comes to, what is known of it, and whether that is more than its figures."""
     result = plan.result
-    if result is not None and result.found in ("infeasible", "none"):
+    if result is not None and result.solution_status in ("infeasible", "none"):
         raise InputError(
             [
                 Issue(
                     code="no_plan",
                     table="plan",
                     column="result",
-                    value=result.found,
+                    value=result.solution_status,
                     problem="means that there is no plan, so no rule has a cost",
                     fix="'matcher solve' says which rules to change; change them, solve again, and "
                     "then explain the new plan",

@@ -50,7 +50,11 @@ def estimates(
 def _come_to(formulation: Formulation, steps: tuple[Step, ...]) -> tuple[float, float] | None:
     """Cost and coverage loss of what was found; ``None`` if that is not the optimum."""
     costs = [step.outcome for step in steps if step.objective.name == COST.name]
-    if len(steps) < len(formulation.objectives) or not costs or costs[-1].found != "optimal":
+    if (
+        len(steps) < len(formulation.objectives)
+        or not costs
+        or costs[-1].solution_status != "optimal"
+    ):
         return None
     x = steps[-1].outcome.x
     assert x is not None

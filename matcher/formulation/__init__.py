@@ -17,7 +17,7 @@ from matcher.formulation.concerned import starts_vehicles
 from matcher.formulation.constraints import RULES
 from matcher.formulation.objectives import LinearObjective, linear_objectives
 from matcher.network.arrays import Arrays, Bools, Floats
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 from matcher.program.components import connected_components_of
 from matcher.schema.objectives import COST, COVERAGE, Stage, stages_of
 from matcher.schema.rules import Rule, rules_of
@@ -243,7 +243,7 @@ def _limited(program: Program, rows: csr_array, most: Floats, scale: float, name
         matrix=csr_array(vstack([program.matrix, rows / scale])),
         row_lower=np.append(program.row_lower, np.full(limit.size, -np.inf)),
         row_upper=np.append(program.row_upper, limit + ROUNDING * np.abs(limit)),
-        row_blocks=(*program.row_blocks, Block(name, limit.size)),
+        row_segments=(*program.row_segments, Segment(name, limit.size)),
     )
 
 

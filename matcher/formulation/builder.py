@@ -1,4 +1,4 @@
-"""Columns and rows of the program, collected block by block."""
+"""Columns and rows of the program, collected segment by segment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.sparse import coo_array, csr_array
 from matcher.formulation.concerned import has_terms, keeps_incumbent, ramp_share
 from matcher.formulation.instances import instances_of
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 from matcher.schema.objectives import Stage
 from matcher.schema.rules import DECIDED, MIN_COUNTED_SHARE, Rule
 from matcher.schema.tables import MODES
@@ -25,7 +25,7 @@ Index = NDArray[np.int64]
 
 
 class Builder:
-    """Collects columns and rows block by block. Row r of a block has entries (r, column, value)."""
+    """Collects columns and rows by segments. Row r of a segment has entries (r, column, value)."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class Builder:
         self.num_rows = 0
         self._columns: list[tuple[Floats, Floats, Floats, Bools]] = []
         self._later_costs: list[tuple[Index, Floats]] = []
-        self._column_blocks: list[Block] = []
+        self._column_segments: list[Segment] = []
         self._entries: list[tuple[Index, Index, Floats]] = []
         self._limits: list[tuple[Floats, Floats]] = []
-        self._row_blocks: list[Block] = []
+        self._row_segments: list[Segment] = []
         self.keys = Keys(arrays)
 
         self.quantity = arrays.demands.quantity
@@ -55,7 +55,7 @@ class Builder:
         size = candidates.size
         demand = candidates.demand
         self.x = self.add_columns(
-            Block("x", size, self.keys.candidates(candidates, np.arange(size))),
+            Segment("x", size, self.keys.candidates(candidates, np.arange(size))),
             cost=candidates.unit_cost * self.quantity[demand],
             upper=self.upper,
         )
@@ -63,7 +63,9 @@ class Builder:
         self.z = self._uses()
         num_demands = self.quantity.size
         self.u = self.add_columns(
-            Block("u", num_demands, ((np.arange(num_demands, dtype=np.int32), self.keys.demand),)),
+            Segment(
+                "u", num_demands, ((np.arange(num_demands, dtype=np.int32), self.keys.demand),)
+            ),
             cost=np.zeros(num_demands),
             upper=np.ones(num_demands),
         )
@@ -72,12 +74,12 @@ class Builder:
         self.vehicles = np.full(size, -1)
 
     def add_columns(
-        self, block: Block, *, cost: Floats, upper: Floats, integer: bool = False
+        self, segment: Segment, *, cost: Floats, upper: Floats, integer: bool = False
     ) -> Index:
         """Append columns with lower bound 0; gives their positions."""
-        size = block.size
+        size = segment.size
         self._columns.append((cost, np.zeros(size), upper, np.full(size, integer)))
-        self._column_blocks.append(block)
+        self._column_segments.append(segment)
         start, self.num_columns = self.num_columns, self.num_columns + size
         return np.arange(start, self.num_columns)
 
@@ -87,13 +89,13 @@ class Builder:
 
     def add_rows(
         self,
-        block: Block,
+        segment: Segment,
         entries: Sequence[tuple[Index, Index, Floats | float]],
         lower: Floats | float,
         upper: Floats | float,
     ) -> None:
-        """Append rows; ``entries`` are (row within the block, column, value) triples of arrays."""
-        if block.size == 0:
+        """Append rows; ``entries`` are (row within the segment, column, value) as arrays."""
+        if segment.size == 0:
             return
         for row, column, value in entries:
             self._entries.append(
@@ -105,12 +107,12 @@ class Builder:
             )
         self._limits.append(
             (
-                np.broadcast_to(np.asarray(lower, dtype=np.float64), (block.size,)),
-                np.broadcast_to(np.asarray(upper, dtype=np.float64), (block.size,)),
+                np.broadcast_to(np.asarray(lower, dtype=np.float64), (segment.size,)),
+                np.broadcast_to(np.asarray(upper, dtype=np.float64), (segment.size,)),
             )
         )
-        self._row_blocks.append(block)
-        self.num_rows += block.size
+        self._row_segments.append(segment)
+        self.num_rows += segment.size
 
     def program(self, name: str) -> Program:
         """Everything collected, as a program."""
@@ -131,8 +133,8 @@ class Builder:
             lower=lower,
             upper=upper,
             integer=integer,
-            row_blocks=tuple(self._row_blocks),
-            column_blocks=tuple(self._column_blocks),
+            row_segments=tuple(self._row_segments),
+            column_segments=tuple(self._column_segments),
             offset=self.offset,
         )
 
@@ -153,14 +155,14 @@ class Builder:
         """The upper bounds of the columns so far."""
         return np.concatenate([upper for _, _, upper, _ in self._columns])
 
-    def add_missed(self, block: Block, rule: Rule, scale: Floats, most: Floats) -> Index:
+    def add_missed(self, segment: Segment, rule: Rule, scale: Floats, most: Floats) -> Index:
         """Columns for the amounts, in units of ``scale``, by which the rows of a target are missed.
 
         They cost the rule's price or, without one, are brought down before cost, with the level of
         the rule's priority. ``most`` is what they can come to.
         """
         price = 0.0 if rule.price is None else rule.price
-        columns = self.add_columns(block, cost=price * scale, upper=most)
+        columns = self.add_columns(segment, cost=price * scale, upper=most)
         if rule.price is None:
             assert rule.priority is not None
             self.levels.setdefault(rule.priority, []).append(columns)
@@ -186,7 +188,7 @@ class Builder:
         if shared.size:
             label = ((owners[shared].astype(np.int32), keys),)
             column[shared] = self.add_columns(
-                Block("w", shared.size, label),
+                Segment("w", shared.size, label),
                 cost=np.zeros(shared.size),
                 upper=np.ones(shared.size),
                 integer=True,
@@ -195,12 +197,12 @@ class Builder:
             w, y = column[member[at]], self.y[rows[at]]
             each = np.arange(at.size)
             self.add_rows(
-                Block("presence_each", at.size), [(each, y, 1.0), (each, w, -1.0)], -np.inf, 0.0
+                Segment("presence_each", at.size), [(each, y, 1.0), (each, w, -1.0)], -np.inf, 0.0
             )
             position = np.full(pairs.size, -1)
             position[shared] = np.arange(shared.size)
             self.add_rows(
-                Block("presence_any", shared.size, label),
+                Segment("presence_any", shared.size, label),
                 [(np.arange(shared.size), column[shared], 1.0), (position[member[at]], y, -1.0)],
                 -np.inf,
                 0.0,
@@ -227,7 +229,7 @@ class Builder:
         _, cost = metric(self.arrays, c, "cost")
         y = np.full(c.size, -1)
         y[rows] = self.add_columns(
-            Block("y", rows.size, self.keys.candidates(c, rows)),
+            Segment("y", rows.size, self.keys.candidates(c, rows)),
             cost=cost[rows],
             upper=np.ones(rows.size),
             integer=True,
@@ -242,7 +244,7 @@ class Builder:
         rows = np.flatnonzero(bids & (onboarding > 0))
         z = np.full(onboarding.size, -1)
         z[rows] = self.add_columns(
-            Block("z", rows.size, ((rows.astype(np.int32), self.keys.supplier),)),
+            Segment("z", rows.size, ((rows.astype(np.int32), self.keys.supplier),)),
             cost=onboarding[rows],
             upper=np.ones(rows.size),
             integer=True,
@@ -256,7 +258,7 @@ class Builder:
         rows = np.flatnonzero(step > 0)
         multiple = np.full(c.size, -1)
         multiple[rows] = self.add_columns(
-            Block("k", rows.size, self.keys.candidates(c, rows)),
+            Segment("k", rows.size, self.keys.candidates(c, rows)),
             cost=np.zeros(rows.size),
             upper=np.floor(self.upper[rows] / np.maximum(step[rows], 1e-300) + STATED),
             integer=True,

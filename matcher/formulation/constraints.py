@@ -1,4 +1,4 @@
-"""The rules of docs/model.md: one function a rule, each adding one labelled block of rows.
+"""The rules of docs/model.md: one function a rule, each adding one labelled segment of rows.
 
 `RULES` is the table of contents. The numbers in brackets are those of the model.
 """
@@ -20,7 +20,7 @@ from matcher.formulation.terms import (
     switching,
     vehicles,
 )
-from matcher.program import Block
+from matcher.program import Segment
 from matcher.screening.award_options import expand
 
 # A remaining share below this is too small to divide by.
@@ -32,7 +32,7 @@ def demand_balance(b: Builder) -> None:
     d = b.quantity.size
     each = np.arange(d)
     b.add_rows(
-        Block("demand", d, ((each.astype(np.int32), b.keys.demand),)),
+        Segment("demand", d, ((each.astype(np.int32), b.keys.demand),)),
         [(b.candidates.demand.astype(np.int64), b.x, 1.0), (each, b.u, 1.0)],
         1.0,
         1.0,
@@ -45,7 +45,7 @@ def award_size(b: Builder) -> None:
     each = np.arange(rows.size)
     keys = b.keys.candidates(b.candidates, rows)
     b.add_rows(
-        Block("largest_award", rows.size, keys),
+        Segment("largest_award", rows.size, keys),
         [(each, b.x[rows], 1.0), (each, b.y[rows], -b.upper[rows])],
         -np.inf,
         0.0,
@@ -53,7 +53,7 @@ def award_size(b: Builder) -> None:
     rows = rows[b.lower[rows] > 0]
     each = np.arange(rows.size)
     b.add_rows(
-        Block("smallest_award", rows.size, b.keys.candidates(b.candidates, rows)),
+        Segment("smallest_award", rows.size, b.keys.candidates(b.candidates, rows)),
         [(each, b.x[rows], 1.0), (each, b.y[rows], -b.lower[rows])],
         0.0,
         np.inf,
@@ -86,7 +86,7 @@ def awards_forced(b: Builder) -> None:
     rows = np.flatnonzero(position[c.demand] >= 0)
     each = np.arange(demands.size)
     b.add_rows(
-        Block("awards_forced", demands.size, ((demands.astype(np.int32), b.keys.demand),)),
+        Segment("awards_forced", demands.size, ((demands.astype(np.int32), b.keys.demand),)),
         [(position[c.demand[rows]], b.y[rows], 1.0), (each, b.u[demands], 1.0 / rest)],
         fewest,
         np.inf,
@@ -98,7 +98,7 @@ def order_multiple(b: Builder) -> None:
     rows = np.flatnonzero(b.multiple >= 0)
     each = np.arange(rows.size)
     b.add_rows(
-        Block("order_multiple", rows.size, b.keys.candidates(b.candidates, rows)),
+        Segment("order_multiple", rows.size, b.keys.candidates(b.candidates, rows)),
         [(each, b.x[rows], 1.0), (each, b.multiple[rows], -b.step[rows])],
         0.0,
         0.0,
@@ -117,7 +117,7 @@ def share_cap(b: Builder) -> None:
     rows = np.flatnonzero(limited[member])
     groups = first[limited]
     b.add_rows(
-        Block(
+        Segment(
             "share_cap",
             groups.size,
             ((c.demand[groups], b.keys.demand), (c.supplier[groups], b.keys.supplier)),
@@ -136,7 +136,7 @@ def one_tier_and_mode(b: Builder) -> None:
     groups, first, member = np.unique(code, return_index=True, return_inverse=True)
     rows = shared[first]
     b.add_rows(
-        Block(
+        Segment(
             "one_tier_and_mode",
             groups.size,
             ((c.demand[rows], b.keys.demand), (c.bid[rows], b.keys.bid)),
@@ -157,7 +157,7 @@ def largest_of_split(b: Builder) -> None:
     groups, first, member = np.unique(code, return_index=True, return_inverse=True)
     rows = shared[first]
     b.add_rows(
-        Block(
+        Segment(
             "largest_of_split",
             groups.size,
             ((c.demand[rows], b.keys.demand), (c.bid[rows], b.keys.bid)),
@@ -187,7 +187,7 @@ def capacity(b: Builder) -> None:
     linked = np.flatnonzero(z >= 0)
     right = np.where(limit > 0, 1.0, 0.0)
     b.add_rows(
-        Block("capacity", used.size, b.keys.slots(*np.divmod(used, num_periods))),
+        Segment("capacity", used.size, b.keys.slots(*np.divmod(used, num_periods))),
         [(position, b.x[rows], use / scale[position]), (linked, z[linked], -right[linked])],
         -np.inf,
         np.where(z >= 0, 0.0, right),
@@ -203,7 +203,7 @@ def supplier_use(b: Builder) -> None:
     ):
         each = np.arange(rows.size)
         b.add_rows(
-            Block(name, rows.size, b.keys.candidates(b.candidates, rows)),
+            Segment(name, rows.size, b.keys.candidates(b.candidates, rows)),
             [(each, column[rows], 1.0), (each, z[rows], -size[rows])],
             -np.inf,
             0.0,
@@ -231,7 +231,7 @@ def suppliers_per_demand(b: Builder) -> None:
     position[limited] = np.arange(limited.size)
     at = np.flatnonzero(at_most[demand])
     b.add_rows(
-        Block("most_suppliers", limited.size, ((limited.astype(np.int32), b.keys.demand),)),
+        Segment("most_suppliers", limited.size, ((limited.astype(np.int32), b.keys.demand),)),
         [(position[demand[at]], column[at], 1.0)],
         -np.inf,
         demands.max_suppliers[limited].astype(np.float64),
@@ -243,7 +243,7 @@ def suppliers_per_demand(b: Builder) -> None:
     row, offset = expand(count)
     other = order[row] + offset
     b.add_rows(
-        Block(
+        Segment(
             "fewest_suppliers",
             at.size,
             (

@@ -10,7 +10,7 @@ import polars as pl
 from matcher.formulation.builder import Builder
 from matcher.formulation.concerned import Index
 from matcher.network.arrays import Floats, Ints, index_of
-from matcher.program import Block
+from matcher.program import Segment
 from matcher.screening.metrics import metric
 from matcher.tolerances import BELOW_STEP, ROUNDING
 
@@ -133,7 +133,7 @@ def _taken(b: Builder, steps: _Steps) -> Index:
     """Columns t_j, 1 for the step that is taken; the first is taken if no other is."""
     size = steps.start.size - 1
     return b.add_columns(
-        Block("step", size, steps.labels(np.arange(1, size + 1))),
+        Segment("step", size, steps.labels(np.arange(1, size + 1))),
         cost=-steps.constant[1:],
         upper=np.ones(size),
         integer=True,
@@ -158,7 +158,7 @@ def _split(
     most = amount.most if amount.most > 0 else 1.0
     lower, upper, every = lower / most, upper / most, np.arange(upper.size)
     part = b.add_columns(
-        Block(f"step_{what}", every.size, steps.labels(every)), cost=cost * most, upper=upper
+        Segment(f"step_{what}", every.size, steps.labels(every)), cost=cost * most, upper=upper
     )
     decided = np.flatnonzero(amount.once != 0)
     counted = [
@@ -167,7 +167,7 @@ def _split(
     ]
     scale = max(float(np.abs(values).max(initial=0.0)) for _, values in counted) or 1.0
     b.add_rows(
-        Block(f"discounted_{what}", 1, steps.labels(every[:1])[:1]),
+        Segment(f"discounted_{what}", 1, steps.labels(every[:1])[:1]),
         [
             (np.zeros(columns.size, dtype=np.int64), columns, values / scale)
             for columns, values in (*counted, (part, np.full(part.size, -most)))
@@ -178,13 +178,13 @@ def _split(
     at = np.flatnonzero(lower > 0)  # never the first step
     each = np.arange(at.size)
     b.add_rows(
-        Block(f"step_{what}_from", at.size, steps.labels(at)),
+        Segment(f"step_{what}_from", at.size, steps.labels(at)),
         [(each, part[at], 1.0), (each, taken[at - 1], -lower[at])],
         0.0,
         np.inf,
     )
     b.add_rows(
-        Block(f"step_{what}_to", every.size, steps.labels(every)),
+        Segment(f"step_{what}_to", every.size, steps.labels(every)),
         [
             (every, part, 1.0),
             (every[1:], taken, -upper[1:]),

@@ -10,7 +10,7 @@ import numpy as np
 from matcher.formulation.builder import Builder
 from matcher.formulation.instances import Index
 from matcher.network.arrays import Floats
-from matcher.program import Block
+from matcher.program import Segment
 from matcher.schema.objectives import SMES, Objective, Stage
 from matcher.screening.metrics import metric
 from matcher.tolerances import MISSED
@@ -92,13 +92,13 @@ def _linkages(b: Builder, objective: Objective) -> Terms:
     is_small = b.arrays.network.suppliers["size_class"].is_in(SMES).to_numpy()
     suppliers, position, entries, scale = _by_supplier(b, is_small[c.supplier])
     linked = b.add_columns(
-        Block("linkage", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
+        Segment("linkage", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
         cost=np.zeros(suppliers.size),
         upper=np.ones(suppliers.size),
         integer=True,
     )
     b.add_rows(
-        Block("viable_award", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
+        Segment("viable_award", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
         [*entries, (position, linked, -objective.viable_value / scale)],
         0.0,
         np.inf,
@@ -113,10 +113,10 @@ def _concentration(b: Builder, _: Objective) -> Terms:
     most = float(np.sum(_largest_value(b)))
     unit = float(scale.max(initial=1.0))
     top = b.add_columns(
-        Block("largest_supplier", 1), cost=np.zeros(1), upper=np.array([most / unit])
+        Segment("largest_supplier", 1), cost=np.zeros(1), upper=np.array([most / unit])
     )
     b.add_rows(
-        Block("concentration", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
+        Segment("concentration", suppliers.size, ((suppliers.astype(np.int32), b.keys.supplier),)),
         [*entries, (position, np.repeat(top, suppliers.size), -unit / scale)],
         -np.inf,
         0.0,

@@ -14,7 +14,7 @@ import numpy as np
 from matcher.formulation.builder import Builder
 from matcher.formulation.instances import Index, instances_of
 from matcher.network.arrays import Floats
-from matcher.program import Block
+from matcher.program import Segment
 from matcher.schema.rules import Rule
 from matcher.screening.metrics import MetricName, metric
 
@@ -173,7 +173,7 @@ def _consistent(b: Builder, rule: Rule) -> None:
 
 def _same(
     b: Builder,
-    block: Block,
+    segment: Segment,
     entries: Entries,
     missed: Index | None,
     scope: Index,
@@ -183,13 +183,13 @@ def _same(
 ) -> None:
     """Rows entries = 0, or −δ ≤ entries ≤ δ of their scopes; 0 on a side that may not be missed."""
     if missed is None:
-        b.add_rows(block, entries, 0.0, 0.0)
+        b.add_rows(segment, entries, 0.0, 0.0)
         return
-    each = np.arange(block.size)
+    each = np.arange(segment.size)
     for name, sign, may in (("above", -1.0, above), ("below", 1.0, below)):
         room: Entries = [(each, missed[scope], np.full(each.size, sign))] if may else []
         limits = (-np.inf, 0.0) if name == "above" else (0.0, np.inf)
-        b.add_rows(replace(block, name=f"{block.name} {name}"), [*entries, *room], *limits)
+        b.add_rows(replace(segment, name=f"{segment.name} {name}"), [*entries, *room], *limits)
 
 
 def _ranked(
@@ -276,8 +276,8 @@ KINDS: dict[str, Callable[[Builder, Rule], None]] = {
 }
 
 
-def _labelled(rule: Rule, size: int, part: str = "") -> Block:
-    return Block(f"rule {rule.name}" + (f" {part}" if part else ""), size)
+def _labelled(rule: Rule, size: int, part: str = "") -> Segment:
+    return Segment(f"rule {rule.name}" + (f" {part}" if part else ""), size)
 
 
 def _amounts(b: Builder, name: MetricName, instance: Index) -> Entries:

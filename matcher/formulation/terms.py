@@ -16,7 +16,7 @@ from matcher.formulation.concerned import (
     starts_vehicles,
     tooled_once,
 )
-from matcher.program import Block
+from matcher.program import Segment
 from matcher.tolerances import ROUNDING, STATED
 
 
@@ -38,7 +38,7 @@ def ramps(b: Builder) -> None:
     limit = room[first]
     keys = ((c.bid[rows[first]], b.keys.bid), *b.keys.slots(resource[first], period[first]))
     b.add_rows(
-        Block("ramp", first.size, keys),
+        Segment("ramp", first.size, keys),
         [(member, b.x[rows], use / np.where(limit > 0, limit, 1.0)[member])],
         -np.inf,
         np.where(limit > 0, 1.0, 0.0),
@@ -53,7 +53,7 @@ def lines(b: Builder) -> None:
     tooled, member = np.unique(shared[rows], return_inverse=True)
     line, bid = np.divmod(tooled, bids.supplier.size)
     tooling = b.add_columns(
-        Block(
+        Segment(
             "tooling",
             tooled.size,
             ((line.astype(np.int32), b.keys.line), (bid.astype(np.int32), b.keys.bid)),
@@ -76,13 +76,16 @@ def vehicles(b: Builder) -> None:
     keys = b.keys.candidates(c, rows)
     most = np.maximum(np.ceil(b.upper[rows] * loads * (1 - STATED)), 1.0)
     more = b.add_columns(
-        Block("vehicles", rows.size, keys), cost=c.vehicle_cost[rows], upper=most - 1, integer=True
+        Segment("vehicles", rows.size, keys),
+        cost=c.vehicle_cost[rows],
+        upper=most - 1,
+        integer=True,
     )
     b.vehicles[rows] = more
     each = np.arange(rows.size)
     # Counted in vehicles, so that a solver's rounding is no larger a part of one than `STATED`.
     b.add_rows(
-        Block("vehicles", rows.size, keys),
+        Segment("vehicles", rows.size, keys),
         [(each, b.x[rows], loads), (each, b.y[rows], -1.0), (each, more, -1.0)],
         -np.inf,
         0.0,
@@ -98,7 +101,7 @@ def bundles(b: Builder) -> None:
     c, bundle = b.candidates, b.arrays.bids.bundle
     bundled = np.flatnonzero(bundle >= 0)
     together = b.add_columns(
-        Block(
+        Segment(
             "bundle",
             len(b.keys.bundle),
             ((np.arange(len(b.keys.bundle), dtype=np.int32), b.keys.bundle),),
@@ -109,7 +112,7 @@ def bundles(b: Builder) -> None:
     )
     rows = np.flatnonzero(bundle[c.bid] >= 0)
     b.add_rows(
-        Block("bundle", bundled.size, ((bundled.astype(np.int32), b.keys.bid),)),
+        Segment("bundle", bundled.size, ((bundled.astype(np.int32), b.keys.bid),)),
         [
             (np.searchsorted(bundled, c.bid[rows]), b.y[rows], 1.0),
             (np.arange(bundled.size), together[bundle[bundled]], -1.0),
@@ -131,7 +134,7 @@ def consortia(b: Builder) -> None:
     costly, first = np.unique(consortium[cost > 0], return_index=True)
     used = np.full(len(b.keys.consortium), -1)
     used[costly] = b.add_columns(
-        Block("consortium", costly.size, ((costly, b.keys.consortium),)),
+        Segment("consortium", costly.size, ((costly, b.keys.consortium),)),
         cost=cost[cost > 0][first],
         upper=np.ones(costly.size),
         integer=True,
@@ -146,7 +149,7 @@ def consortia(b: Builder) -> None:
     least = moq[pooled[first]] / b.quantity[demand]
     keys = ((demand, b.keys.demand), (of, b.keys.consortium))
     pool = b.add_columns(
-        Block("pool", first.size, keys),
+        Segment("pool", first.size, keys),
         cost=np.zeros(first.size),
         upper=np.where(least <= 1 + ROUNDING, 1.0, 0.0),
         integer=True,
@@ -154,7 +157,7 @@ def consortia(b: Builder) -> None:
     _needs(b, "pool", pooled, pool[member])
     each = np.arange(first.size)
     b.add_rows(
-        Block("pool_moq", first.size, keys),
+        Segment("pool_moq", first.size, keys),
         [(member, b.x[pooled], 1.0), (each, pool, -np.minimum(least, 1.0))],
         0.0,
         np.inf,
@@ -162,7 +165,7 @@ def consortia(b: Builder) -> None:
     linked = np.flatnonzero(used[of] >= 0)
     each = np.arange(linked.size)
     b.add_rows(
-        Block(
+        Segment(
             "pool_use",
             linked.size,
             ((demand[linked], b.keys.demand), (of[linked], b.keys.consortium)),
@@ -199,7 +202,7 @@ def _needs(b: Builder, name: str, rows: Index, column: Index) -> None:
     _, first, member = np.unique(code, return_index=True, return_inverse=True)
     at = rows[first]
     b.add_rows(
-        Block(name, first.size, ((c.demand[at], b.keys.demand), (c.bid[at], b.keys.bid))),
+        Segment(name, first.size, ((c.demand[at], b.keys.demand), (c.bid[at], b.keys.bid))),
         [(member, b.y[rows], 1.0), (np.arange(first.size), column[first], -1.0)],
         -np.inf,
         0.0,

@@ -38,8 +38,8 @@ def plans_of(
         is_asked_for = (
             trace is traces[0] and search.first.name == COST.name and network.objectives.is_empty()
         )
-        found = result.found if is_asked_for else "feasible"
-        result = result.model_copy(update={"found": found, "bound": bound})
+        found = result.solution_status if is_asked_for else "feasible"
+        result = result.model_copy(update={"solution_status": found, "bound": bound})
         plan = plan_of(arrays, screening, search.formulation, trace.x, result)
         run = run_of(search.limits, screening, trace.steps[-1].outcome, began)
         plans.append(replace(plan, input_hash=network.input_hash, run=run))
@@ -68,7 +68,7 @@ def _told(search: FrontierSearch, traces: Sequence[Trace], trace: Trace) -> tupl
     first = trace.outcome(search.first)
     best = traces[-1].outcome(search.second) if len(traces) > 1 else None
     assert first is not None
-    second = replace(first, found="feasible", bound=None if best is None else best.bound)
+    second = replace(first, solution_status="feasible", bound=None if best is None else best.bound)
     return (
         *trace.steps[: search.at],
         Step(search.second, second),
@@ -151,7 +151,7 @@ def _is_proven(search: FrontierSearch, trace: Trace, plan: Plan) -> bool:
     steps, result = trace.steps[1 : search.at + 2], plan.result
     is_covered = result is not None and result.coverage is not None and result.coverage.proven
     whole = len(steps) == search.at + 1
-    return is_covered and whole and all(step.outcome.found == "optimal" for step in steps)
+    return is_covered and whole and all(step.outcome.solution_status == "optimal" for step in steps)
 
 
 def _dominated(low: Floats, slack: Floats) -> Bools:

@@ -87,7 +87,7 @@ class FrontierSearch:
         start = Trace(steps, np.inf)
         if start.outcome(self.first) is None:
             last = steps[-1].outcome
-            why = "no plan exists" if last.found == "infeasible" else _ended(last)
+            why = "no plan exists" if last.solution_status == "infeasible" else _ended(last)
             return (), f"The search ended before the first plan: {why}."
         if self._is_ended(steps):
             return (start,), ENDED_EARLY
@@ -141,7 +141,7 @@ class FrontierSearch:
     def _is_ended(self, steps: tuple[Step, ...]) -> bool:
         """Whether somebody ended the search; an engine that was done at once need not say so."""
         asked = self.cancelled is not None and self.cancelled()
-        return asked or any(step.outcome.stopped == "cancelled" for step in steps)
+        return asked or any(step.outcome.termination_reason == "cancelled" for step in steps)
 
     def _pursue(
         self,
@@ -178,4 +178,4 @@ def _outcome(steps: tuple[Step, ...], objective: LinearObjective) -> Outcome | N
 
 
 def _ended(outcome: Outcome) -> str:
-    return "; ".join(filter(None, [STOPPED_TEXT[outcome.stopped], outcome.detail]))
+    return "; ".join(filter(None, [STOPPED_TEXT[outcome.termination_reason], outcome.detail]))

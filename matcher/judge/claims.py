@@ -107,15 +107,23 @@ def result(
 ) -> Iterable[Finding]:
     """What the plan claims to cost, cover and reach, and what is proven of it."""
     claimed = plan.result
-    if claimed is None or (claimed.found in ("infeasible", "none") and plan.awards.is_empty()):
+    if claimed is None or (
+        claimed.solution_status in ("infeasible", "none") and plan.awards.is_empty()
+    ):
         return
     yield from _totals(claimed, costs)
     yield from _coverage(claimed, unmet)
     yield from _objectives(claimed, reached)
     yield from _bound(claimed, costs)
-    if claimed.found == "optimal" and not _is_shown_optimal(network, claimed):
+    if claimed.solution_status == "optimal" and not _is_shown_optimal(network, claimed):
         told = gap(claimed.best, claimed.bound)
-        yield Finding("false_optimal", "found", CODES["false_optimal"], claimed.found, told)
+        yield Finding(
+            "false_optimal",
+            "solution_status",
+            CODES["false_optimal"],
+            claimed.solution_status,
+            told,
+        )
 
 
 def _totals(claimed: Result, costs: Costs) -> Iterable[Finding]:

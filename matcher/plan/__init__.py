@@ -7,11 +7,12 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import polars as pl
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,13 +24,13 @@ from matcher import formatting
 from matcher.errors import InputError, Issue
 from matcher.formatting import count
 from matcher.screening.landed_cost import TERMS
-from matcher.status import Found, Stopped, ending
+from matcher.status import SolutionStatus, TerminationReason, ending
 from matcher.suggestions import Nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMAT = "matcher plan 1"
+FORMAT: Final = "matcher plan 2"
 
 AWARD_SCHEMA: dict[str, pl.DataType] = {
     "demand": pl.String(),
@@ -156,8 +157,17 @@ class Result(_Claim):
     proven), ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
     """
 
-    found: Found
-    stopped: Stopped
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True
+    )
+
+    # Plans of the first format say `found`, `stopped` and `relaxations`.
+    solution_status: SolutionStatus = Field(
+        validation_alias=AliasChoices("solution_status", "found")
+    )
+    termination_reason: TerminationReason = Field(
+        validation_alias=AliasChoices("termination_reason", "stopped")
+    )
     coverage: Coverage | None = None
     objectives: tuple[Reached, ...] = ()
     costs: Costs | None = None
@@ -165,7 +175,19 @@ class Result(_Claim):
     bound: float | None = None
     gap: float | None = None
     detail: str = ""
-    correction_sets: tuple[CorrectionSet, ...] = ()
+    correction_sets: tuple[CorrectionSet, ...] = Field(
+        default=(), validation_alias=AliasChoices("correction_sets", "relaxations")
+    )
+
+    @property
+    def found(self) -> SolutionStatus:
+        """The solution status, by the name that scripts written before know it by."""
+        return self.solution_status
+
+    @property
+    def stopped(self) -> TerminationReason:
+        """The termination reason, by the name that scripts written before know it by."""
+        return self.termination_reason
 
 
 class Run(_Claim):
@@ -216,7 +238,7 @@ _RuleRow = _row_model("RuleRow", RULE_SCHEMA, "rule")
 class _Document(_Claim):
     """A plan as JSON. Only ``awards`` is needed: what a person leaves out is not judged."""
 
-    format: Literal["matcher plan 1"] = "matcher plan 1"
+    format: Literal["matcher plan 1", "matcher plan 2"] = FORMAT
     network: str | None = None
     input_hash: str | None = None
     currency: str | None = None
@@ -336,7 +358,7 @@ def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _verdict(plan: Plan, result: Result) -> str:
-    if result.found == "infeasible":
+    if result.solution_status == "infeasible":
         found = f" ({result.detail})" if result.detail else ""
         cause = (
             "No plan exists: the mandatory rules contradict each other, or the bids cannot meet "
@@ -350,19 +372,20 @@ def _verdict(plan: Plan, result: Result) -> str:
         return f"{cause} What to change so that a plan exists: {ways}." if ways else cause
     if result.best is None or result.coverage is None:
         told = f": {result.detail}" if result.detail else ""
-        return f"No plan was found ({ending(result.found, result.stopped)}){told}."
+        why = ending(result.solution_status, result.termination_reason)
+        return f"No plan was found ({why}){told}."
     unmet = 0 if plan.unmet is None else plan.unmet.height
     if plan.awards.is_empty():
         still_open = f"{count(unmet, 'demand')} {'remains' if unmet == 1 else 'remain'} unmet"
         if result.coverage.proven:
             return f"Nothing can be awarded; {still_open}. It is proven that no plan covers more."
-        why = ending(result.found, result.stopped)
+        why = ending(result.solution_status, result.termination_reason)
         return f"Nothing was awarded ({why}); {still_open}. Allow the search more time or memory."
     money = f"{result.best:,.2f} {plan.currency}"
     used = plan.awards["supplier"].n_unique()
     covered = "every demand" if unmet == 0 else f"all but {count(unmet, 'demand')} in full"
     proof = "not proven optimal, as no lower bound was proven"
-    if result.found == "optimal":
+    if result.solution_status == "optimal":
         proof = "proven optimal"
     elif result.gap is not None and result.gap < 1:
         proof = (

@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Segment:
     """Consecutive rows or columns of one meaning.
 
     Parameters
@@ -59,7 +59,7 @@ class Program:
         CSR array of shape ``(m, n)``.
     row_lower, row_upper
         Per row, shape ``(m,)``.
-    row_blocks, column_blocks
+    row_segments, column_segments
         Labels, in order; their sizes add up to ``m`` and ``n``.
     offset
         Constant of the objective.
@@ -73,8 +73,8 @@ class Program:
     lower: Floats
     upper: Floats
     integer: NDArray[np.bool_]
-    row_blocks: tuple[Block, ...]
-    column_blocks: tuple[Block, ...]
+    row_segments: tuple[Segment, ...]
+    column_segments: tuple[Segment, ...]
     offset: float = 0.0
 
     def __post_init__(self) -> None:
@@ -94,10 +94,10 @@ class Program:
             array.setflags(write=False)
         if not np.isfinite(self.matrix.data).all() or not np.isfinite(self.cost).all():
             raise ValueError("the program holds NaN or infinite coefficients")
-        if sum(block.size for block in self.row_blocks) != m:
-            raise ValueError("row blocks do not add up to the rows")
-        if sum(block.size for block in self.column_blocks) != n:
-            raise ValueError("column blocks do not add up to the columns")
+        if sum(segment.size for segment in self.row_segments) != m:
+            raise ValueError("row segments do not add up to the rows")
+        if sum(segment.size for segment in self.column_segments) != n:
+            raise ValueError("column segments do not add up to the columns")
 
     @property
     def num_rows(self) -> int:
@@ -111,11 +111,11 @@ class Program:
 
     def row_labels(self) -> list[str]:
         """Label of every row."""
-        return [label for block in self.row_blocks for label in block.labels()]
+        return [label for segment in self.row_segments for label in segment.labels()]
 
     def column_labels(self) -> list[str]:
         """Label of every column."""
-        return [label for block in self.column_blocks for label in block.labels()]
+        return [label for segment in self.column_segments for label in segment.labels()]
 
     def objective(self, x: Floats) -> float:
         """Objective value of ``x``."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from matcher.plan.files import AWARDS
 from matcher.report.summary import Summary
-from matcher.report.table import Column, Kind, Table
+from matcher.report.table import Kind, ReportColumn, ReportTable
 from matcher.tolerances import STATED
 from matcher.write.workbook import described, guide_column
 
@@ -23,27 +23,27 @@ SPARE_ROWS = 1_000
 _COMPUTED = "Computed; not read back, so there is no need to update it."
 
 
-def awards_table(summary: Summary) -> Table:
+def awards_table(summary: Summary) -> ReportTable:
     """The columns that are read back, then what a reader wants beside them."""
     currency = summary.currency
-    return Table(
+    return ReportTable(
         "awards_sheet",
         "Awards",
         (
-            Column("demand", "Demand"),
-            Column("bid", "Bid"),
-            Column("mode", "Mode"),
-            Column("stated_tier", "Tier", "count"),
-            Column("quantity", "Quantity", "quantity"),
-            Column("unit", "Unit"),
-            Column("component_name", "Component"),
-            Column("supplier_name", "Supplier"),
-            Column("economy_name", "Economy"),
-            Column("landed_cost_per_unit", f"Landed cost per unit, {currency}", "unit_cost"),
-            Column("landed_cost", f"Landed cost, {currency}", "money"),
-            Column("fixed_cost", f"Fixed cost, {currency}", "money"),
-            Column("arrival_date", "Arrives", "date"),
-            Column("slack_days", "Days in hand", "days"),
+            ReportColumn("demand", "Demand"),
+            ReportColumn("bid", "Bid"),
+            ReportColumn("mode", "Mode"),
+            ReportColumn("stated_tier", "Tier", "count"),
+            ReportColumn("quantity", "Quantity", "quantity"),
+            ReportColumn("unit", "Unit"),
+            ReportColumn("component_name", "Component"),
+            ReportColumn("supplier_name", "Supplier"),
+            ReportColumn("economy_name", "Economy"),
+            ReportColumn("landed_cost_per_unit", f"Landed cost per unit, {currency}", "unit_cost"),
+            ReportColumn("landed_cost", f"Landed cost, {currency}", "money"),
+            ReportColumn("fixed_cost", f"Fixed cost, {currency}", "money"),
+            ReportColumn("arrival_date", "Arrives", "date"),
+            ReportColumn("slack_days", "Days in hand", "days"),
         ),
         _with_stated_tier(summary),
     )
@@ -72,7 +72,7 @@ def _with_stated_tier(summary: Summary) -> pl.DataFrame:
     )
 
 
-def make_editable(sheet: Any, table: Table, header: Any, formats: Mapping[Kind, Any]) -> None:
+def make_editable(sheet: Any, table: ReportTable, header: Any, formats: Mapping[Kind, Any]) -> None:
     """Mark the columns that are read back, with a note, a format for new rows, and lists.
 
     Parameters

@@ -368,9 +368,7 @@ def cost_by_supplier(awards: pl.DataFrame, currency: str, width: int = 800) -> F
     stated = awards.drop_nulls([f"{term}_per_unit" for term in TERMS])
     sums = (
         stated.group_by("supplier")
-        .agg(
-            (pl.col(f"{term}_per_unit") * pl.col("quantity")).sum().alias(term) for term in TERMS
-        )
+        .agg((pl.col(f"{term}_per_unit") * pl.col("quantity")).sum().alias(term) for term in TERMS)
         .with_columns(total=pl.sum_horizontal(TERMS))
         .sort("total", "supplier", descending=[True, False])
     )

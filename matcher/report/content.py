@@ -12,7 +12,7 @@ from matcher.formatting import count, day, is_or_are, money, share
 from matcher.plan import Costs
 from matcher.report import rules as stated
 from matcher.report.summary import SME, TERM_LABELS, TIGHT_DAYS, Summary
-from matcher.report.table import Column, Section, Table
+from matcher.report.table import ReportColumn, ReportTable, Section
 from matcher.screening.landed_cost import TERMS
 from matcher.status import FOUND_TEXT, ending
 
@@ -144,8 +144,8 @@ def proof(summary: Summary) -> str:
     result = summary.plan.result
     if result is None:
         return "This plan was made by hand; it states no proof."
-    ended = ending(result.found, result.stopped)
-    text = f"{FOUND_TEXT[result.found]}. {ended[0].upper()}{ended[1:]}."
+    ended = ending(result.solution_status, result.termination_reason)
+    text = f"{FOUND_TEXT[result.solution_status]}. {ended[0].upper()}{ended[1:]}."
     if result.coverage is not None and not result.coverage.proven:
         text += (
             " More demand might be covered: unmet demand, weighted by priority, is "
@@ -154,13 +154,13 @@ def proof(summary: Summary) -> str:
     return text
 
 
-def _money(key: str, label: str, summary: Summary) -> Column:
-    return Column(key, f"{label}, {summary.currency}", "money")
+def _money(key: str, label: str, summary: Summary) -> ReportColumn:
+    return ReportColumn(key, f"{label}, {summary.currency}", "money")
 
 
-def _per_unit(summary: Summary) -> Column:
+def _per_unit(summary: Summary) -> ReportColumn:
     label = f"Landed cost per unit, {summary.currency}"
-    return Column("landed_cost_per_unit", label, "unit_cost")
+    return ReportColumn("landed_cost_per_unit", label, "unit_cost")
 
 
 def _negotiable(summary: Summary) -> Section | None:
@@ -199,19 +199,19 @@ def _negotiable(summary: Summary) -> Section | None:
         "What to negotiate",
         tuple(sentences),
         (
-            Table(
+            ReportTable(
                 "savings",
                 "Bids with a lower landed cost that got no award, by potential saving",
                 (
-                    Column("rank", "No.", "count"),
+                    ReportColumn("rank", "No.", "count"),
                     _money("amount", "Saving, at most", summary),
-                    Column("component_name", "Component"),
-                    Column("demand", "Demand"),
-                    Column("supplier_name", "Supplier"),
-                    Column("held_back", "Held back by"),
-                    Column("landed_cost_per_unit", "Its landed cost per unit", "unit_cost"),
-                    Column("awarded_cost", "Awarded landed cost per unit", "unit_cost"),
-                    Column("quantity", "Units it could supply", "quantity"),
+                    ReportColumn("component_name", "Component"),
+                    ReportColumn("demand", "Demand"),
+                    ReportColumn("supplier_name", "Supplier"),
+                    ReportColumn("held_back", "Held back by"),
+                    ReportColumn("landed_cost_per_unit", "Its landed cost per unit", "unit_cost"),
+                    ReportColumn("awarded_cost", "Awarded landed cost per unit", "unit_cost"),
+                    ReportColumn("quantity", "Units it could supply", "quantity"),
                 ),
                 frame,
                 SHOWN_SAVINGS,
@@ -233,18 +233,18 @@ def _unmet(summary: Summary) -> Section | None:
             f"of them {'gets' if none == 1 else 'get'} nothing at all.",
         ),
         (
-            Table(
+            ReportTable(
                 "unmet",
                 "Unmet demand and the reason",
                 (
-                    Column("demand", "Demand"),
-                    Column("component_name", "Component"),
-                    Column("lead_firm_name", "Lead firm"),
-                    Column("quantity", "Unmet", "quantity"),
-                    Column("unit", "Unit"),
-                    Column("share", "Share", "share"),
-                    Column("due", "Due", "date"),
-                    Column("reason", "Reason"),
+                    ReportColumn("demand", "Demand"),
+                    ReportColumn("component_name", "Component"),
+                    ReportColumn("lead_firm_name", "Lead firm"),
+                    ReportColumn("quantity", "Unmet", "quantity"),
+                    ReportColumn("unit", "Unit"),
+                    ReportColumn("share", "Share", "share"),
+                    ReportColumn("due", "Due", "date"),
+                    ReportColumn("reason", "Reason"),
                 ),
                 summary.unmet,
                 SHOWN_UNMET,
@@ -278,13 +278,13 @@ def _cost(summary: Summary) -> Section | None:
         "What it costs",
         tuple(sentences),
         (
-            Table(
+            ReportTable(
                 "by_term",
                 "Landed cost by cost item",
                 (
-                    Column("label", "Cost item"),
+                    ReportColumn("label", "Cost item"),
                     _money("landed_cost", "Landed cost", summary),
-                    Column("share", "Share", "share"),
+                    ReportColumn("share", "Share", "share"),
                 ),
                 summary.by_term,
             ),
@@ -297,16 +297,16 @@ def _shares(summary: Summary) -> Section | None:
     if summary.awards.is_empty():
         return None
 
-    def table(key: str, label: str, frame: pl.DataFrame) -> Table:
-        return Table(
+    def table(key: str, label: str, frame: pl.DataFrame) -> ReportTable:
+        return ReportTable(
             key,
             f"Landed cost by {label.lower()}",
             (
-                Column("label", label),
+                ReportColumn("label", label),
                 _money("landed_cost", "Landed cost", summary),
-                Column("share", "Share", "share"),
-                Column("awards", "Awards", "count"),
-                Column("suppliers", "Suppliers", "count"),
+                ReportColumn("share", "Share", "share"),
+                ReportColumn("awards", "Awards", "count"),
+                ReportColumn("suppliers", "Suppliers", "count"),
             ),
             frame,
         )
@@ -354,17 +354,17 @@ def _delivery(summary: Summary) -> Section | None:
             f"{'it' if tight.height == 1 else 'them'} late.",
         ),
         (
-            Table(
+            ReportTable(
                 "tight",
                 f"Awards with fewer than {TIGHT_DAYS:g} days in hand",
                 (
-                    Column("component_name", "Component"),
-                    Column("demand", "Demand"),
-                    Column("supplier_name", "Supplier"),
-                    Column("mode", "Mode"),
-                    Column("arrival_date", "Arrives", "date"),
-                    Column("due", "Due", "date"),
-                    Column("slack_days", "Days in hand", "days"),
+                    ReportColumn("component_name", "Component"),
+                    ReportColumn("demand", "Demand"),
+                    ReportColumn("supplier_name", "Supplier"),
+                    ReportColumn("mode", "Mode"),
+                    ReportColumn("arrival_date", "Arrives", "date"),
+                    ReportColumn("due", "Due", "date"),
+                    ReportColumn("slack_days", "Days in hand", "days"),
                     _money("landed_cost", "Landed cost", summary),
                 ),
                 tight,
@@ -382,21 +382,21 @@ def _awards(summary: Summary) -> Section | None:
         "Awards",
         (),
         (
-            Table(
+            ReportTable(
                 "awards",
                 "Awards by demand",
                 (
-                    Column("demand", "Demand"),
-                    Column("component_name", "Component"),
-                    Column("supplier_name", "Supplier"),
-                    Column("economy_name", "Economy"),
-                    Column("quantity", "Quantity", "quantity"),
-                    Column("unit", "Unit"),
-                    Column("mode", "Mode"),
+                    ReportColumn("demand", "Demand"),
+                    ReportColumn("component_name", "Component"),
+                    ReportColumn("supplier_name", "Supplier"),
+                    ReportColumn("economy_name", "Economy"),
+                    ReportColumn("quantity", "Quantity", "quantity"),
+                    ReportColumn("unit", "Unit"),
+                    ReportColumn("mode", "Mode"),
                     _per_unit(summary),
                     _money("landed_cost", "Landed cost", summary),
-                    Column("arrival_date", "Arrives", "date"),
-                    Column("slack_days", "Days in hand", "days"),
+                    ReportColumn("arrival_date", "Arrives", "date"),
+                    ReportColumn("slack_days", "Days in hand", "days"),
                 ),
                 summary.awards,
             ),
@@ -412,20 +412,20 @@ def _suppliers(summary: Summary) -> Section | None:
         "Suppliers",
         (),
         (
-            Table(
+            ReportTable(
                 "suppliers",
                 "Suppliers used, by landed cost",
                 (
-                    Column("supplier_name", "Supplier"),
-                    Column("economy_name", "Economy"),
-                    Column("place_name", "Place"),
-                    Column("size_class", "Size class"),
-                    Column("awards", "Awards", "count"),
-                    Column("components", "Components", "count"),
+                    ReportColumn("supplier_name", "Supplier"),
+                    ReportColumn("economy_name", "Economy"),
+                    ReportColumn("place_name", "Place"),
+                    ReportColumn("size_class", "Size class"),
+                    ReportColumn("awards", "Awards", "count"),
+                    ReportColumn("components", "Components", "count"),
                     _money("landed_cost", "Landed cost", summary),
-                    Column("share", "Share", "share"),
+                    ReportColumn("share", "Share", "share"),
                     _money("onboarding_cost", "Onboarding", summary),
-                    Column("slack_days", "Fewest days in hand", "days"),
+                    ReportColumn("slack_days", "Fewest days in hand", "days"),
                 ),
                 summary.suppliers,
             ),
@@ -447,18 +447,18 @@ def _why_not(summary: Summary) -> Section | None:
             f"but {'was' if beaten == 1 else 'were'} not selected, and {rejected:,} failed a gate.",
         ),
         (
-            Table(
+            ReportTable(
                 "reasons",
                 "Reasons, and the bid that came closest",
                 (
-                    Column("label", "Reason"),
-                    Column("pairs", "Pairs", "count"),
-                    Column("alone", "Only this reason", "count"),
-                    Column("closest", "Closest with only this reason"),
+                    ReportColumn("label", "Reason"),
+                    ReportColumn("pairs", "Pairs", "count"),
+                    ReportColumn("alone", "Only this reason", "count"),
+                    ReportColumn("closest", "Closest with only this reason"),
                 ),
                 summary.reasons,
             ),
-            Table(
+            ReportTable(
                 "nearest",
                 f"Bids that came closest to an award, at most {SHOWN_LOSERS} for each demand",
                 lost_columns(summary),
@@ -469,16 +469,16 @@ def _why_not(summary: Summary) -> Section | None:
     )
 
 
-def lost_columns(summary: Summary) -> tuple[Column, ...]:
+def lost_columns(summary: Summary) -> tuple[ReportColumn, ...]:
     """The columns of a table of bids without an award."""
     return (
-        Column("demand", "Demand"),
-        Column("supplier_name", "Supplier"),
-        Column("bid", "Bid"),
-        Column("outcome_label", "Outcome"),
-        Column("text", "Why"),
+        ReportColumn("demand", "Demand"),
+        ReportColumn("supplier_name", "Supplier"),
+        ReportColumn("bid", "Bid"),
+        ReportColumn("outcome_label", "Outcome"),
+        ReportColumn("text", "Why"),
         _per_unit(summary),
-        Column("cost_difference", "Above the award, per unit", "unit_cost"),
+        ReportColumn("cost_difference", "Above the award, per unit", "unit_cost"),
     )
 
 
@@ -496,15 +496,15 @@ def _faults(summary: Summary) -> Section | None:
         "Errors found by the independent check",
         (summary.judgement.verdict,),
         (
-            Table(
+            ReportTable(
                 "faults",
                 "Errors in the plan",
                 (
-                    Column("code", "Code"),
-                    Column("about", "About"),
-                    Column("message", "Error"),
-                    Column("claimed", "Stated"),
-                    Column("actual", "Recomputed"),
+                    ReportColumn("code", "Code"),
+                    ReportColumn("about", "About"),
+                    ReportColumn("message", "Error"),
+                    ReportColumn("claimed", "Stated"),
+                    ReportColumn("actual", "Recomputed"),
                 ),
                 frame,
                 SHOWN_FAULTS,
@@ -553,23 +553,23 @@ def _basis(summary: Summary) -> Section:
             )
         )
     tables = [
-        Table(
+        ReportTable(
             "basis",
             "Data and settings",
-            (Column("fact", ""), Column("value", "")),
+            (ReportColumn("fact", ""), ReportColumn("value", "")),
             pl.DataFrame(facts, schema=["fact", "value"], orient="row"),
         )
     ]
     if network.warnings:
         tables.append(
-            Table(
+            ReportTable(
                 "warnings",
                 "Warnings about the network",
                 (
-                    Column("place", "Where"),
-                    Column("value", "Value"),
-                    Column("problem", "Problem"),
-                    Column("fix", "What to do"),
+                    ReportColumn("place", "Where"),
+                    ReportColumn("value", "Value"),
+                    ReportColumn("problem", "Problem"),
+                    ReportColumn("fix", "What to do"),
                 ),
                 pl.DataFrame(
                     [(w.place, w.value, w.problem, w.fix) for w in network.warnings],
@@ -586,18 +586,18 @@ def _basis(summary: Summary) -> Section:
     return Section("basis", "Basis of this report", (warned,), tuple(tables))
 
 
-def unit_terms(summary: Summary) -> Table:
+def unit_terms(summary: Summary) -> ReportTable:
     """The landed cost per unit of every award, term by term; too wide for a page."""
-    return Table(
+    return ReportTable(
         "unit_terms",
         "Landed cost per unit by cost item",
         (
-            Column("demand", "Demand"),
-            Column("supplier", "Supplier ID"),
-            Column("bid", "Bid"),
-            Column("mode", "Mode"),
-            Column("tier", "Tier", "count"),
-            *(Column(f"{term}_per_unit", TERM_LABELS[term], "unit_cost") for term in TERMS),
+            ReportColumn("demand", "Demand"),
+            ReportColumn("supplier", "Supplier ID"),
+            ReportColumn("bid", "Bid"),
+            ReportColumn("mode", "Mode"),
+            ReportColumn("tier", "Tier", "count"),
+            *(ReportColumn(f"{term}_per_unit", TERM_LABELS[term], "unit_cost") for term in TERMS),
             _per_unit(summary),
         ),
         summary.awards,

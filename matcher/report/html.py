@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from matcher.report.content import headline, judged, key_figures, proof, sections
 from matcher.report.summary import Summary
-from matcher.report.table import Table
+from matcher.report.table import ReportTable
 
 # Rows of a table; more make a page that no browser scrolls with pleasure.
 LIMIT = 500
@@ -69,7 +69,7 @@ def _drawings(summary: Summary, name: str) -> list[tuple[str, Markup]]:
     return drawn
 
 
-def _is_number(table: Table, i: int) -> bool:
+def _is_number(table: ReportTable, i: int) -> bool:
     return table.columns[i].kind not in ("text", "date")
 
 

@@ -6,7 +6,7 @@ import re
 
 from matcher.report.content import headline, judged, key_figures, proof, sections
 from matcher.report.summary import Summary
-from matcher.report.table import Table
+from matcher.report.table import ReportTable
 
 # Rows of a table; a page for reading, not for keeping.
 LIMIT = 100
@@ -38,7 +38,7 @@ def to_markdown(summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: ReportTable) -> list[str]:
     lines = [
         f"{table.caption}:",
         "",

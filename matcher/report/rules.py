@@ -7,7 +7,7 @@ import polars as pl
 from matcher import formatting
 from matcher.plan import Reached
 from matcher.report.summary import Summary
-from matcher.report.table import Column, Section, Table
+from matcher.report.table import ReportColumn, ReportTable, Section
 
 # Instances that a page shows; the workbook holds them all.
 SHOWN_RULES = 50
@@ -49,13 +49,13 @@ def correction_sets(summary: Summary) -> Section | None:
             "other rules stay as they are.",
         ),
         (
-            Table(
+            ReportTable(
                 "correction_sets",
                 "Limits to change, and the plan that would result",
                 (
-                    Column("change", "Change"),
-                    Column("cost", f"Cost of that plan, {summary.currency}", "money"),
-                    Column("unmet", "Unmet demand (weighted)", "quantity"),
+                    ReportColumn("change", "Change"),
+                    ReportColumn("cost", f"Cost of that plan, {summary.currency}", "money"),
+                    ReportColumn("unmet", "Unmet demand (weighted)", "quantity"),
                 ),
                 frame,
             ),
@@ -90,17 +90,17 @@ def rules(summary: Summary) -> Section | None:
         "Rules and targets",
         (" ".join(said),),
         (
-            Table(
+            ReportTable(
                 "rules",
                 "Rules and what the plan reaches",
                 (
-                    Column("rule", "Rule"),
-                    Column("about", "Applies to"),
-                    Column("actual_text", "Plan", "figure"),
-                    Column("min_text", "Minimum", "figure"),
-                    Column("max_text", "Maximum", "figure"),
-                    Column("unit", "Counted in"),
-                    Column("state_text", "Status"),
+                    ReportColumn("rule", "Rule"),
+                    ReportColumn("about", "Applies to"),
+                    ReportColumn("actual_text", "Plan", "figure"),
+                    ReportColumn("min_text", "Minimum", "figure"),
+                    ReportColumn("max_text", "Maximum", "figure"),
+                    ReportColumn("unit", "Counted in"),
+                    ReportColumn("state_text", "Status"),
                 ),
                 _told(frame, summary.currency),
                 SHOWN_RULES,
@@ -109,7 +109,7 @@ def rules(summary: Summary) -> Section | None:
     )
 
 
-def rule_rows(summary: Summary) -> Table | None:
+def rule_rows(summary: Summary) -> ReportTable | None:
     """Every instance of a rule with its figures as numbers; ``None`` if there is none."""
     rules = summary.plan.rules
     if rules is None or rules.is_empty() or not summary.has_plan:
@@ -148,22 +148,22 @@ def rule_rows(summary: Summary) -> Table | None:
             maintain_order=True,
         )
     )
-    return Table(
+    return ReportTable(
         "rule_rows",
         "Rules",
         (
-            Column("rule", "Rule"),
-            Column("kind", "Kind"),
-            Column("of", "Demands (of)"),
-            Column("who", "Suppliers (who)"),
-            Column("actual", "Plan", "quantity"),
-            Column("min", "Minimum", "quantity"),
-            Column("max", "Maximum", "quantity"),
-            Column("unit", "Counted in"),
-            Column("state", "Status"),
-            Column("missed", "Missed by", "quantity"),
-            Column("missed_unit", "Missed by, counted in"),
-            Column("penalty", f"Penalty, {summary.currency}", "money"),
+            ReportColumn("rule", "Rule"),
+            ReportColumn("kind", "Kind"),
+            ReportColumn("of", "Demands (of)"),
+            ReportColumn("who", "Suppliers (who)"),
+            ReportColumn("actual", "Plan", "quantity"),
+            ReportColumn("min", "Minimum", "quantity"),
+            ReportColumn("max", "Maximum", "quantity"),
+            ReportColumn("unit", "Counted in"),
+            ReportColumn("state", "Status"),
+            ReportColumn("missed", "Missed by", "quantity"),
+            ReportColumn("missed_unit", "Missed by, counted in"),
+            ReportColumn("penalty", f"Penalty, {summary.currency}", "money"),
         ),
         frame,
     )
@@ -231,15 +231,15 @@ def objectives(summary: Summary) -> Section | None:
             "tolerance may be given up for later ones.",
         ),
         (
-            Table(
+            ReportTable(
                 "objectives",
                 "What the plan reaches",
                 (
-                    Column("objective", "Objective"),
-                    Column("value", "Reached", "figure"),
-                    Column("bound", "Proven limit", "figure"),
-                    Column("tolerance", "Tolerance", "share"),
-                    Column("proven", "Best possible?"),
+                    ReportColumn("objective", "Objective"),
+                    ReportColumn("value", "Reached", "figure"),
+                    ReportColumn("bound", "Proven limit", "figure"),
+                    ReportColumn("tolerance", "Tolerance", "share"),
+                    ReportColumn("proven", "Best possible?"),
                 ),
                 frame,
             ),

@@ -26,7 +26,7 @@ _WIDEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ReportColumn:
     """A column of a table: its key in the frame, what stands above it, and how it is written."""
 
     key: str
@@ -35,7 +35,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     """A table of a report: a caption, columns, and a frame that has at least these columns.
 
     A page shows no more than ``shown`` of its rows; a workbook has them all.
@@ -43,7 +43,7 @@ class Table:
 
     key: str
     caption: str
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     frame: pl.DataFrame
     shown: int | None = None
 
@@ -60,7 +60,7 @@ class Table:
             for row in rows
         ]
 
-    def width(self, column: Column) -> float:
+    def width(self, column: ReportColumn) -> float:
         """Characters wide enough for most of what a column holds."""
         fixed = _WIDTHS.get(column.kind)
         if fixed is not None:
@@ -76,7 +76,7 @@ class Section:
     key: str
     title: str
     sentences: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     charts: tuple[str, ...] = ()
 
 

@@ -23,7 +23,7 @@ from matcher.report.content import (
 )
 from matcher.report.rules import rule_rows
 from matcher.report.summary import Summary
-from matcher.report.table import Kind, Section, Table
+from matcher.report.table import Kind, ReportTable, Section
 from matcher.write.workbook import Exact
 
 # Rows of a sheet; spreadsheets hold 1,048,576, and slow down long before.
@@ -84,7 +84,7 @@ def to_xlsx(summary: Summary) -> bytes:
     if "why_not" in parts:
         sheets.of_table(
             "Why not",
-            Table("lost", "Every bid without an award", lost_columns(summary), summary.lost),
+            ReportTable("lost", "Every bid without an award", lost_columns(summary), summary.lost),
         )
         sheets.of_table("Reasons", parts["why_not"].tables[0])
     tables = [table for key in ("faults", "basis") if key in parts for table in parts[key].tables]
@@ -116,7 +116,7 @@ class _Sheets:
         )
         self.title = book.add_format({"bold": True, "font_size": 12})
 
-    def of_table(self, name: str, table: Table) -> Any:
+    def of_table(self, name: str, table: ReportTable) -> Any:
         """A sheet that is one table: header in row 1, frozen, with a filter."""
         sheet = self.book.add_worksheet(name)
         rows = self.write(sheet, 0, table)
@@ -126,7 +126,7 @@ class _Sheets:
             sheet.set_column(i, i, table.width(column))
         return sheet
 
-    def of_tables(self, name: str, tables: list[Table]) -> Any:
+    def of_tables(self, name: str, tables: list[ReportTable]) -> Any:
         """A sheet of several tables below each other."""
         sheet = self.book.add_worksheet(name)
         row = 0
@@ -141,7 +141,7 @@ class _Sheets:
             )
         return sheet
 
-    def write(self, sheet: Any, top: int, table: Table) -> int:
+    def write(self, sheet: Any, top: int, table: ReportTable) -> int:
         """Header and rows from row ``top`` on; how many rows were written below the header."""
         frame = table.frame.head(LIMIT)
         for i, column in enumerate(table.columns):
@@ -227,7 +227,7 @@ def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section])
         sheets.write(sheet, row, table)
 
 
-def _cost_sheet(sheets: _Sheets, terms: Table, groups: tuple[Table, ...]) -> None:
+def _cost_sheet(sheets: _Sheets, terms: ReportTable, groups: tuple[ReportTable, ...]) -> None:
     """Cost by term with a chart of it, then by lead firm, economy, size class and mode."""
     sheet = sheets.of_tables("Cost breakdown", [terms, *groups])
     last = 1 + terms.frame.height

@@ -113,11 +113,11 @@ def solve_screened(
     formulation = formulate(arrays, screening.candidates)
     steps = pursue(solver, formulation, limits, clock, on_progress, cancelled)
     result = result_of(formulation, steps)
-    if result.found == "infeasible":
+    if result.solution_status == "infeasible":
         first = steps[-1].outcome
         steps = (*steps, _second_opinion(first, formulation, limits, clock, cancelled))
         result = result_of(formulation, steps[-1:])
-    if result.found == "infeasible":
+    if result.solution_status == "infeasible":
         found = correction_sets(arrays, screening, solver, limits, clock)
         result = result.model_copy(update={"correction_sets": found})
     plan = plan_of(arrays, screening, formulation, solution(steps), result)
@@ -171,7 +171,7 @@ def _second_opinion(
         "infeasible": f"{one} and {outcome.engine} agree",
         "none": f"{one} says that the rules contradict each other, which "
         f"{outcome.engine} could not confirm in time",
-    }.get(outcome.found, f"{one} saw no plan, {outcome.engine} found this one")
+    }.get(outcome.solution_status, f"{one} saw no plan, {outcome.engine} found this one")
     return Step(objective, replace(outcome, detail=said))
 
 
@@ -179,14 +179,20 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     """What the steps together found and proved."""
     coverage = steps[0].outcome
     if coverage.x is None or coverage.best is None:
-        return Result(found=coverage.found, stopped=coverage.stopped, detail=coverage.detail)
+        return Result(
+            solution_status=coverage.solution_status,
+            termination_reason=coverage.termination_reason,
+            detail=coverage.detail,
+        )
     lost, lost_bound = max(coverage.best, 0.0), max(coverage.bound or 0.0, 0.0)
     proven = lost - lost_bound <= STATED * max(1.0, lost)
     last = steps[-1].outcome
     is_whole = len(steps) == len(formulation.objectives) and last.x is not None
     # If more coverage may be possible, what ended that search is what ended the whole.
-    ended = proven or last.stopped not in ("proved", "gap_limit")
-    optimal = is_whole and proven and all(step.outcome.found == "optimal" for step in steps[1:])
+    ended = proven or last.termination_reason not in ("proved", "gap_limit")
+    optimal = (
+        is_whole and proven and all(step.outcome.solution_status == "optimal" for step in steps[1:])
+    )
     x = solution(steps)
     assert x is not None
     # Later objectives may have been allowed to give up coverage again, or cover more by chance.
@@ -194,8 +200,8 @@ def result_of(formulation: Formulation, steps: tuple[Step, ...]) -> Result:
     slack = STATED * max(1.0, lost)
     unmet = lost if abs(left - lost) <= slack else left
     return Result(
-        found="optimal" if optimal else "feasible",
-        stopped=last.stopped if ended else coverage.stopped,
+        solution_status="optimal" if optimal else "feasible",
+        termination_reason=last.termination_reason if ended else coverage.termination_reason,
         coverage=Coverage(
             unmet=unmet, bound=min(lost_bound, unmet), proven=proven and unmet <= lost
         ),
@@ -217,7 +223,7 @@ def _reached(step: Step, x: Floats) -> Reached:
         value=sign * (float(objective.cost @ x) + objective.offset),
         bound=None if outcome.bound is None else sign * outcome.bound,
         tolerance=objective.tolerance,
-        proven=outcome.found == "optimal",
+        proven=outcome.solution_status == "optimal",
     )
 
 
@@ -239,7 +245,8 @@ def plan_of(
         screening.candidates,
         screening.rejections,
         awards,
-        is_proven=result.found == "infeasible" or (coverage is not None and coverage.proven),
+        is_proven=result.solution_status == "infeasible"
+        or (coverage is not None and coverage.proven),
     )
     if x is not None:
         costs, bound = evaluation.costs, result.bound

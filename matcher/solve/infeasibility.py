@@ -14,7 +14,7 @@ from matcher.engines.base import Engine, Limits
 from matcher.formulation import Formulation, formulate
 from matcher.network.arrays import Arrays, Floats
 from matcher.plan import Correction, CorrectionSet
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 from matcher.schema.objectives import COST, COVERAGE
 from matcher.schema.rules import Rule, rules_of
 from matcher.screening.candidates import Candidates, Screening
@@ -113,8 +113,8 @@ def _choosing(program: Program, missed: Sequence[Floats]) -> Program:
         lower=np.append(program.lower, np.zeros(size)),
         upper=np.append(program.upper, np.ones(size)),
         integer=np.append(program.integer, np.ones(size, dtype=np.bool_)),
-        row_blocks=(*program.row_blocks, Block("missed", size)),
-        column_blocks=(*program.column_blocks, Block("relaxed", size)),
+        row_segments=(*program.row_segments, Segment("missed", size)),
+        column_segments=(*program.column_segments, Segment("relaxed", size)),
     )
 
 
@@ -127,7 +127,7 @@ def _without(program: Program, columns: np.ndarray) -> Program:
         matrix=csr_array(vstack([program.matrix, csr_array(row)])),
         row_lower=np.append(program.row_lower, -np.inf),
         row_upper=np.append(program.row_upper, columns.size - 1.0),
-        row_blocks=(*program.row_blocks, Block("another set", 1)),
+        row_segments=(*program.row_segments, Segment("another set", 1)),
     )
 
 

@@ -18,13 +18,13 @@ from matcher.formatting import count
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
 from matcher.plan import UNMET_SCHEMA, CorrectionSet, Coverage, Plan, Reached, Result, Run
-from matcher.status import Found, Stopped, gap
+from matcher.status import SolutionStatus, TerminationReason, gap
 from matcher.tolerances import STATED
 
 # From best to worst: what is found of the whole is the worst that is found of a subnetwork.
-WORSE: tuple[Found, ...] = ("optimal", "feasible", "none", "infeasible")
+WORSE: tuple[SolutionStatus, ...] = ("optimal", "feasible", "none", "infeasible")
 # From least to most telling: why the search of the whole stopped.
-TELLING: tuple[Stopped, ...] = (
+TELLING: tuple[TerminationReason, ...] = (
     "proved",
     "gap_limit",
     "time_limit",
@@ -71,6 +71,7 @@ def merge(network: Network, subnetworks: Sequence[Network], plans: Sequence[Plan
     Examples
     --------
     >>> import matcher
+    >>> from matcher.network.split import subnetworks_of
     >>> network = matcher.read("examples/first-steps")
     >>> subnetworks = subnetworks_of(network)
     >>> plans = [matcher.solve(each, gap_limit=0.0) for each in subnetworks]
@@ -81,11 +82,11 @@ def merge(network: Network, subnetworks: Sequence[Network], plans: Sequence[Plan
     results = _results(network, subnetworks, plans)
     if plans[0].input_hash == network.input_hash:
         return plans[0]  # the one subnetwork of a network that does not fall apart
-    found = max((result.found for result in results), key=WORSE.index)
-    deciding = [result for result in results if result.found == found]
+    found = max((result.solution_status for result in results), key=WORSE.index)
+    deciding = [result for result in results if result.solution_status == found]
     result = Result(
-        found=found,
-        stopped=max((each.stopped for each in deciding), key=TELLING.index),
+        solution_status=found,
+        termination_reason=max((each.termination_reason for each in deciding), key=TELLING.index),
         detail=_told([each.detail for each in deciding]),
         correction_sets=_correction_sets(results) if found == "infeasible" else (),
     )
@@ -215,8 +216,8 @@ def _correction_sets(results: Sequence[Result]) -> tuple[CorrectionSet, ...]:
 
     None where a subnetwork was not planned, as nobody knows what that would cost.
     """
-    stuck = [each.correction_sets for each in results if each.found == "infeasible"]
-    others = [each for each in results if each.found != "infeasible"]
+    stuck = [each.correction_sets for each in results if each.solution_status == "infeasible"]
+    others = [each for each in results if each.solution_status != "infeasible"]
     covered = [each.coverage.unmet for each in others if each.coverage is not None]
     costs = [each.best for each in others if each.best is not None]
     if len(covered) < len(others) or len(costs) < len(others):
@@ -270,8 +271,8 @@ def _found(
         )
         bound, detail = None, "; ".join(filter(None, (detail, partial)))
     return Result(
-        found=result.found,
-        stopped=result.stopped,
+        solution_status=result.solution_status,
+        termination_reason=result.termination_reason,
         coverage=coverage,
         objectives=_objectives(results, evaluation.reached),
         costs=costs,

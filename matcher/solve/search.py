@@ -89,7 +89,7 @@ def pursue(
             break
         start = outcome.x
         reached.append(outcome.best)
-        if outcome.stopped in ("cancelled", "memory_limit"):
+        if outcome.termination_reason in ("cancelled", "memory_limit"):
             break
     return tuple(steps)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 
 NATIVE = ("highs", "cpsat", "scip")
 
@@ -37,8 +37,8 @@ def program(
         np.array(lower, dtype=float),
         np.array(upper, dtype=float),
         np.array(integer, dtype=bool),
-        (Block("row", matrix.shape[0]),),
-        (Block("x", cost.size),),
+        (Segment("row", matrix.shape[0]),),
+        (Segment("x", cost.size),),
         offset,
     )
 
@@ -184,8 +184,8 @@ def large_sourcing(demands: int = 1500, bids: int = 15) -> Program:
         np.zeros(2 * n + demands),
         np.concatenate([quantity[demand_of], np.ones(n), quantity]),
         np.concatenate([np.zeros(n), np.ones(n), np.zeros(demands)]).astype(bool),
-        (Block("row", m),),
-        (Block("x", 2 * n + demands),),
+        (Segment("row", m),),
+        (Segment("x", 2 * n + demands),),
     )
 
 

@@ -51,7 +51,7 @@ from matcher.errors import EngineUnavailable
 from matcher.formulation import formulate
 from matcher.generate.recipe import recipe_for
 from matcher.network.arrays import to_arrays
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 from matcher.schema.tables import BY_NAME
 from matcher.screening.candidates import screen
 
@@ -227,7 +227,7 @@ def test_rows_that_are_not_known_are_foreign() -> None:
     assert structure.side.matrix.toarray().tolist() == [[-1, 0, -1, 0]]
     assert (structure.side.room.tolist(), structure.side.sign.tolist()) == ([-0.5], [-1.0])
     outcome = engine("decomposition").solve(tied, EXACT)
-    assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.0))
+    assert (outcome.solution_status, outcome.best) == ("optimal", pytest.approx(2.0))
 
 
 def test_rows_with_other_whole_columns_are_not_weighed() -> None:
@@ -240,7 +240,7 @@ def test_rows_with_other_whole_columns_are_not_weighed() -> None:
     assert structure is not None
     assert not structure.is_searchable
     outcome = engine("decomposition").solve(counted, EXACT)
-    assert (outcome.found, outcome.best) == ("optimal", pytest.approx(2.8))
+    assert (outcome.solution_status, outcome.best) == ("optimal", pytest.approx(2.8))
 
 
 # Rules of a generated network, of which the search weighs the rows.
@@ -383,7 +383,7 @@ def assigned(seed: int, demands: int = 14, suppliers: int = 4) -> Program:
 @cache
 def proven(seed: int) -> float:
     outcome = engine("highs").solve(assigned(seed), EXACT)
-    assert outcome.found == "optimal"
+    assert outcome.solution_status == "optimal"
     assert outcome.best is not None
     return outcome.best
 
@@ -730,8 +730,8 @@ def side_by_side(one: Program, times: int) -> Program:
     return replace(
         one,
         matrix=csr_array(block_diag([one.matrix] * times)),
-        row_blocks=(Block("row", num_rows),),
-        column_blocks=(Block("column", num_columns),),
+        row_segments=(Segment("row", num_rows),),
+        column_segments=(Segment("column", num_columns),),
         offset=one.offset * times,
         **{
             name: np.tile(getattr(one, name), times)
@@ -748,8 +748,8 @@ def test_small_blocks_are_bundled() -> None:
         many,
         cost=np.append(many.cost, large.cost),
         matrix=csr_array(block_diag([many.matrix, large.matrix])),
-        row_blocks=(Block("row", many.num_rows + large.num_rows),),
-        column_blocks=(Block("column", many.num_columns + large.num_columns),),
+        row_segments=(Segment("row", many.num_rows + large.num_rows),),
+        column_segments=(Segment("column", many.num_columns + large.num_columns),),
         **{
             name: np.append(getattr(many, name), getattr(large, name))
             for name in ("row_lower", "row_upper", "lower", "upper", "integer")
@@ -771,7 +771,7 @@ def test_time_limit_and_progress() -> None:
     outcome = engine("decomposition").solve(
         generated(2_000, 1), Limits(time_s=3, gap=0.0), on_progress=told.append
     )
-    assert (outcome.found, outcome.stopped) == ("feasible", "time_limit")
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "time_limit")
     assert outcome.seconds < 3 + 2
     bests = [each.best for each in told if each.best is not None]
     bounds = [each.bound for each in told if each.bound is not None]
@@ -789,7 +789,7 @@ def test_cancel_keeps_the_best_and_leaves_no_process() -> None:
         Limits(time_s=60, gap=0.0),
         cancelled=lambda: time.perf_counter() - began > 2.0,
     )
-    assert (outcome.found, outcome.stopped) == ("feasible", "cancelled")
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "cancelled")
     assert outcome.best is not None
     assert time.perf_counter() - began < 2.0 + 5.0
     assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
@@ -809,7 +809,7 @@ def test_a_failure_costs_no_plan_that_is_there(
             engine("decomposition").solve(whole, limits)
         return
     outcome = engine("decomposition").solve(whole, limits)
-    assert (outcome.found, outcome.stopped) == ("feasible", "crashed")
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "crashed")
     assert outcome.x is not None
     assert whole.violation(outcome.x) <= 1e-5
     assert "OverflowError in test_decomposition.py, line" in outcome.detail
@@ -831,21 +831,21 @@ def test_memory_limit_ends_the_solve() -> None:
     outcome = engine("decomposition").solve(
         generated(2_000, 1), Limits(time_s=30, gap=0.0, memory_bytes=1_000_000)
     )
-    assert outcome.stopped == "memory_limit"
+    assert outcome.termination_reason == "memory_limit"
 
 
 def test_impossible_is_an_answer() -> None:
     # One selection whose only assignment may have no more than half of it.
     half = program([1], [[1]], [1], [1], [0], [0.5], [0])
     outcome = engine("decomposition").solve(half, EXACT)
-    assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
+    assert (outcome.solution_status, outcome.termination_reason) == ("infeasible", "proved")
 
 
 def test_a_row_that_no_column_can_meet_is_impossible() -> None:
     # A selection, and beside it a row that asks 1 of a column that has to be 0.
     lonely = program([1, 0], [[1, 0], [0, 1]], [1, 1], [1, 1], [0, 0], [1, 0], [0, 0])
     outcome = engine("decomposition").solve(lonely, EXACT)
-    assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
+    assert (outcome.solution_status, outcome.termination_reason) == ("infeasible", "proved")
 
 
 def test_auto_says_what_it_chose_and_why() -> None:

@@ -32,7 +32,9 @@ def optimum(seed: int) -> float:
 def test_equals_brute_force(name: str, seed: int) -> None:
     problem = sourcing(seed)
     outcome = engine(name).solve(problem, EXACT)
-    assert (outcome.found, outcome.stopped) == ("optimal", "proved"), outcome.detail
+    assert (outcome.solution_status, outcome.termination_reason) == ("optimal", "proved"), (
+        outcome.detail
+    )
     assert outcome.best == pytest.approx(optimum(seed), rel=1e-6, abs=1e-6)
     assert outcome.bound is not None
     assert outcome.bound <= optimum(seed) + 1e-6 * abs(optimum(seed))
@@ -48,7 +50,7 @@ def test_infeasible_is_an_answer(name: str) -> None:
     # x + y = 3 with y binary and x at most 1
     problem = program([1, 1], [[1, 1]], [3], [3], [0, 0], [1, 1], [0, 1])
     outcome = engine(name).solve(problem, EXACT)
-    assert (outcome.found, outcome.stopped) == ("infeasible", "proved")
+    assert (outcome.solution_status, outcome.termination_reason) == ("infeasible", "proved")
     assert outcome.x is None
     assert outcome.best is None
 
@@ -72,7 +74,7 @@ def test_infeasible_is_an_answer(name: str) -> None:
 )
 def test_special_shapes(name: str, problem: Program, optimum: float) -> None:
     outcome = engine(name).solve(problem, EXACT)
-    assert outcome.found == "optimal", outcome
+    assert outcome.solution_status == "optimal", outcome
     assert outcome.best == pytest.approx(optimum, abs=1e-6)
 
 
@@ -81,7 +83,7 @@ def test_special_shapes(name: str, problem: Program, optimum: float) -> None:
 def test_a_row_just_above_a_whole_number_is_kept(name: str, slack: float) -> None:
     # SCIP once left both demands unmet at a cost of 3.
     outcome = engine(name).solve(two_in_lots(slack), EXACT)
-    assert outcome.found == "optimal", outcome
+    assert outcome.solution_status == "optimal", outcome
     assert outcome.best == pytest.approx(13, abs=1e-5)
 
 
@@ -121,7 +123,7 @@ def test_gap_limit_is_not_called_optimal(name: str) -> None:
     assert outcome.bound <= optimum(3) + 1e-6 * abs(optimum(3)) <= outcome.best * (1 + 2e-6)
     is_closed = outcome.best - outcome.bound <= 1e-6 * abs(outcome.best)
     expected = ("optimal", "proved") if is_closed else ("feasible", "gap_limit")
-    assert (outcome.found, outcome.stopped) == expected
+    assert (outcome.solution_status, outcome.termination_reason) == expected
 
 
 @pytest.mark.parametrize("name", NATIVE)

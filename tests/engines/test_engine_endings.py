@@ -50,7 +50,9 @@ def _no_process_left() -> Iterator[None]:
 def test_time_limit_keeps_best_and_bound(name: str) -> None:
     problem, told = market_split(), list[Progress]()
     outcome = engine(name).solve(problem, Limits(1.5, gap=0), on_progress=told.append)
-    assert (outcome.found, outcome.stopped) == ("feasible", "time_limit"), outcome
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "time_limit"), (
+        outcome
+    )
     assert outcome.x is not None
     assert outcome.best is not None
     assert outcome.bound is not None
@@ -80,13 +82,17 @@ def test_a_kept_process_solves_again_unless_it_was_stopped() -> None:
         process = children() - before
         assert len(process) == 1
         again = solver.solve(small, once)
-        assert (again.found, again.best, again.bound) == (first.found, first.best, first.bound)
+        assert (again.solution_status, again.best, again.bound) == (
+            first.solution_status,
+            first.best,
+            first.bound,
+        )
         assert children() - before == process
         # Another number of threads needs another process.
         solver.solve(small, Limits(time_s=5, gap=0.5, threads=2))
         assert len(children() - before) == 2
         stopped = solver.solve(hard, Limits(time_s=60, gap=0, threads=1), cancelled=lambda: True)
-        assert stopped.stopped == "cancelled"
+        assert stopped.termination_reason == "cancelled"
         assert process.isdisjoint(children())
         assert solver.solve(small, once).best == first.best
     assert children() == before
@@ -107,7 +113,7 @@ def test_all_objectives_of_a_solve_share_a_process(
     network = matcher.read("examples/first-steps")
     plan = matcher.solve(network, engine=engine, gap_limit=0.0, threads=2)
     assert plan.result is not None
-    assert plan.result.found == "optimal"
+    assert plan.result.solution_status == "optimal"
     # Decomposition has two threads that may each be at a solve.
     assert 1 <= len(begun) <= {"highs": 1, "decomposition": 2}[engine]
     assert not any(process.is_alive for process in begun)
@@ -150,7 +156,9 @@ def test_cancel_keeps_the_best(name: str) -> None:
     outcome = engine(name).solve(
         problem, LONG, start=start, on_progress=look, cancelled=lambda: improved_at[0] < np.inf
     )
-    assert (outcome.found, outcome.stopped) == ("feasible", "cancelled"), outcome
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "cancelled"), (
+        outcome
+    )
     assert outcome.best is not None
     assert outcome.bound is not None
     assert outcome.bound <= outcome.best < problem.objective(start)
@@ -163,7 +171,9 @@ def test_cancel_of_a_solver_that_does_not_listen() -> None:
     outcome = engine("pulp:SCIP_PY").solve(
         problem, LONG, start=start, cancelled=lambda: time.perf_counter() - begin > 0.5
     )
-    assert (outcome.found, outcome.stopped) == ("feasible", "cancelled"), outcome
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "cancelled"), (
+        outcome
+    )
     assert outcome.best == problem.objective(start)
     assert outcome.seconds < 0.5 + PATIENCE_S
 
@@ -175,7 +185,7 @@ def test_cancel_before_the_search_begins(name: str, after_s: float) -> None:
     outcome = engine(name).solve(
         large_sourcing(), LONG, cancelled=lambda: time.perf_counter() - begin > after_s
     )
-    assert outcome.stopped == "cancelled", outcome
+    assert outcome.termination_reason == "cancelled", outcome
     assert outcome.seconds < after_s + PATIENCE_S
 
 
@@ -193,7 +203,9 @@ def test_memory_limit_ends_the_solve_only(name: str) -> None:
     start = all_in_one_half(problem)
     limits = Limits(60, gap=0, memory_bytes=20_000_000)
     outcome = engine(name).solve(problem, limits, start=start)
-    assert (outcome.found, outcome.stopped) == ("feasible", "memory_limit"), outcome
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "memory_limit"), (
+        outcome
+    )
     assert outcome.best == problem.objective(start)
     assert outcome.seconds < PATIENCE_S
 
@@ -209,7 +221,7 @@ def test_a_killed_child_is_a_crash_with_its_best(name: str) -> None:
                     os.kill(process.pid, signal.SIGKILL)
 
     outcome = engine(name).solve(market_split(), LONG, on_progress=kill_once_it_has_a_plan)
-    assert (outcome.found, outcome.stopped) == ("feasible", "crashed"), outcome
+    assert (outcome.solution_status, outcome.termination_reason) == ("feasible", "crashed"), outcome
     assert "SIGKILL" in outcome.detail
     assert outcome.best is not None
 

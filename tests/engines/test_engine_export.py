@@ -13,7 +13,7 @@ from programs import brute_force, program, sourcing
 
 from matcher.engines.pulp import unique_names, write_model
 from matcher.errors import EngineError
-from matcher.program import Block
+from matcher.program import Segment
 
 _READ = """
 import sys, highspy
@@ -53,8 +53,8 @@ def test_labels_become_names(tmp_path: Path) -> None:
     index = np.arange(3, dtype=np.int32)
     problem = replace(
         program([1, 2, 3], [[1, 1, 1]], [1], [2], [0] * 3, [1] * 3, [1] * 3),
-        column_blocks=(Block("y", 3, ((index, demands),)),),
-        row_blocks=(Block("end", 1),),
+        column_segments=(Segment("y", 3, ((index, demands),)),),
+        row_segments=(Segment("end", 1),),
     )
     write_model(problem, tmp_path / "model.lp")
     text = (tmp_path / "model.lp").read_text()

@@ -136,7 +136,7 @@ def test_every_table_goes_to_its_owner_and_into_the_match(world: World, tenant: 
     solve, result = matched(world, agency)
     here = matcher.solve(whole, gap_limit=0.0)
     assert here.result is not None
-    assert solve["solution_status"] == here.result.found == "optimal"
+    assert solve["solution_status"] == here.result.solution_status == "optimal"
     assert result["result"]["costs"] == pytest.approx(here.result.costs.model_dump())
     # What was loaded may be put again, one by one.
     for name, entry in found.items():
@@ -309,7 +309,7 @@ def test_a_part_that_was_never_begun_costs_what_it_leaves_and_misses() -> None:
     whole = rich()
     plan = shards._unsearched(whole)
     assert plan.result is not None
-    assert plan.result.found == "feasible"
+    assert plan.result.solution_status == "feasible"
     # Both incumbents are left, 5 + 3; C1 and C2 lack two economies each, at 1; a share of nothing
     # is met.
     assert plan.result.best == pytest.approx(8.0 + 4.0)
@@ -318,4 +318,4 @@ def test_a_part_that_was_never_begun_costs_what_it_leaves_and_misses() -> None:
               "demands", "suppliers", "bids", "consortia", "trade_costs")}  # fmt: skip
     plan = shards._unsearched(network_from_tables({**tables, "rules": frame("", [asked])}))
     assert plan.result is not None
-    assert plan.result.found == "none"
+    assert plan.result.solution_status == "none"

@@ -240,7 +240,7 @@ def test_an_interrupt_cancels_and_fetches_the_best_plan(
     assert (status.state, status.termination_reason) == ("cancelled", "cancelled")
     plan = matcher.read_plan(tmp_path / "plan.json")
     assert plan.result is not None
-    assert plan.result.stopped == "cancelled"
+    assert plan.result.termination_reason == "cancelled"
     assert plan.result.best == status.best
     assert plan.awards.height > 0
     assert matcher.check(asean[0], plan).ok

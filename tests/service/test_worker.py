@@ -209,7 +209,7 @@ def test_a_solve_in_parts_gives_the_optimum_of_the_whole(
     assert {part.attempts for part in parts} == {1}
     whole = matcher.solve(separable, gap_limit=0.0, threads=1)
     assert whole.result is not None
-    assert whole.result.found == "optimal"
+    assert whole.result.solution_status == "optimal"
     assert (solve.state, solve.solution_status) == ("succeeded", "optimal")
     assert solve.best == pytest.approx(whole.result.best, rel=1e-6)
     assert solve.bound == pytest.approx(whole.result.bound, rel=1e-6)

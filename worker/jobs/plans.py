@@ -36,8 +36,8 @@ def finished(plan: Plan) -> Finished:
     result = plan.result
     assert result is not None
     return Finished(
-        solution_status=result.found,
-        termination_reason=result.stopped,
+        solution_status=result.solution_status,
+        termination_reason=result.termination_reason,
         best=result.best,
         bound=result.bound,
         gap=result.gap,

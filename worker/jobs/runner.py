@@ -82,7 +82,7 @@ def _work(database: Database, claimed: Claim, settings: Settings, lease: Lease) 
     plan = _solve(network, options, database, claimed, lease)
     result = plan.result
     assert result is not None
-    if result.stopped == "crashed" and plan.awards.is_empty():
+    if result.termination_reason == "crashed" and plan.awards.is_empty():
         raise EngineCrashed(result.detail or "the solver died before it found a plan")
     return partial(jobs.finish, database, claimed, plans.finished(plan))
 

@@ -17,7 +17,7 @@ from matcher.network import Network
 from matcher.read import network_from_tables
 from matcher.schema.tables import BY_NAME, TABLES
 from matcher.solve.merge import TELLING, WORSE
-from matcher.status import Found
+from matcher.status import SolutionStatus
 from worker import jobs
 from worker.jobs import Claim, Finished, Part, plans
 from worker.jobs.options import StatedOptions
@@ -205,7 +205,7 @@ def merged(database: Database, session: Session, claimed: Claim) -> jobs.End:
 
 def _row(session: Session, scenario: Scenario, part: Solve) -> dict[str, Any]:
     document = plans.load(session, part.id) or {}
-    found = part.solution_status if part.solution_status in get_args(Found) else "none"
+    found = part.solution_status if part.solution_status in get_args(SolutionStatus) else "none"
     return {
         "name": scenario.name,
         "scale": scenario.scale,

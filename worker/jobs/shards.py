@@ -102,12 +102,15 @@ def _unsearched(network: Network) -> Plan:
     )
     judged = check(network, nothing)
     found = Result(
-        found="feasible",
-        stopped="cancelled",
+        solution_status="feasible",
+        termination_reason="cancelled",
         coverage=Coverage(unmet=judged.unmet, bound=0.0, proven=False),
         costs=judged.costs,
         best=judged.costs.total,
     )
     return replace(
-        nothing, result=found if judged.ok else Result(found="none", stopped="cancelled")
+        nothing,
+        result=found
+        if judged.ok
+        else Result(solution_status="none", termination_reason="cancelled"),
     )

@@ -28,7 +28,7 @@ from matcher.engines.decomposition.search.single_source import (
     is_single_source,
 )
 from matcher.engines.decomposition.structure import Structure, structure_of
-from matcher.program import Block, Program
+from matcher.program import Program, Segment
 
 _STAMP = "kernels-of-the-decomposition.stamp"
 # Long enough for one call of the moves.
@@ -163,8 +163,8 @@ def _structure(*, most: int, least: float, unmet: bool) -> Structure:
         np.zeros(num),
         np.ones(num),
         integer,
-        (Block("row", len(rows)),),
-        (Block("column", num),),
+        (Segment("row", len(rows)),),
+        (Segment("column", num),),
     )
     structure = structure_of(program)
     assert structure is not None

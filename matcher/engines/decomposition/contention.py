@@ -72,7 +72,7 @@ def settle(
         if outcome.bound is not None:
             rest = float(_least_cost(s)[~theirs].sum())
             bound = max(bound, outcome.bound + rest)
-        if outcome.x is None or outcome.stopped not in ("proved", "gap_limit"):
+        if outcome.x is None or outcome.termination_reason not in ("proved", "gap_limit"):
             break
         together = x.copy()
         together[part.columns] = outcome.x

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from matcher.engines.base import Engine, Limits, Outcome, Progress, Stopped, settled_bound
+from matcher.engines.base import Engine, Limits, Outcome, Progress, TerminationReason, settled_bound
 from matcher.engines.child import ChildEngine
 from matcher.engines.decomposition.assembly import Assembly
 from matcher.engines.decomposition.compilation import (
@@ -116,7 +116,7 @@ class _Run:
         self._began = time.perf_counter()
         self._compiled_s = 0.0
         self._stop = threading.Event()
-        self._reason: Stopped | None = None
+        self._reason: TerminationReason | None = None
         self._failure: BaseException | None = None
         self._assembly: Assembly | None = None
 
@@ -272,7 +272,7 @@ class _Run:
             return Outcome(
                 "infeasible", "proved", None, None, None, self._seconds(), name, _version()
             )
-        reason: Stopped = self._reason or "gap_limit"
+        reason: TerminationReason = self._reason or "gap_limit"
         found = "none" if best is None else "feasible"
         bound, detail = settled_bound(best, bound)
         away = gap(best, bound)
@@ -283,8 +283,8 @@ class _Run:
                 found, reason = "optimal", "gap_limit"
         told = (self._told_of_compiling(), self._told(), self._told_of_failure(), detail)
         return Outcome(
-            found=found,  # type: ignore[arg-type]
-            stopped=reason,
+            solution_status=found,  # type: ignore[arg-type]
+            termination_reason=reason,
             x=x,
             best=best,
             bound=float(bound) if bound is not None and np.isfinite(bound) else None,

@@ -18,7 +18,7 @@ from matcher.engines.base import Engine, Limits
 from matcher.engines.decomposition.kernels.selection import Bools, Index
 from matcher.engines.decomposition.structure import Structure
 from matcher.engines.decomposition.structure.blocks import DiagonalBlock
-from matcher.program import Block, Floats, Program
+from matcher.program import Floats, Program, Segment
 
 _SEEN = 0.01
 """An assignment counts as thought of if the prices' mean has this share of it."""
@@ -127,8 +127,8 @@ def restricted(program: Program, free: Bools, least: Floats, most: Floats) -> Di
             lower=program.lower[columns],
             upper=program.upper[columns],
             integer=program.integer[columns],
-            row_blocks=(Block("row", rows.size),),
-            column_blocks=(Block("column", columns.size),),
+            row_segments=(Segment("row", rows.size),),
+            column_segments=(Segment("column", columns.size),),
             offset=0.0,
         ),
         columns,
@@ -152,7 +152,7 @@ def solve_anew(
     part = restricted(program, free, given, given)
     start = None if x is None else x[part.columns]
     outcome = improver.solve(part.program, limits, start=start, cancelled=stop)
-    settled = outcome.stopped in ("proved", "gap_limit")
+    settled = outcome.termination_reason in ("proved", "gap_limit")
     if x is None or outcome.x is None or outcome.best is None:
         return outcome.x, settled
     if outcome.best >= part.program.objective(x[part.columns]) - 1e-9 * abs(outcome.best):

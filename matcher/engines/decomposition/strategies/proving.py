@@ -73,8 +73,8 @@ class ExactStrategy(Strategy):
             on_progress=lambda progress: self._take(progress.bound, cutoff),
             cancelled=state.is_over,
         )
-        state.is_settled = outcome.stopped in ("proved", "gap_limit")
-        if outcome.found == "infeasible":
+        state.is_settled = outcome.termination_reason in ("proved", "gap_limit")
+        if outcome.solution_status == "infeasible":
             state.take_bound(cutoff)
         self._take(outcome.bound, cutoff)
         if outcome.x is not None:

@@ -120,7 +120,7 @@ class Structure:
         """The names of the rows that are priced but not searched under; empty without any."""
         if self.is_searchable:
             return ""
-        blocks = self.program.row_blocks
+        blocks = self.program.row_segments
         ends = np.cumsum([block.size for block in blocks])
         found = np.unique(np.searchsorted(ends, self.foreign, side="right"))
         return ", ".join(dict.fromkeys(blocks[i].name for i in found))

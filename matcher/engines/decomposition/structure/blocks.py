@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from matcher.engines.decomposition.kernels.selection import Index
-from matcher.program import Block, Floats, Program
+from matcher.program import Floats, Program, Segment
 from matcher.program.components import connected_components_of
 
 # Parts are bundled up to about so many columns: by itself each is soon solved, but there may be
@@ -69,8 +69,8 @@ def blocks_of(program: Program, upper: Floats) -> tuple[list[DiagonalBlock], Flo
                     lower=p.lower[c],
                     upper=upper[c],
                     integer=p.integer[c],
-                    row_blocks=(Block("row", r.size),),
-                    column_blocks=(Block("column", c.size),),
+                    row_segments=(Segment("row", r.size),),
+                    column_segments=(Segment("column", c.size),),
                     offset=0.0,
                 ),
                 c,
