@@ -1,5 +1,8 @@
-"""The commands. Exit codes: 0 done; 1 a target of ``gates`` or ``phases`` is missed, or a plan or
-bound is wrong; 2 the input is wrong; 130 stopped."""
+"""The commands.
+
+Exit codes: 0 done; 1 a target of ``gates`` or ``phases`` is missed, or a plan or bound is wrong;
+2 the input is wrong; 130 stopped.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,7 @@ def gates(
 
 
 @app.command()
-def ladder(  # a parameter for each option
+def ladder(  # a parameter for each option  # noqa: PLR0913 - options of a command
     sizes: Sizes = ALL_SIZES,
     kinds: Kinds = ALL_KINDS,
     engines: Annotated[
@@ -162,7 +165,7 @@ def ladder(  # a parameter for each option
 
 
 @app.command()
-def families(  # a parameter for each option
+def families(  # a parameter for each option  # noqa: PLR0913 - options of a command
     folder: Annotated[
         Path,
         typer.Argument(

@@ -111,16 +111,16 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What an engine made of an instance.
+    r"""What an engine made of an instance.
 
     Parameters
     ----------
     best, bound
         In the family's own value, which is the cost unless more is better.
     gap
-        The engine's own: \\|best − bound\\| / \\|best\\|.
+        The engine's own: \|best − bound\| / \|best\|.
     gap_to_best_known
-        (best − best known) / \\|best known\\|, with the opposite sign where more is better; below
+        (best − best known) / \|best known\|, with the opposite sign where more is better; below
         0 it is a new best.
     judged_ok
         Whether the check of the plan found nothing.

@@ -1,5 +1,4 @@
-"""What a search found, apart from why it stopped, in codes and in words; the gap between best and
-bound."""
+"""What a search found, apart from why it ended, in codes and in words; and the gap."""
 
 from __future__ import annotations
 

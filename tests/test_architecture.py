@@ -70,3 +70,24 @@ def test_every_link_of_the_documents_leads_somewhere() -> None:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+LONGEST = 60
+
+
+def test_no_function_is_longer_than_a_screen_without_a_reason() -> None:
+    """Lines of code, without the docstring; the reason is a comment ``# long: …`` above."""
+    too_long = {}
+    for package in ("matcher", "worker", "api", "benchmarks"):
+        for path in Path(package).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            lines = text.splitlines()
+            for node in ast.walk(ast.parse(text)):
+                if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    continue
+                first = node.body[1:] if ast.get_docstring(node) else node.body
+                size = node.end_lineno - first[0].lineno + 1 if first else 0
+                top = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                if size > LONGEST and not lines[top - 2].strip().startswith("# long: "):
+                    too_long[f"{path}:{node.lineno} {node.name}"] = size
+    assert too_long == {}

@@ -465,7 +465,7 @@ def test_a_broken_rule_is_told_with_its_instance(
 ) -> None:
     (finding,) = matcher.check(entwined(), woven(**demands)).findings
     assert (finding.code, finding.message) == ("rule", told)
-    assert finding.about == told.split(":")[0].split(" (")[0]
+    assert finding.about == told.split(":", maxsplit=1)[0].split(" (", maxsplit=1)[0]
     assert (finding.claimed, finding.actual) == (pytest.approx(claimed), actual)
 
 

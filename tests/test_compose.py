@@ -1,5 +1,6 @@
-"""The containers, as far as that can be told without a Docker engine: the files fit the code, and
-so does the list of variables.
+"""The containers, as far as that can be told without a Docker engine.
+
+The files fit the code, and so does the list of variables.
 
 That the image builds and the services run is not tested here.
 """

@@ -1,6 +1,4 @@
-"""Bundles, consortia, discounts, periods, ramps, vehicles, core components and objectives: their
-faults.
-"""
+"""Faults of bundles, consortia, discounts, periods, ramps, vehicles, core parts and objectives."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""The command line. Exit codes: 0 done; 2 the input is wrong; 3 no plan exists or none was found;
-4 the plan breaks a rule."""
+"""The command line.
+
+Exit codes: 0 done; 2 the input is wrong; 3 no plan exists or none was found; 4 the plan breaks a
+rule.
+"""
 
 from __future__ import annotations
 
@@ -181,7 +184,7 @@ def validate(network: NetworkPath, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def solve(
+def solve(  # noqa: PLR0913, PLR0917 - options of a command
     network: NetworkPath,
     output: Annotated[
         Path | None,
@@ -234,7 +237,7 @@ def solve(
 
 
 @app.command()
-def frontier(
+def frontier(  # noqa: PLR0913, PLR0917 - options of a command
     network: NetworkPath,
     first: Annotated[
         ChosenObjective, typer.Option(help="First objective: the plans begin with its best.")
@@ -302,7 +305,7 @@ def check(network: NetworkPath, plan: PlanPath, as_json: AsJson = False) -> None
 
 
 @app.command()
-def explain(
+def explain(  # noqa: PLR0913 - options of a command
     network: NetworkPath,
     plan: PlanPath,
     demand: Annotated[

@@ -101,8 +101,10 @@ class _Best:
     refused: float = 0.0
 
     def offer(self, x: Floats, *, final: bool = False) -> None:
-        """Take ``x`` if it is feasible and better; a final plan wins a tie, so that equal runs
-        end with equal plans whatever arrived in between."""
+        """Take ``x`` if it is feasible and better.
+
+        A final plan wins a tie, so that equal runs end with equal plans whatever arrived between.
+        """
         x = np.asarray(x, dtype=np.float64)
         if x.shape != (self.program.num_columns,) or not np.isfinite(x).all():
             self.refused = np.inf
@@ -206,7 +208,7 @@ class _Watch:
             thread.start()
         return threads
 
-    def _watch(self, process: NativeProcess) -> None:
+    def _watch(self, process: NativeProcess) -> None:  # noqa: C901, PLR0912 - all that may end a solve, in one loop
         """Pump until the child is done, or has to be."""
         memory = _Memory(process.pid, with_children=":" in self.engine.name)
         slack = max(2.0, 0.02 * self.limits.time_s)

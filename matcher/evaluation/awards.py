@@ -37,6 +37,7 @@ class Awards:
     labels: list[str]
 
 
+# long: one test of the rows after the other, in the order in which they are told
 def understand(arrays: Arrays, frame: pl.DataFrame, findings: list[Finding]) -> Awards:
     """Turn the award rows of a plan into options; rows that make no sense are named and left out.
 

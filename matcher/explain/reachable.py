@@ -70,6 +70,7 @@ def _room(arrays: Arrays, c: Candidates) -> Floats:
     return room
 
 
+# long: one query, in steps that stand on each other
 def reach_of(p: Reachable, instance: Index) -> pl.DataFrame:
     """What each instance can be awarded of each demand: suppliers, and most units.
 

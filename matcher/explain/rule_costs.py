@@ -101,7 +101,7 @@ class _Known:
     bound: float | None
 
 
-def explain_rules(
+def explain_rules(  # noqa: PLR0913 - keywords, those of `matcher.solve`
     network: Network,
     plan: Plan,
     *,
@@ -403,7 +403,7 @@ def _proof(row: dict[str, Any], currency: str) -> str:
     return " (proven)" if row["proof"] == "exact" else " (not proven)"
 
 
-def _headline(rows: pl.DataFrame, currency: str) -> str:
+def _headline(rows: pl.DataFrame, currency: str) -> str:  # noqa: PLR0911 - a sentence for each case
     if rows.is_empty():
         return "The network has no rules."
     dear = rows.filter(pl.col("saving") > SAME_MONEY)

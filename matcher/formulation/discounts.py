@@ -140,7 +140,7 @@ def _taken(b: Builder, steps: _Steps) -> Index:
     )
 
 
-def _split(
+def _split(  # noqa: PLR0913 - what a step is made of
     b: Builder,
     steps: _Steps,
     taken: Index,

@@ -229,7 +229,7 @@ def suffix_of(path: Path) -> str:
     )
 
 
-def frontier(
+def frontier(  # noqa: PLR0913 - keywords, those of `matcher.solve`
     network: Network,
     first: str = "cost",
     second: str = "local_value",

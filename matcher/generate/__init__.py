@@ -362,6 +362,7 @@ def _demand_side(
     }
 
 
+# long: every table of the bid side has a block
 def _bid_side(
     recipe: Recipe, rng: Generator, parts: _Parts, makers: _Makers
 ) -> dict[str, pl.DataFrame]:

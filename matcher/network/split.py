@@ -131,6 +131,7 @@ def _balanced(size: NDArray[np.int64], num_bins: int) -> Ints:
     return rank[member].astype(np.int32)
 
 
+# long: every table of the network has a line
 def split(
     network: Network, num: int, demand: Ints, supplier: Ints, rule: Ints
 ) -> Iterator[Network]:

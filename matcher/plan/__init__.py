@@ -150,11 +150,11 @@ class Costs(_Claim):
 
 
 class Result(_Claim):
-    """What was found, why the search stopped, and what is proven.
+    r"""What was found, why the search stopped, and what is proven.
 
     ``best`` is the cost of this plan, ``bound`` a proven lower bound on the cost of any plan that
     covers at least as much (of each part that shares nothing with the rest, unless coverage is
-    proven), ``gap`` = \\|best − bound\\| / max(1e-10, \\|best\\|).
+    proven), ``gap`` = \|best − bound\| / max(1e-10, \|best\|).
     """
 
     model_config = ConfigDict(

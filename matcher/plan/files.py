@@ -46,7 +46,7 @@ _NEAR = 0.8
 
 
 def read_plan(path: str | Path) -> Plan:
-    """Read a plan: JSON, a CSV of awards, or a workbook as `matcher.report` writes it.
+    r"""Read a plan: JSON, a CSV of awards, or a workbook as `matcher.report` writes it.
 
     A CSV has at least the columns ``demand``, ``bid`` and ``quantity``. Of a workbook the columns
     of `AWARDS` in the sheet ``Awards`` are read, and nothing else: figures that no longer fit what
@@ -61,7 +61,7 @@ def read_plan(path: str | Path) -> Plan:
     --------
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "plan.csv"
-    >>> _ = path.write_text("demand,bid,quantity\\nD1,B1,2000\\n")
+    >>> _ = path.write_text("demand,bid,quantity\nD1,B1,2000\n")
     >>> read_plan(path).awards.height
     1
     """
@@ -134,6 +134,7 @@ def _only_read(raw: Raw) -> Raw:
     )
 
 
+# long: every way in which a CSV of awards can be wrong
 def _from_csv(path: Path) -> Plan:
     text = path.read_bytes().decode("utf-8-sig")
     try:

@@ -122,8 +122,10 @@ class Program:
         return float(self.cost @ x + self.offset)
 
     def violation(self, x: Floats) -> float:
-        """Largest violation of any row, bound or integrality by ``x``, each row relative to
-        ``max(1, |right-hand side|)``."""
+        """Largest violation of any row, bound or integrality by ``x``.
+
+        Each is relative to ``max(1, |right-hand side|)``.
+        """
         activity = self.matrix @ x
         worst = 0.0
         for lower, upper, value in (

@@ -51,7 +51,6 @@ _CHUNK = 1 << 20
 
 def read_xlsx(path: Path, findings: Findings, unread: set[str]) -> list[Raw]:
     """Every sheet that is a table; the sheet ``Read me`` and empty sheets are passed over."""
-
     is_plan = False
 
     def named(sheet: str, sheets: list[str]) -> str | None:

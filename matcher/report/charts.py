@@ -183,6 +183,7 @@ def award_shares(summary: Summary, width: int = 800) -> Figure | None:
     return figure
 
 
+# long: one drawing, from the land up to its labels
 @_styled
 def flow_map(summary: Summary, width: int = 800) -> Figure | None:
     """Awards as lines from the supplier's place to the demand's, as wide as their landed cost."""

@@ -517,6 +517,7 @@ def _plain(value: float | str | None) -> str | None:
     return f"{value:,.6g}" if isinstance(value, float | int) else value
 
 
+# long: a table of what the figures rest on, row by row
 def _basis(summary: Summary) -> Section:
     network, plan = summary.network, summary.plan
     facts: list[tuple[str, str]] = [

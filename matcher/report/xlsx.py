@@ -169,7 +169,7 @@ class _Sheets:
         return frame.height + 1
 
 
-def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section]) -> None:
+def _summary_sheet(sheets: _Sheets, summary: Summary, parts: dict[str, Section]) -> None:  # noqa: C901, PLR0912 - a sheet from top to bottom
     """Verdict, judgement, totals as numbers, and what to negotiate."""
     sheet = sheets.book.add_worksheet("Summary")
     sheet.set_column(0, 0, 44)

@@ -1,5 +1,6 @@
-"""The tables of what a sourcing team states beyond demands and bids: rules, objectives, periods,
-and the terms that reach over several awards.
+"""The tables of what a sourcing team states beyond demands and bids.
+
+Rules, objectives, periods, and the terms that reach over several awards.
 """
 
 from __future__ import annotations

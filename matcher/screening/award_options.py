@@ -107,8 +107,10 @@ def options_of(arrays: Arrays, pairs: Pairs, usable: Bools) -> AwardOptions:
 
 
 def largest_award(arrays: Arrays, options: AwardOptions) -> Floats:
-    """Largest award of each option before order multiples: min(tier to, largest award, share cap
-    × quantity), in units."""
+    """Largest award of each option before order multiples, in units.
+
+    min(tier to, largest award, share cap × quantity).
+    """
     return _largest(arrays, options.demand, options.bid, options.tier)
 
 

@@ -76,6 +76,7 @@ def duty_rates(arrays: Arrays) -> DutyRates:
     return DutyRates(code=code.astype(np.int32), rate=rate)
 
 
+# long: ten terms, one after the other, as the docstring has them
 def landed_cost(
     arrays: Arrays,
     links: TransportLinks,

@@ -110,7 +110,7 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     )
 
 
-def _own_lanes(
+def _own_lanes(  # noqa: PLR0913 - the columns it fills in
     arrays: Arrays,
     code: Ints,
     connected: Bools,

@@ -31,7 +31,7 @@ from matcher.tolerances import STATED
 LEAST_SECOND_OPINION_S = 5.0
 
 
-def solve(
+def solve(  # noqa: PLR0913 - keywords, the options of a solve
     network: Network,
     *,
     time_limit_s: float = 60.0,

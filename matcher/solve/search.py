@@ -39,7 +39,7 @@ class Clock:
         return max(self.seconds - (time.monotonic() - self.began), 0.0)
 
 
-def pursue(
+def pursue(  # noqa: PLR0913 - keywords with defaults
     solver: Engine,
     formulation: Formulation,
     limits: Limits,

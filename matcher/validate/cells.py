@@ -93,7 +93,7 @@ class Parser:
             "standards": self._standards_list,
         }
 
-    def parse(self, column: Column, cells: pl.Series) -> tuple[pl.Series, pl.Series] | None:
+    def parse(self, column: Column, cells: pl.Series) -> tuple[pl.Series, pl.Series] | None:  # noqa: PLR0911 - an answer for each kind of cell
         """Typed cells, and a mask of those that are stated.
 
         A cell that is stated but comes out null is wrong; `fault` says why. ``None`` means that

@@ -139,7 +139,7 @@ def _has_content(series: pl.Series) -> bool:
     return text is None or text.is_not_null().any()
 
 
-def _faults(
+def _faults(  # noqa: PLR0913 - the place of a cell, and what is known of it
     raw: Raw,
     column: Column,
     cells: pl.Series,

@@ -117,7 +117,7 @@ class Findings:
         self.issues: list[Issue] = []
         self._count: Counter[tuple[str, str | None, str, Severity]] = Counter()
 
-    def add(
+    def add(  # noqa: PLR0913 - the fields of an issue
         self,
         code: str,
         table: str,

@@ -89,6 +89,7 @@ def rules_name_their_demands(tables: Tables, findings: Findings) -> None:
         check_known(tables, findings, place, "of", keys, among)
 
 
+# long: one test for each way of naming suppliers
 def rules_name_their_suppliers(tables: Tables, findings: Findings) -> None:
     """What ``who`` names is there, and is of the rule's group."""
     rules, place = tables["rules"], tables.place("rules")

@@ -62,7 +62,7 @@ def compile_kernels() -> None:
     Takes about a quarter of a minute the first time for a version, and a second after that. Where
     the disk cannot be written it holds for this process only.
     """
-    global _compiled_for
+    global _compiled_for  # noqa: PLW0603 - a fact about this process
     with _lock:
         forget_stale_kernels()
         for structure in (_shared(), _single_source()):
@@ -78,7 +78,7 @@ def forget_stale_kernels() -> None:
     Numba looks at the source of a kernel, but not at those of the kernels that it calls, and fails
     to read what knows a class that has another name by now.
     """
-    global _has_forgotten
+    global _has_forgotten  # noqa: PLW0603 - a fact about this process
     if _has_forgotten or any(kernel.signatures for kernel in KERNELS):
         return
     _has_forgotten = True

@@ -46,7 +46,7 @@ class Subproblem:
     """
 
     # Each of the arguments is of another kind, and none goes without the others.
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords
         self,
         program: Program,
         *,

@@ -347,6 +347,7 @@ def _resources(direct: pl.DataFrame, bids: pl.DataFrame, factor: float) -> pl.Da
     )
 
 
+# long: every table has a block
 def _plain_tables(
     chosen: pl.DataFrame, bids: pl.DataFrame, years: Collection[int], start: date
 ) -> dict[str, pl.DataFrame]:
@@ -417,6 +418,7 @@ def _plain_tables(
     }
 
 
+# long: every warning is a sentence
 def _warnings(
     lines: pl.DataFrame,
     chosen: pl.DataFrame,

@@ -167,6 +167,7 @@ def _wrong(
     )
 
 
+# long: every column of the data set has a line
 def _typed(raw: pl.DataFrame, name: str) -> pl.DataFrame:
     """Texts, numbers and dates; a cell that is neither of its kind nor a known gap is an issue."""
 

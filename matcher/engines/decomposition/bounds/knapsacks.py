@@ -33,7 +33,7 @@ class Task(NamedTuple):
 
 
 class _KnapsackLoads(NamedTuple):
-    """Assignments by knapsack: where those of each begin, what they use of its room, their sizes"""
+    """Assignments by knapsack: where those of each begin, what they use of its room, their size."""
 
     start: Index
     use: Floats

@@ -153,7 +153,7 @@ class Ascent:
 
 
 # Ten arguments, of which three are given by nearly everybody: a record of them would say less.
-def ascend(
+def ascend(  # noqa: PLR0913 - keywords with defaults
     relaxation: Relaxation,
     prices: Floats,
     *,

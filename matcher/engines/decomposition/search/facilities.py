@@ -118,7 +118,7 @@ def facility_set_of(
 
 
 @compiled_plain
-def search_facilities(
+def search_facilities(  # noqa: C901, PLR0912 - one compiled loop
     tries: int,
     warmth: float,
     seed: int,

@@ -65,7 +65,8 @@ class SideConstraints:
 
 
 # Longer than a page: each step needs what all those before it found.
-def side_constraints_of(
+# long: one derivation, in the order of its steps
+def side_constraints_of(  # noqa: PLR0915 - one derivation, in the order of its steps
     program: Program, foreign: Index, is_known: Bools, upper: Floats
 ) -> SideConstraints | None:
     """The foreign rows as side constraints; ``None`` if some of them cannot be.
