@@ -100,7 +100,7 @@ def score_row(each: Score) -> dict[str, str]:
         "gap": _percent(each.gap),
         "to best known": _percent(each.gap_to_best_known),
         "seconds": f"{each.seconds:.1f}",
-        "solution_status": each.solution_status,
+        "solution status": each.solution_status,
         "judged": ("ok" if each.judged_ok else "WRONG") if each.sound else "IMPOSSIBLE VALUE",
     }
 
