@@ -125,7 +125,7 @@ def gates(
 
 
 @app.command()
-def ladder(  # a parameter for each option  # noqa: PLR0913 - options of a command
+def ladder(  # noqa: PLR0913 - a parameter for each option
     sizes: Sizes = ALL_SIZES,
     kinds: Kinds = ALL_KINDS,
     engines: Annotated[
@@ -165,7 +165,7 @@ def ladder(  # a parameter for each option  # noqa: PLR0913 - options of a comma
 
 
 @app.command()
-def families(  # a parameter for each option  # noqa: PLR0913 - options of a command
+def families(  # noqa: PLR0913 - a parameter for each option
     folder: Annotated[
         Path,
         typer.Argument(
