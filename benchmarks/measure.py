@@ -173,9 +173,10 @@ class _ProcessWatcher:
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with contextlib.suppress(ValueError):
-                self.inbox.put(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError):
+                    self.inbox.put(json.loads(line))
         self.inbox.put(None)
 
     def _take(self, message: Message) -> None:
