@@ -11,11 +11,16 @@ RUN /opt/matcher/bin/pip install --no-cache-dir -c constraints.txt '.[service,en
 # The service is no part of the wheel: its two folders lie beside it.
 COPY worker /opt/matcher/service/worker
 COPY api /opt/matcher/service/api
+# The first solve of a container should not spend its time limit on compiling.
+ENV NUMBA_CACHE_DIR=/opt/matcher/numba
+RUN /opt/matcher/bin/python -c "from matcher.engines.decomposition import compile_kernels; compile_kernels()"
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --home-dir /data --shell /usr/sbin/nologin matcher \
     && install --directory --owner matcher --group matcher --mode 0700 /data
 COPY --from=build /opt/matcher /opt/matcher
+# On another processor they are compiled anew, where the container may write.
+RUN chown -R matcher:matcher /opt/matcher/numba
 # Without REDIS_URL and DATABASE_URL the container is the whole service, with its store in /data. No
 # VOLUME: whoever keeps a store there names one, and Compose would leave an empty one for each worker.
 ENV PATH=/opt/matcher/bin:$PATH \
@@ -24,7 +29,7 @@ ENV PATH=/opt/matcher/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MATCHER_DATA=/data \
     MPLCONFIGDIR=/tmp/matplotlib \
-    NUMBA_CACHE_DIR=/tmp/numba
+    NUMBA_CACHE_DIR=/opt/matcher/numba
 WORKDIR /data
 USER matcher
 EXPOSE 8000

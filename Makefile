@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The engine's kernels, once for all processes; a second if nothing has changed.
+COMPILE := $(BIN)/python -c 'from matcher.engines.decomposition import compile_kernels; compile_kernels()'
+
 .PHONY: demo serve test check format benchmark ladder clean
 
 demo: .venv/ready
@@ -10,8 +13,10 @@ demo: .venv/ready
 serve: .venv/ready
 	$(BIN)/matcher serve
 
+# Three workers on two cores: one has the tests of the service that mostly wait.
 test: .venv/ready
-	$(BIN)/pytest -n 2
+	$(COMPILE)
+	$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST)
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
@@ -42,6 +47,8 @@ ladder: .venv/ready
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev --editable '.[service,engines,bench]'
+	@echo "Compiling the engine's kernels; half a minute, once."
+	@$(COMPILE)
 	@touch $@
 
 clean:

@@ -83,7 +83,12 @@ class NativeProcess:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-        return f"({_ending(process.wait())}): {self._last_words() or 'silent'}"
+        ending = _ending(process.wait())
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError, ValueError):
+                assert pipe is not None
+                pipe.close()
+        return f"({ending}): {self._last_words() or 'silent'}"
 
     def _last_words(self) -> str:
         """The last words on standard error."""

@@ -78,7 +78,7 @@ def solve(  # noqa: PLR0913 - keywords, the options of a solve
     --------
     >>> import matcher
     >>> plan = matcher.solve(matcher.read("examples/first-steps"), gap_limit=0.0)
-    >>> plan.result.found
+    >>> plan.result.solution_status
     'optimal'
     """
     began = time.monotonic()

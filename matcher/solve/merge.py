@@ -76,7 +76,7 @@ def merge(network: Network, subnetworks: Sequence[Network], plans: Sequence[Plan
     >>> subnetworks = subnetworks_of(network)
     >>> plans = [matcher.solve(each, gap_limit=0.0) for each in subnetworks]
     >>> plan = merge(network, subnetworks, plans)
-    >>> plan.result.found, matcher.check(network, plan).ok
+    >>> plan.result.solution_status, matcher.check(network, plan).ok
     ('optimal', True)
     """
     results = _results(network, subnetworks, plans)

@@ -260,7 +260,7 @@ from matcher.engines.base import Limits
 def tell(progress):
     print("running", progress.best, flush=True)
 outcome = engine({name!r}).solve(market_split(), Limits(60, gap=0), on_progress=tell)
-print("outcome", outcome.found, outcome.stopped, flush=True)
+print("outcome", outcome.solution_status, outcome.termination_reason, flush=True)
 """
 
 
