@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 import matcher
 from matcher.cli.console import (
@@ -585,10 +586,10 @@ def main() -> None:
             show_issues(err, error.issues, headline.format(count(len(error.issues), "issue")))
         sys.exit(WRONG_INPUT)
     except EngineError as error:
-        err.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        err.print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(NO_PLAN if isinstance(error, EngineCrashed) else WRONG_INPUT)
     except MatcherError as error:
-        err.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        err.print(f"[red]✗[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(WRONG_INPUT)
     except OSError as error:
         err.print(
