@@ -8,7 +8,6 @@ import pytest
 
 from matcher.engines import keeping
 
-
 # Tests of the service that mostly wait, for leases, grace periods and processes to come and go.
 WAITING = {
     "test_api_serve",
