@@ -324,7 +324,7 @@ def test_order_of_the_parts_does_not_depend_on_the_order_of_rows() -> None:
         firsts = [part.demands["demand"][0] for part in parts]
         assert firsts == sorted(firsts)
         assert [part.name for part in parts] == [
-            f"tiny (subnetwork {i + 1} of {len(parts)})" for i in range(len(parts))
+            f"tiny (part {i + 1} of {len(parts)})" for i in range(len(parts))
         ]
 
 
@@ -452,7 +452,7 @@ def test_what_does_not_belong_together_is_refused(three: Any) -> None:
     whole, parts, plans = three
     with pytest.raises(InputError, match="'2 plans' cannot be matched to 3 independent parts"):
         merge(whole, parts, plans[:2])
-    with pytest.raises(InputError, match=r"is not a plan of 'Test \(subnetwork 1 of 3\)'"):
+    with pytest.raises(InputError, match=r"is not a plan of 'Test \(part 1 of 3\)'"):
         merge(whole, parts, [plans[1], plans[0], plans[2]])
     with pytest.raises(InputError, match="cannot be the whole of 'Test'"):
         merge(whole, parts[:2], plans[:2])

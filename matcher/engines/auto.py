@@ -36,7 +36,7 @@ class AutoEngine:
             chosen, why = self.exact, sizes
         else:
             chosen = self.exact if sum(sizes) <= EXACT_ITEMS else self.decomposition
-            why = f"has {sum(sizes):,} candidates, {max(sizes, default=0):,} in its largest piece"
+            why = f"has {sum(sizes):,} candidates, {max(sizes, default=0):,} in its largest part"
         outcome = chosen.solve(
             program, limits, start=start, on_progress=on_progress, cancelled=cancelled
         )

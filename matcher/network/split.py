@@ -65,9 +65,9 @@ def subnetworks_of(network: Network, *, at_most: int | None = None) -> tuple[Net
     >>> network = matcher.generate(recipe_for(4_000, connected=False))
     >>> for subnetwork in subnetworks_of(network):
     ...     print(subnetwork.name, subnetwork.demands.height)
-    synthetic 200 x 100, seed 0 (subnetwork 1 of 3) 68
-    synthetic 200 x 100, seed 0 (subnetwork 2 of 3) 66
-    synthetic 200 x 100, seed 0 (subnetwork 3 of 3) 66
+    synthetic 200 x 100, seed 0 (part 1 of 3) 68
+    synthetic 200 x 100, seed 0 (part 2 of 3) 66
+    synthetic 200 x 100, seed 0 (part 3 of 3) 66
     >>> subnetworks_of(network, at_most=1) == (network,)
     True
     """
@@ -207,7 +207,7 @@ def split(
         }.items()
     }
     for i in range(num):
-        name = f"{network.name} (subnetwork {i + 1} of {num})"
+        name = f"{network.name} (part {i + 1} of {num})"
         yield replace(
             network,
             network=network.network.with_columns(name=pl.lit(name)),

@@ -854,7 +854,7 @@ def test_auto_says_what_it_chose_and_why() -> None:
     assert small.detail.startswith("auto chose highs: the network has ")
     large = engine("auto").solve(generated(2_000, 1), Limits(time_s=2, gap=0.1))
     assert large.engine == "decomposition"
-    assert "in its largest piece" in large.detail
+    assert "in its largest part" in large.detail
     # No block is large, but there are many.
     many = engine("auto").solve(side_by_side(generated(150, 0), 20), Limits(time_s=6, gap=0.02))
     assert many.engine == "decomposition"

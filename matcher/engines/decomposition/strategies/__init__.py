@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from enum import Enum
 
 import numpy as np
@@ -21,7 +22,7 @@ class Work(Enum):
     EXACT = "exact"
 
 
-class Strategy:
+class Strategy(ABC):
     """How one kind of work is done on a subproblem.
 
     ``seconds`` is what was spent on it so far, ``vain_rounds`` how many of the last rounds did not
@@ -44,15 +45,15 @@ class Strategy:
         return 0.0
 
     @property
+    @abstractmethod
     def is_possible(self) -> bool:
         """Whether there is such work to do, once the subproblem has its prices."""
-        raise NotImplementedError
 
     @property
     def share_s(self) -> float:
         """Share of the time left that the subproblem must have for this work to be worthwhile."""
         return -np.inf
 
+    @abstractmethod
     def run(self, seconds: float, /) -> None:
         """Do it for about some time."""
-        raise NotImplementedError
