@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from rapidfuzz import fuzz, process
 
@@ -22,12 +23,16 @@ class Nearest:
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = list(known)
-        self._folded = {_folded(name): name for name in reversed(self._known)}
         self._left = self.BUDGET
 
     def same(self, text: str) -> str | None:
         """The known name that differs by case and punctuation only."""
         return self._folded.get(_folded(text))
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        """The known names by what is left of them; made when first asked: most input is right."""
+        return {_folded(name): name for name in reversed(self._known)}
 
     def find(self, text: str, cutoff: float = 0.6) -> str | None:
         """The nearest known name, if one is at least as similar as ``cutoff``, from 0 to 1."""

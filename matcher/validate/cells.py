@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -22,6 +22,7 @@ LARGEST_NUMBER = 1e15
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
+_NUMBERS = ("number", "integer")
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f\x{fffe}\x{ffff}]"
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:([,'’ \u00a0\u202f])\d{3})(?:\1\d{3})*(?:\.\d+)?")
 _CONTINENTAL = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})*,\d+")
@@ -40,30 +41,62 @@ class Fault:
 
 def as_text(cells: pl.Series) -> pl.Series | None:
     """The cells as stripped text, empty ones null; ``None`` if their type has no text."""
-    kind = cells.dtype
+    text = _text(pl.col("cells"), cells.dtype)
+    if text is None:
+        return None
+    return _with_plain_breaks(cells.to_frame("cells").select(text))["cells"].rename(cells.name)
+
+
+def _text(cells: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
+    """The same as an expression, carriage returns left in."""
     if kind == pl.Null:
         return cells.cast(pl.String)
     if isinstance(kind, pl.List) and not kind.inner.is_nested():
         cells = cells.cast(pl.List(pl.String)).list.join(";", ignore_nulls=True)
-    elif kind == pl.Boolean:
-        cells = cells.cast(pl.String)
     elif kind.is_float():
         whole = (cells == cells.floor()) & (cells.abs() < LARGEST_NUMBER)
         digits = cells.cast(pl.Int64, strict=False).cast(pl.String)
-        cells = digits.zip_with(whole.fill_null(value=False), cells.cast(pl.String))
+        cells = pl.when(whole).then(digits).otherwise(cells.cast(pl.String))
     elif isinstance(kind, pl.Datetime):
         cells = cells.dt.to_string("iso").str.replace(r"[ T]00:00:00(\.0+)?$", "")
     elif not (
         kind.is_numeric()
         or isinstance(kind, (pl.String, pl.Categorical, pl.Enum))
-        or kind in (pl.Date, pl.Time)
+        or kind in (pl.Boolean, pl.Date, pl.Time)
     ):
         return None
     cells = cells.cast(pl.String).str.strip_chars()
-    if cells.str.contains("\r", literal=True).any():
-        cells = cells.str.replace_all("\r\n", "\n", literal=True)
-        cells = cells.str.replace_all("\r", "\n", literal=True)
-    return cells.set(cells == "", None)
+    return pl.when(cells != "").then(cells)
+
+
+def _with_plain_breaks(text: pl.DataFrame) -> pl.DataFrame:
+    """Text with line feeds for the carriage returns of other systems, which are rare."""
+    if not text.width:
+        return text
+    has_return = text.select(pl.all().str.contains("\r", literal=True).any())
+    names = [name for name, (found,) in has_return.to_dict(as_series=False).items() if found]
+    return text.with_columns(
+        pl.col(name)
+        .str.replace_all("\r\n", "\n", literal=True)
+        .str.replace_all("\r", "\n", literal=True)
+        for name in names
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Typed cells of a column, and which of them are stated.
+
+    A cell that is stated but null is wrong; `Parser.fault` says why.
+    """
+
+    values: pl.Series
+    stated: pl.Series
+
+    @property
+    def has_wrong(self) -> bool:
+        """Whether any cell is stated but null."""
+        return int(self.stated.sum()) > self.values.len() - self.values.null_count()
 
 
 class Parser:
@@ -93,32 +126,56 @@ class Parser:
             "standards": self._standards_list,
         }
 
-    def parse(self, column: Column, cells: pl.Series) -> tuple[pl.Series, pl.Series] | None:  # noqa: PLR0911 - an answer for each kind of cell
-        """Typed cells, and a mask of those that are stated.
+    def parse(self, columns: Sequence[Column], cells: pl.DataFrame) -> dict[str, Parsed]:
+        """The columns of a table, typed; ``cells`` has one of each column's name.
 
-        A cell that is stated but comes out null is wrong; `fault` says why. ``None`` means that
-        the whole column is of a type that no cell can be read from.
+        A column is left out if it is of a type that no cell can be read from.
         """
-        if column.kind in ("number", "integer") and cells.dtype.is_numeric():
-            return _in_range(column, cells.cast(pl.Float64)), cells.is_not_null()
-        if cells.dtype == column.dtype and column.kind == "flag":
-            return cells, cells.is_not_null()
-        if cells.dtype == column.dtype and column.kind == "date":
-            within = cells.is_between(pl.lit(EARLIEST), pl.lit(LATEST)).fill_null(value=False)
-            return cells.set(~within, None), cells.is_not_null()
-        text = as_text(cells)
-        if text is None:
-            return None
-        stated = text.is_not_null()
-        if column.kind in ("number", "integer"):
-            return _in_range(column, text.cast(pl.Float64, strict=False)), stated
-        if column.kind in ("text", "id", "ref"):
-            return text.set(text.str.contains(_CONTROL), None), stated
+        typed: dict[str, pl.Expr] = {}
+        texts: dict[str, pl.Expr] = {}
+        for column in columns:
+            kind, cell = cells.schema[column.name], pl.col(column.name)
+            if column.kind in _NUMBERS and kind.is_numeric():
+                typed[column.name] = _in_range(column, cell.cast(pl.Float64))
+            elif column.kind == "flag" and kind == column.dtype:
+                typed[column.name] = cell
+            elif column.kind == "date" and kind == column.dtype:
+                typed[column.name] = pl.when(cell.is_between(EARLIEST, LATEST)).then(cell)
+            elif (text := _text(cell, kind)) is not None:
+                texts[column.name] = text
+        text = _with_plain_breaks(cells.select(**texts))
+        read: dict[str, pl.Expr] = {}
+        looked_up: dict[str, pl.Series] = {}
+        for column in columns:
+            if column.name not in texts:
+                continue
+            cell = pl.col(column.name)
+            if column.kind in _NUMBERS:
+                read[column.name] = _in_range(column, cell.cast(pl.Float64, strict=False))
+            elif column.kind in ("text", "id", "ref"):
+                read[column.name] = pl.when(~cell.str.contains(_CONTROL)).then(cell)
+            else:
+                looked_up[column.name] = self._look_up(column, text[column.name])
+        values = {
+            **cells.select(**typed).to_dict(),
+            **text.select(**read).to_dict(),
+            **looked_up,
+        }
+        stated = {
+            **cells.select(pl.col(list(typed)).is_not_null()).to_dict(),
+            **text.select(pl.all().is_not_null()).to_dict(),
+        }
+        return {name: Parsed(each, stated[name]) for name, each in values.items()}
+
+    def _look_up(self, column: Column, text: pl.Series) -> pl.Series:
+        """Cells of which each distinct text is understood once."""
+        if text.null_count() == text.len():
+            return text.cast(column.dtype)
         one = self._one[column.kind]
-        found = text.drop_nulls().unique()
+        found = [value for value in text.unique().to_list() if value is not None]
         read = [one(column, value) for value in found]
         values = pl.Series([None if isinstance(v, Fault) else v for v in read], dtype=column.dtype)
-        return text.replace_strict(found, values, default=None, return_dtype=column.dtype), stated
+        return text.replace_strict(found, values, default=None, return_dtype=column.dtype)
 
     def fault(self, column: Column, text: str) -> Fault:
         """Why ``text`` is wrong in ``column``."""
@@ -127,7 +184,7 @@ class Parser:
         return self._faults[column, text]
 
     def _fault(self, column: Column, text: str) -> Fault:
-        if column.kind in ("number", "integer"):
+        if column.kind in _NUMBERS:
             return _number_fault(column, text)
         if column.kind in ("text", "id", "ref"):
             return Fault(
@@ -281,7 +338,7 @@ def _date_advice(text: str) -> str:
     return "write " + (" or ".join(str(day) for day in sorted(candidates)) or "it as 2026-12-31")
 
 
-def _in_range(column: Column, values: pl.Series) -> pl.Series:
+def _in_range(column: Column, values: pl.Expr) -> pl.Expr:
     """The values, null where they are not finite, out of range, or not whole though they must."""
     good = values.is_finite() & (values.abs() <= LARGEST_NUMBER)
     if column.positive:
@@ -292,8 +349,8 @@ def _in_range(column: Column, values: pl.Series) -> pl.Series:
         good &= values <= column.maximum
     if column.kind == "integer":
         good &= values == values.floor()
-    values = values.set(~good.fill_null(value=False), None)
-    return values.set(values == 0, 0.0).cast(column.dtype)  # -0.0 becomes 0.0
+    plain = pl.when(values == 0).then(0.0).otherwise(values)  # -0.0 becomes 0.0
+    return pl.when(good).then(plain).cast(column.dtype)
 
 
 def limits(column: Column) -> str:

@@ -8,7 +8,7 @@ import polars as pl
 
 from matcher.schema.columns import Column, Table
 from matcher.suggestions import Nearest
-from matcher.validate.cells import Parser, as_text
+from matcher.validate.cells import Parsed, Parser, as_text
 from matcher.validate.findings import Findings, quoted
 from matcher.validate.raw import Raw, Typed
 
@@ -19,52 +19,37 @@ def typed(raw: Raw, table: Table, parser: Parser, findings: Findings) -> Typed:
     Rows in which nothing is stated are left out, as spreadsheets often end in such rows.
     """
     cells, wrong = _columns(raw, table, findings)
-    values: dict[str, pl.Series] = {}
-    stated: dict[str, pl.Series] = {}
+    parsed = parser.parse(
+        [column for column in table.columns if column.name in cells],
+        pl.DataFrame(list(cells.values()), schema=list(cells)),
+    )
+    filled = pl.Series([False], dtype=pl.Boolean).new_from_index(0, raw.rows.len())
+    for each in parsed.values():
+        filled |= each.stated
     for column in table.columns:
-        found = cells.get(column.name)
-        if found is None:
-            values[column.name] = pl.Series([None] * raw.rows.len(), dtype=column.dtype)
-            continue
-        parsed = parser.parse(column, found)
-        if parsed is None:
+        if column.name in parsed:
+            rows = _faults(
+                raw, column, cells[column.name], parsed[column.name], filled, parser, findings
+            )
+            if rows.len():
+                wrong[column.name] = rows
+        elif column.name in cells:
             wrong[column.name] = raw.rows
             findings.add(
                 "wrong_type",
                 raw.place,
-                f"has cells of the type {found.dtype}",
+                f"has cells of the type {cells[column.name].dtype}",
                 f"store it as {column.dtype} or as text",
                 column=column.name,
             )
-            continue
-        values[column.name], stated[column.name] = parsed
-
-    filled = pl.Series([False] * raw.rows.len(), dtype=pl.Boolean)
-    for mask in stated.values():
-        filled |= mask
-    for column in table.columns:
-        if column.name in stated:
-            rows = _faults(
-                raw,
-                column,
-                cells[column.name],
-                values[column.name],
-                stated[column.name],
-                filled,
-                parser,
-                findings,
-            )
-            if rows.len():
-                wrong[column.name] = rows
-    frame = pl.DataFrame(
-        {"row": raw.rows}
-        | {
-            column.name: values.get(
-                column.name, pl.Series([None] * raw.rows.len(), dtype=column.dtype)
-            )
-            for column in table.columns
-        }
-    ).filter(filled)
+    frame = pl.DataFrame([raw.rows.alias("row")]).with_columns(
+        parsed[column.name].values.alias(column.name)
+        if column.name in parsed
+        else pl.lit(None, dtype=column.dtype).alias(column.name)
+        for column in table.columns
+    )
+    if not filled.all():
+        frame = frame.filter(filled)
     _row_count(raw, table, frame, findings)
     return Typed(table, raw.place, frame, wrong)
 
@@ -139,18 +124,21 @@ def _has_content(series: pl.Series) -> bool:
     return text is None or text.is_not_null().any()
 
 
-def _faults(  # noqa: PLR0913 - the place of a cell, and what is known of it
+def _faults(
     raw: Raw,
     column: Column,
     cells: pl.Series,
-    values: pl.Series,
-    stated: pl.Series,
+    parsed: Parsed,
     filled: pl.Series,
     parser: Parser,
     findings: Findings,
 ) -> pl.Series:
     """Note every wrong and every missing cell of one column; the rows they stand in."""
-    bad = stated & values.is_null()
+    stated = parsed.stated
+    has_gaps = column.required and int(stated.sum()) < int(filled.sum())
+    if not parsed.has_wrong and not has_gaps:
+        return raw.rows.clear()
+    bad = stated & parsed.values.is_null()
     if bad.any():
         text = as_text(cells.filter(bad))
         assert text is not None, column.name
