@@ -122,16 +122,12 @@ def _one(
 
 def _final(each: Typed) -> pl.DataFrame:
     """The table as a network holds it: defaults filled in, schema order, sorted by key."""
-    return (
-        _filled(each.table, each.frame)
-        .select(list(each.table.schema))
-        .sort(each.table.key, nulls_last=False)
-    )
-
-
-def _filled(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(
+    table = each.table
+    if each.frame.is_empty():
+        return table.empty()
+    filled = each.frame.lazy().with_columns(
         pl.col(column.name).fill_null(pl.lit(column.default, dtype=column.dtype))
         for column in table.columns
         if column.default is not None
     )
+    return filled.select(list(table.schema)).sort(table.key, nulls_last=False).collect()

@@ -5,13 +5,11 @@ They run only on an input without errors, since a wrong cell would make them say
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
-from matcher.validate.findings import Findings, plain
+from matcher.validate.findings import Check, Findings, plain
 from matcher.validate.raw import Tables
 
 
@@ -244,7 +242,7 @@ def _crossings(tables: Tables) -> pl.DataFrame:
     )
 
 
-ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
+ADVICE: tuple[Check, ...] = (
     demands_have_bids,
     order_multiples_divide,
     suppliers_have_bids,

@@ -131,6 +131,9 @@ class Parser:
 
         A column is left out if it is of a type that no cell can be read from.
         """
+        if cells.is_empty():
+            nothing = pl.Series([], dtype=pl.Boolean)
+            return {each.name: Parsed(pl.Series([], dtype=each.dtype), nothing) for each in columns}
         typed: dict[str, pl.Expr] = {}
         texts: dict[str, pl.Expr] = {}
         for column in columns:
@@ -141,8 +144,8 @@ class Parser:
                 typed[column.name] = cell
             elif column.kind == "date" and kind == column.dtype:
                 typed[column.name] = pl.when(cell.is_between(EARLIEST, LATEST)).then(cell)
-            elif (text := _text(cell, kind)) is not None:
-                texts[column.name] = text
+            elif (told := _text(cell, kind)) is not None:
+                texts[column.name] = told
         text = _with_plain_breaks(cells.select(**texts))
         read: dict[str, pl.Expr] = {}
         looked_up: dict[str, pl.Series] = {}

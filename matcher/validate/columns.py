@@ -193,6 +193,8 @@ def _row_count(raw: Raw, table: Table, frame: pl.DataFrame, findings: Findings) 
 
 def check_keys(table: Typed, findings: Findings) -> None:
     """Note every row whose key was used before, naming both rows."""
+    if table.frame.height < 2:
+        return
     key = list(table.table.key)
     rows = table.frame.select("row", *key)
     for name in key:
@@ -242,6 +244,8 @@ def check_references(
         for column in table.table.columns:
             if column.kind == "ref" and column.ref not in unknown:
                 dangling = _dangling(table, column.name, tables[column.ref], findings)
+                if not dangling.any():
+                    continue
                 frame = frame.with_columns(pl.when(~dangling).then(column.name).alias(column.name))
                 rows = frame["row"].filter(dangling)
                 wrong[column.name] = pl.concat([wrong.get(column.name, rows.clear()), rows])
@@ -250,11 +254,15 @@ def check_references(
 
 
 def _dangling(table: Typed, name: str, target: Typed, findings: Findings) -> pl.Series:
-    """Which cells of one column point to nothing; each is noted."""
+    """Which cells of one column point to nothing, each noted; empty if no cell is stated."""
+    if table.frame[name].null_count() == table.frame.height:
+        return pl.Series([], dtype=pl.Boolean)
     id_name = target.table.key[0]
     known = target.frame[id_name].drop_nulls()
-    cells = table.frame[name]
-    dangling = (cells.is_not_null() & ~cells.is_in(known.implode())).fill_null(value=False)
+    cell = pl.col(name)
+    dangling = table.frame.select(
+        cell.is_not_null() & ~cell.is_in(known.implode()).fill_null(value=False)
+    ).to_series()
     if known.is_empty() and (target.table.required or id_name in target.wrong):
         return dangling  # the empty table or missing column is an issue already
     if dangling.any():

@@ -6,21 +6,20 @@ wrong, and is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from matcher.reference.trade_costs import trade_costs
 from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
-from matcher.validate.findings import Findings, plain, quoted
+from matcher.validate.findings import Check, Findings, plain, quoted
 from matcher.validate.raw import Tables
 
 
 def check(tables: Tables, findings: Findings) -> None:
-    """Run every cross-check."""
-    for one in CHECKS:
-        one(tables, findings)
+    """Run every cross-check of a table that has rows."""
+    for name, one in CHECKS:
+        if tables[name].height:
+            one(tables, findings)
 
 
 def usages_stay_with_the_supplier(tables: Tables, findings: Findings) -> None:
@@ -281,16 +280,16 @@ def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
 
 
-CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
-    demands_do_not_contradict_themselves,
-    demands_are_due_after_the_start,
-    certificates_end_after_they_begin,
-    bids_fit_their_demand,
-    award_sizes_are_possible,
-    usages_stay_with_the_supplier,
-    larger_tiers_are_cheaper,
-    currencies_have_rates,
-    economies_have_trade_costs,
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("demands", demands_do_not_contradict_themselves),
+    ("demands", demands_are_due_after_the_start),
+    ("certificates", certificates_end_after_they_begin),
+    ("bids", bids_fit_their_demand),
+    ("bids", award_sizes_are_possible),
+    ("usages", usages_stay_with_the_supplier),
+    ("tiers", larger_tiers_are_cheaper),
+    ("network", currencies_have_rates),
+    ("places", economies_have_trade_costs),
     *rule_checks.CHECKS,
     *term_checks.CHECKS,
 )

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from matcher.errors import Issue, Severity
+from matcher.validate.raw import Tables
 
 LISTED_PER_COLUMN = 1_000
 """So many issues of one code are listed for one column; the rest is counted."""
@@ -110,6 +111,10 @@ def quoted(values: Iterable[object], limit: int = 6) -> str:
     return ", ".join(texts[:limit]) + more
 
 
+Check = Callable[[Tables, "Findings"], None]
+"""What looks at the tables and notes what it finds."""
+
+
 class Findings:
     """Collects issues; lists at most `LISTED_PER_COLUMN` per table, column and code."""
 
@@ -166,6 +171,8 @@ class Findings:
         value
             The column of ``hits`` that holds the value to show; by default ``column``.
         """
+        if hits.is_empty():
+            return
         key = (table, column, code, severity)
         room = max(0, LISTED_PER_COLUMN - self._count[key])
         self._count[key] += hits.height

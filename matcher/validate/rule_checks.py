@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import polars as pl
 
@@ -11,7 +10,7 @@ from matcher.schema.rules import COUNTS, listed
 from matcher.schema.tables import SIZE_CLASSES
 from matcher.suggestions import Nearest
 from matcher.tolerances import ROUNDING
-from matcher.validate.findings import Findings, plain
+from matcher.validate.findings import Check, Findings, plain
 from matcher.validate.keys import check_economies, check_known
 from matcher.validate.raw import Tables
 
@@ -393,16 +392,16 @@ def _members(tables: Tables) -> pl.DataFrame:
 
 _MEANS = ("turnover", "credit_line")
 
-CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
-    rules_leave_something_possible,
-    rules_name_their_demands,
-    rules_name_their_suppliers,
-    rules_count_something,
-    splits_add_up,
-    targets_have_a_priority,
-    cells_are_used,
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("rules", rules_leave_something_possible),
+    ("rules", rules_name_their_demands),
+    ("rules", rules_name_their_suppliers),
+    ("rules", rules_count_something),
+    ("rules", splits_add_up),
+    ("rules", targets_have_a_priority),
+    ("rules", cells_are_used),
 )
-ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
+ADVICE: tuple[Check, ...] = (
     rules_are_about_something,
     means_are_stated,
 )

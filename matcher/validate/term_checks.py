@@ -6,13 +6,11 @@ vehicles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from matcher.schema.rules import listed
 from matcher.schema.tables import BY_NAME
-from matcher.validate.findings import Findings, plain
+from matcher.validate.findings import Check, Findings, plain
 from matcher.validate.keys import check_economies, check_known
 from matcher.validate.raw import Tables
 
@@ -347,16 +345,16 @@ def own_plants_make_what_is_core(tables: Tables, findings: Findings) -> None:
     )
 
 
-CHECKS: tuple[Callable[[Tables, Findings], None], ...] = (
-    bundles_hold_together,
-    discounts_are_one_schedule,
-    periods_follow_each_other,
-    demands_are_due_in_a_period,
-    ramps_limit_something,
-    objectives_have_an_order,
-    objectives_use_their_cells,
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("bids", bundles_hold_together),
+    ("discounts", discounts_are_one_schedule),
+    ("periods", periods_follow_each_other),
+    ("periods", demands_are_due_in_a_period),
+    ("ramps", ramps_limit_something),
+    ("objectives", objectives_have_an_order),
+    ("objectives", objectives_use_their_cells),
 )
-ADVICE: tuple[Callable[[Tables, Findings], None], ...] = (
+ADVICE: tuple[Check, ...] = (
     tiers_are_there_to_be_incremental,
     vehicles_cost_something,
     consortia_have_members,

@@ -31,7 +31,7 @@ class Enclosure:
 
 
 def enclosure(program: Program) -> Enclosure:
-    """What HiGHS proves of a program within half a minute, to one part in a hundred thousand."""
+    """What HiGHS proves of a program within ten seconds, to one part in a hundred thousand."""
     key = _fingerprint(program)
     kept = _kept()
     if key not in kept:
@@ -48,7 +48,7 @@ def _kept() -> dict[str, tuple[float, float]]:
 
 
 def _proven(program: Program) -> tuple[float, float]:
-    outcome = engine("highs").solve(program, Limits(time_s=30, gap=1e-5, threads=1))
+    outcome = engine("highs").solve(program, Limits(time_s=10, gap=1e-5, threads=1))
     if outcome.solution_status == "infeasible":
         return np.inf, np.inf
     assert outcome.best is not None
