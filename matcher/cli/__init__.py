@@ -73,6 +73,7 @@ class ChosenObjective(StrEnum):
     CONCENTRATION = "concentration"
     DELIVERY_SLACK = "delivery_slack"
     SUPPLIER_COUNT = "supplier_count"
+    EMISSIONS = "emissions"
 
 
 class Preset(StrEnum):

@@ -18,6 +18,7 @@ from matcher.schema.objectives import stages_of
 from matcher.screening.award_options import AwardOptions
 from matcher.screening.delivery import delivery
 from matcher.screening.landed_cost import (
+    co2e_kg,
     duty_rates,
     fixed_cost,
     further_vehicles,
@@ -28,7 +29,7 @@ from matcher.screening.metrics import MetricName, metric
 from matcher.screening.transport_links import TransportLinks
 from matcher.tolerances import STATED
 
-COUNTED: tuple[MetricName, ...] = ("quantity", "value", "cost", "capital")
+COUNTED: tuple[MetricName, ...] = ("quantity", "value", "cost", "emissions", "capital")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class PricedAwards:
     terms: Floats
     landed_once: Floats
     price_once: Floats
+    co2e_kg: Floats
     fixed_cost: Floats
     ship: Floats
     arrive: Floats
@@ -124,6 +126,7 @@ def evaluate(
         share=quantity / arrays.demands.quantity[options.demand],
         value=value,
         slack=priced.slack,
+        emissions=amounts["emissions"].made,
         total_cost=total,
     )
     reached = {
@@ -157,6 +160,7 @@ def _priced(
         terms=if_it_runs(landed_cost(arrays, links, duties, options, days.pipeline)),
         landed_once=if_it_runs(landed_once),
         price_once=if_it_runs(price_once),
+        co2e_kg=if_it_runs(co2e_kg(arrays, links, options)),
         fixed_cost=if_it_runs(fixed_cost(arrays, links, options) + landed_once),
         ship=if_it_runs(days.ship),
         arrive=if_it_runs(days.arrive),

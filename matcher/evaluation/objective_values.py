@@ -17,7 +17,7 @@ class AwardFigures:
     """Awards as objectives see them, shape (awards,), and what the plan costs.
 
     ``share`` is of the demand; ``value`` is what the supplier is paid, network currency; ``slack``
-    is in days.
+    is in days, ``emissions`` in kg CO₂e.
     """
 
     demand: Ints
@@ -25,6 +25,7 @@ class AwardFigures:
     share: Floats
     value: Floats
     slack: Floats
+    emissions: Floats
     total_cost: float
 
 
@@ -85,6 +86,10 @@ def _supplier_count(_: Arrays, awards: AwardFigures, __: Objective) -> float:
     return float(np.unique(awards.supplier).size)
 
 
+def _emissions(_: Arrays, awards: AwardFigures, __: Objective) -> float:
+    return float(awards.emissions.sum())
+
+
 VALUES: dict[str, Callable[[Arrays, AwardFigures, Objective], float]] = {
     "coverage": _coverage,
     "cost": _cost,
@@ -93,6 +98,7 @@ VALUES: dict[str, Callable[[Arrays, AwardFigures, Objective], float]] = {
     "concentration": _concentration,
     "delivery_slack": _delivery_slack,
     "supplier_count": _supplier_count,
+    "emissions": _emissions,
 }
 
 

@@ -137,6 +137,12 @@ def _supplier_count(b: Builder, _: Objective) -> Terms:
     return [(column, np.ones(column.size))]
 
 
+def _emissions(b: Builder, _: Objective) -> Terms:
+    """Σ emissions of the awards, in kg CO₂e."""
+    per_unit, _once = metric(b.arrays, b.candidates, "emissions")
+    return [(b.x, per_unit * b.quantity[b.candidates.demand])]
+
+
 OBJECTIVES: dict[str, Callable[[Builder, Objective], Terms]] = {
     "coverage": _coverage,
     "cost": _cost,
@@ -145,6 +151,7 @@ OBJECTIVES: dict[str, Callable[[Builder, Objective], Terms]] = {
     "concentration": _concentration,
     "delivery_slack": _delivery_slack,
     "supplier_count": _supplier_count,
+    "emissions": _emissions,
 }
 
 

@@ -43,6 +43,7 @@ WORDS: dict[str, tuple[str, str | None]] = {
     "concentration": ("value with the largest supplier", None),
     "delivery_slack": ("delivery slack", "days (weighted by share of demand)"),
     "supplier_count": ("suppliers", None),
+    "emissions": ("emissions", "kg CO₂e"),
 }
 
 
@@ -254,9 +255,9 @@ def frontier(  # noqa: PLR0913 - keywords, those of `matcher.solve`
     Parameters
     ----------
     first, second
-        Two of cost, local_value, linkages, concentration, delivery_slack and supplier_count. What
-        the table ``objectives`` states of their economies and viable value holds; its order,
-        weights and tolerances do not.
+        Two of cost, local_value, linkages, concentration, delivery_slack, supplier_count and
+        emissions. What the table ``objectives`` states of their economies and viable value holds;
+        its order, weights and tolerances do not.
     points
         At most so many, from 2 to 50, the ends among them. Equal points are one.
     time_limit_s

@@ -114,6 +114,7 @@ def figures(arrays: Arrays, awards: Awards, evaluation: Evaluation) -> Iterable[
         ("wrong_award_cost", "landed_cost", evaluation.landed),
         ("wrong_fixed_cost", "fixed_cost", evaluation.fixed),
         ("wrong_slack", "slack_days", priced.slack),
+        ("wrong_emissions", "co2e_kg", priced.co2e_kg * awards.quantity),
     ):
         claimed = _claimed(frame, column)
         yield from each(awards, code, all_off(claimed, actual) & awards.runs, actual, claimed)

@@ -120,6 +120,11 @@ class Network:
         return float(self.network["carrying_rate"][0])
 
     @property
+    def carbon_price(self) -> float:
+        """Cost of emissions, network currency per tonne of CO₂e."""
+        return float(self.network["carbon_price"][0])
+
+    @property
     def insurance_rate(self) -> float:
         """Insurance premium, as a share of the insured value."""
         return float(self.network["insurance_rate"][0])

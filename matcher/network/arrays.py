@@ -13,10 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matcher.network import Network
+from matcher.reference.blocs import blocs
 from matcher.reference.economies import FOB_VALUATION
 from matcher.reference.modes import units_per_container
 from matcher.reference.standards import Standards, normalise, standards
-from matcher.reference.trade_costs import trade_costs
+from matcher.reference.tariffs import tariffs
+from matcher.reference.trade_costs import assumed_trade_costs, trade_costs
 from matcher.schema.tables import INCOTERMS, MODES
 
 Floats = NDArray[np.float64]
@@ -81,6 +83,8 @@ class Bids:
     on_time_rate: Floats
     payment_days: Floats
     modes: Bools
+    origin_proof: Bools
+    co2e_kg: Floats
     split: Bools
     incremental: Bools
     bundle: Ints
@@ -127,13 +131,27 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Economies:
-    """Trade costs by economy, in network currency per container and days."""
+    """Trade costs by economy, in network currency per container and days: by sea, and otherwise.
+
+    ``has_customs`` says between which two economies goods go through customs, ``no_duty`` where
+    none is due whoever made them, and ``free_trade`` where none is due if the origin is proven;
+    shape (economies, economies), origin first. ``tariff`` is what is due by default, a share of
+    the customs value; nan where none is known.
+    """
 
     export_days: Floats
     export_cost: Floats
     import_days: Floats
     import_cost: Floats
+    export_clearance_days: Floats
+    export_clearance_cost: Floats
+    import_clearance_days: Floats
+    import_clearance_cost: Floats
     fob_valuation: Bools
+    has_customs: Bools
+    no_duty: Bools
+    free_trade: Bools
+    tariff: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +393,8 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         on_time_rate=_floats(frame["on_time_rate"]),
         payment_days=_floats(frame["payment_days"]),
         modes=modes,
+        origin_proof=frame["origin_proof"].to_numpy(),
+        co2e_kg=_floats(frame["co2e_kg"]),
         split=frame["split"].to_numpy(),
         incremental=frame["incremental"].to_numpy(),
         bundle=numbered(frame["bundle"]),
@@ -411,22 +431,35 @@ def _places(network: Network) -> Places:
 
 
 def _economies(network: Network, economies: tuple[str, ...], usd: float) -> Economies:
-    columns = network.trade_costs.columns
-    shipped = (
-        trade_costs()
-        .select(columns)
-        .filter(~pl.col("economy").is_in(network.trade_costs["economy"].to_list()))
-    )
+    own = network.trade_costs
     table = pl.DataFrame({"economy": economies}, schema={"economy": pl.String}).join(
-        pl.concat([network.trade_costs, shipped]), on="economy", how="left", maintain_order="left"
+        own, on="economy", how="left", maintain_order="left"
     )
-    # An economy without trade costs only holds places that nothing is shipped between.
+    table = table.join(
+        trade_costs(), on="economy", how="left", maintain_order="left", suffix="_shipped"
+    )
+    # What nobody states is assumed; reading the network has warned of it where it counts.
+    figures = {
+        name: _floats(table[name].fill_null(table[f"{name}_shipped"]), assumed)
+        * (usd if "cost" in name else 1.0)
+        for name, assumed in assumed_trade_costs().items()
+    }
+    in_force = blocs(economies, network.start)
+    rate = dict(tariffs().select("economy", "rate").iter_rows())
     return Economies(
-        export_days=_floats(table["export_days"], np.inf),
-        export_cost=_floats(table["export_cost_usd_per_container"], np.inf) * usd,
-        import_days=_floats(table["import_days"], np.inf),
-        import_cost=_floats(table["import_cost_usd_per_container"], np.inf) * usd,
+        export_days=figures["export_days"],
+        export_cost=figures["export_cost_usd_per_container"],
+        import_days=figures["import_days"],
+        import_cost=figures["import_cost_usd_per_container"],
+        export_clearance_days=figures["export_clearance_days"],
+        export_clearance_cost=figures["export_clearance_cost_usd"],
+        import_clearance_days=figures["import_clearance_days"],
+        import_clearance_cost=figures["import_clearance_cost_usd"],
         fob_valuation=np.array([code in FOB_VALUATION for code in economies], dtype=np.bool_),
+        has_customs=~in_force.no_customs,
+        no_duty=in_force.no_duty,
+        free_trade=in_force.free_trade,
+        tariff=np.array([rate.get(code, np.nan) for code in economies], dtype=np.float64),
     )
 
 

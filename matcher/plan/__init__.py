@@ -44,6 +44,7 @@ AWARD_SCHEMA: dict[str, pl.DataType] = {
     "landed_cost_per_unit": pl.Float64(),
     "landed_cost": pl.Float64(),
     "fixed_cost": pl.Float64(),
+    "co2e_kg": pl.Float64(),
     "order_date": pl.Date(),
     "ship_date": pl.Date(),
     "arrival_date": pl.Date(),

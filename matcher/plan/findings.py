@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "wrong_fixed_cost": "the fixed cost is not tooling + the lane's fixed cost + lower tiers' part",
     "wrong_date": "the ready date or arrival is not what lead time, customs and transit days give",
     "wrong_slack": "the slack is not what is left until the due date",
+    "wrong_emissions": "the emissions are not those of making and carrying the awarded quantity",
     "missing_supplier": "a supplier with an award is not listed",
     "unused_supplier": "a supplier without an award is listed",
     "listed_twice": "the same supplier, or the same unmet demand, is listed twice",

@@ -1,4 +1,4 @@
-"""Days and cost of exporting and importing a container, for 40 economies."""
+"""Days and cost of getting goods out of an economy and into one, for 191 economies."""
 
 from __future__ import annotations
 
@@ -8,43 +8,62 @@ import polars as pl
 
 from matcher.reference._files import load
 
-_FILE = "trade_costs_doing_business_2009.csv"
-
 
 @cache
 def trade_costs() -> pl.DataFrame:
-    """Days and cost to export and to import a 20-foot container, by economy.
+    """Days and cost to export and to import, by economy: by sea, and by other modes.
 
-    The figures run from the warehouse to the departure of the ship, and from the arrival of the
-    ship to the warehouse: documents, customs, port handling and the inland haul to and from the
-    port are in, for a landlocked economy the transit through its neighbour too; sea freight and
-    duties are out.
+    By sea the figures run from the warehouse to the departure of the ship, and from the arrival of
+    the ship to the warehouse: documents, customs, port handling and the inland haul to and from
+    the port are in, for a landlocked economy the transit through its neighbour too; sea freight
+    and duties are out. By air, road and rail only documents and customs count.
 
     Returns
     -------
     polars.DataFrame
-        Columns of the table ``trade_costs`` of a network: ``economy`` (ISO 3166-1 alpha-2),
-        ``export_days``, ``export_cost_usd_per_container``, ``import_days``,
-        ``import_cost_usd_per_container``; sorted by economy.
+        Columns of the table ``trade_costs`` of a network: ``economy`` (ISO 3166-1 alpha-2), days
+        and US dollars a 20-foot container by sea, days and US dollars a consignment of a container
+        by other modes; sorted by economy. Null where the source has no figure.
 
     Notes
     -----
-    Source: World Bank, *Doing Business 2009*, Trading across borders, as tabulated by ESCAP.
+    Sources: World Bank, *Doing Business 2015* (Taiwan: *Doing Business 2009*) by sea, and *Doing
+    Business 2020*, time and cost of documents and at the border, by other modes.
 
     Examples
     --------
-    >>> trade_costs().row(by_predicate=pl.col("economy") == "SG")
-    ('SG', 5.0, 456.0, 3.0, 439.0)
+    >>> trade_costs().row(by_predicate=pl.col("economy") == "SG")[:5]
+    ('SG', 6.0, 460.0, 4.0, 440.0)
     """
-    frame = load(
-        _FILE,
+    by_sea = load(
+        "trade_costs.csv",
         economy=pl.String,
         name=pl.String,
-        export_documents=pl.Int64,
         export_days=pl.Float64,
         export_cost_usd_per_container=pl.Float64,
-        import_documents=pl.Int64,
         import_days=pl.Float64,
         import_cost_usd_per_container=pl.Float64,
+        year=pl.Int64,
+    ).drop("name", "year")
+    clearance = load(
+        "customs_clearance_doing_business_2020.csv",
+        economy=pl.String,
+        export_hours=pl.Float64,
+        export_cost_usd=pl.Float64,
+        import_hours=pl.Float64,
+        import_cost_usd=pl.Float64,
+    ).select(
+        "economy",
+        export_clearance_days=pl.col("export_hours") / 24,
+        export_clearance_cost_usd="export_cost_usd",
+        import_clearance_days=pl.col("import_hours") / 24,
+        import_clearance_cost_usd="import_cost_usd",
     )
-    return frame.drop("name", "export_documents", "import_documents").sort("economy")
+    return by_sea.join(clearance, on="economy", how="full", coalesce=True).sort("economy")
+
+
+@cache
+def assumed_trade_costs() -> dict[str, float]:
+    """What is assumed of an economy without figures: the median of all that have them."""
+    row = trade_costs().drop("economy").median().row(0, named=True)
+    return {name: float(value) for name, value in row.items()}

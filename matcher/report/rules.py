@@ -20,6 +20,7 @@ _OBJECTIVES = {
     "concentration": "Value with the largest supplier, lowest possible",
     "delivery_slack": "Days in hand (weighted by share of demand), most possible",
     "supplier_count": "Number of suppliers, fewest possible",
+    "emissions": "Emissions in kg CO₂e, least possible",
 }
 _MONEY = ("cost", "local_value", "concentration")
 _COUNTED = {"supplier_count": "suppliers", "economy_count": "economies"}

@@ -29,6 +29,7 @@ TERM_LABELS = dict(
             "Carrying cost",
             "Cost of defects",
             "Payment terms",
+            "Carbon price",
         ),
         strict=True,
     )

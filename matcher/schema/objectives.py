@@ -17,6 +17,7 @@ Name = Literal[
     "concentration",
     "delivery_slack",
     "supplier_count",
+    "emissions",
 ]
 
 # Of these more is better.

@@ -19,7 +19,7 @@ RULE_KINDS = (
 )
 SCOPES = ("network", "lead_firm", "component_group", "component", "demand")
 GROUPS = ("supplier", "economy", "park", "size_class", "ownership", "incumbents")
-MEASURES = ("quantity", "value", "cost")
+MEASURES = ("quantity", "value", "cost", "emissions")
 OBJECTIVES = (
     "coverage",
     "cost",
@@ -28,6 +28,7 @@ OBJECTIVES = (
     "concentration",
     "delivery_slack",
     "supplier_count",
+    "emissions",
 )
 
 RULE_TABLES: tuple[Table, ...] = (
@@ -212,21 +213,21 @@ RULE_TABLES: tuple[Table, ...] = (
                 "measure",
                 "choice",
                 "What is counted: units or the price paid; for a limit with a max also landed cost "
-                "with the fixed cost of the awards.",
+                "with the fixed cost of the awards, or emissions in kg CO₂e.",
                 choices=MEASURES,
             ),
             Column(
                 "min",
                 "number",
                 "At least.",
-                unit="suppliers, economies, share, units or network currency",
+                unit="suppliers, economies, share, units, network currency or kg CO₂e",
                 minimum=0,
             ),
             Column(
                 "max",
                 "number",
                 "At most.",
-                unit="suppliers, economies, share, units or network currency",
+                unit="suppliers, economies, share, units, network currency or kg CO₂e",
                 minimum=0,
             ),
             Column(

@@ -22,7 +22,7 @@ Kind = Literal[
 ]
 Scope = Literal["network", "lead_firm", "component_group", "component", "demand"]
 Group = Literal["supplier", "economy", "park", "size_class", "ownership", "incumbents"]
-Metric = Literal["quantity", "value", "cost"]
+Metric = Literal["quantity", "value", "cost", "emissions"]
 
 # Where a minimum number of suppliers is asked, an award below this share of its demand would
 # only be there to be counted; so every award concerned has to reach it.

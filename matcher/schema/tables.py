@@ -47,6 +47,14 @@ TABLES: tuple[Table, ...] = (
                 minimum=0,
                 maximum=1,
             ),
+            Column(
+                "carbon_price",
+                "number",
+                "Cost of emissions, which counts as a part of the landed cost.",
+                unit="network currency per tonne of CO₂e",
+                default=0.0,
+                minimum=0,
+            ),
         ),
         key=("name",),
         required=True,
@@ -70,20 +78,25 @@ TABLES: tuple[Table, ...] = (
             Column("name", "text", "Name shown to people."),
             Column("economy", "economy", "The economy it lies in.", required=True),
             Column(
+                "city",
+                "text",
+                "Instead of coordinates: a city of at least 100,000 people, a port or its "
+                "UN/LOCODE, or the IATA code of an airport; for namesakes with the region, as in "
+                "'Springfield, IL'.",
+            ),
+            Column(
                 "latitude",
                 "number",
-                "North is positive.",
+                "North is positive; empty: the city's.",
                 unit="degrees",
-                required=True,
                 minimum=-90,
                 maximum=90,
             ),
             Column(
                 "longitude",
                 "number",
-                "East is positive.",
+                "East is positive; empty: the city's.",
                 unit="degrees",
-                required=True,
                 minimum=-180,
                 maximum=180,
             ),
@@ -436,6 +449,21 @@ TABLES: tuple[Table, ...] = (
                 choices=MODES,
             ),
             Column(
+                "origin_proof",
+                "flag",
+                "The supplier proves the origin of the goods, so that no duty is due within a free "
+                "trade area.",
+                default=False,
+            ),
+            Column(
+                "co2e_kg",
+                "number",
+                "Emissions of making a unit; those of freight come on top.",
+                unit="kg CO₂e per unit",
+                default=0.0,
+                minimum=0,
+            ),
+            Column(
                 "split",
                 "flag",
                 "A demand may get several awards of the bid, each by its own mode or tier and "
@@ -561,7 +589,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "duties",
-        "Import duty; the longest matching HS code wins, then a row that names the origin.",
+        "Import duty; the longest matching HS code wins, then a row that names the origin. Without "
+        "a row it is the most-favoured-nation tariff; within a customs union it is 0, and within a "
+        "free trade area for bids with origin_proof, unless a row names the origin.",
         (
             Column("hs", "hs", "HS code or its first digits; empty: every good."),
             Column("origin", "economy", "Economy of origin; empty: every other one."),
@@ -596,30 +626,57 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "trade_costs",
-        "Time and cost of exporting and importing a container; rows here replace built-in ones.",
+        "Time and cost of exporting and importing; rows here replace built-in ones. By sea a "
+        "container pays for documents, customs, the port and the haul to it; by air, road and rail "
+        "for documents and customs only (clearance), and within a customs union for nothing.",
         (
             Column("economy", "economy", "The economy.", required=True),
             Column(
-                "export_days", "number", "Days to export.", unit="days", required=True, minimum=0
+                "export_days",
+                "number",
+                "Days to export by sea.",
+                unit="days",
+                required=True,
+                minimum=0,
             ),
             Column(
                 "export_cost_usd_per_container",
                 "number",
-                "Cost to export.",
+                "Cost to export by sea.",
                 unit="US dollars per 20-foot container",
                 required=True,
                 minimum=0,
             ),
             Column(
-                "import_days", "number", "Days to import.", unit="days", required=True, minimum=0
+                "import_days",
+                "number",
+                "Days to import by sea.",
+                unit="days",
+                required=True,
+                minimum=0,
             ),
             Column(
                 "import_cost_usd_per_container",
                 "number",
-                "Cost to import.",
+                "Cost to import by sea.",
                 unit="US dollars per 20-foot container",
                 required=True,
                 minimum=0,
+            ),
+            *(
+                Column(
+                    f"{way}_clearance_{figure}",
+                    "number",
+                    f"{what} of documents and customs to {way} by air, road and rail; empty: the "
+                    "built-in figure.",
+                    unit=unit,
+                    minimum=0,
+                )
+                for way in ("export", "import")
+                for figure, what, unit in (
+                    ("days", "Days", "days"),
+                    ("cost_usd", "Cost", "US dollars per 20-foot container"),
+                )
             ),
         ),
         key=("economy",),

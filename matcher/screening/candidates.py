@@ -14,6 +14,7 @@ from matcher.screening.delivery import delivery
 from matcher.screening.gates import GATES, REASON, Case, Gate, lacks_of, standards_gate
 from matcher.screening.landed_cost import (
     DutyRates,
+    co2e_kg,
     cost_at_largest,
     duty_rates,
     fixed_cost,
@@ -54,6 +55,8 @@ class Candidates:
     landed_once, price_once
         What `matcher.screening.landed_cost.tier_once` adds to ``fixed_cost``, and what the supplier
         is paid besides the tier's price × quantity, network currency; 0 without incremental tiers.
+    co2e_kg
+        Emissions of making and carrying a unit, kg CO₂e.
     ship, arrive, slack
         Days; see `matcher.screening.delivery.Delivery`.
     """
@@ -73,6 +76,7 @@ class Candidates:
     vehicle_cost: Floats
     landed_once: Floats
     price_once: Floats
+    co2e_kg: Floats
     ship: Floats
     arrive: Floats
     slack: Floats
@@ -179,6 +183,7 @@ def price(
         vehicle_cost=np.where(np.isfinite(vehicle_units), of_vehicle, 0.0),
         landed_once=landed_once,
         price_once=price_once,
+        co2e_kg=co2e_kg(arrays, links, options),
         ship=days.ship,
         arrive=days.arrive,
         slack=days.slack,

@@ -8,7 +8,7 @@ import numpy as np
 
 from matcher.network.arrays import Arrays, Floats
 from matcher.screening.award_options import AwardOptions
-from matcher.screening.transport_links import TransportLinks
+from matcher.screening.transport_links import SEA, TransportLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,17 @@ def delivery(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> De
     """Delivery days of each option.
 
     arrive = production lead time + export days + transit + import days, and
-    slack = days until the due date − arrive − safety days. Export and import days fall away
-    within one economy. All in days.
+    slack = days until the due date − arrive − safety days. Export and import days are those of the
+    port by sea, those of documents and customs by other modes, and fall away within one economy
+    and, but by sea, within one customs territory. All in days.
     """
-    origin, destination = economies_of(arrays, options)
-    crosses = origin != destination
     economies = arrays.economies
-    export_days = np.where(crosses, economies.export_days[origin], 0.0)
-    import_days = np.where(crosses, economies.import_days[destination], 0.0)
+    export_days, import_days = at_the_border(
+        arrays,
+        options,
+        (economies.export_days, economies.import_days),
+        (economies.export_clearance_days, economies.import_clearance_days),
+    )
     ship = arrays.bids.lead_time_days[options.bid] + export_days
     transit = links.days[options.link, options.mode]
     arrive = ship + transit + import_days
@@ -48,6 +51,29 @@ def delivery(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> De
         pipeline=export_days + transit + import_days + safety,
         slack=arrays.demands.due_days[options.demand] - arrive - safety,
     )
+
+
+def at_the_border(
+    arrays: Arrays,
+    options: AwardOptions,
+    by_sea: tuple[Floats, Floats],
+    otherwise: tuple[Floats, Floats],
+) -> tuple[Floats, Floats]:
+    """What each option meets on leaving one economy and on entering another.
+
+    Parameters
+    ----------
+    by_sea, otherwise
+        A figure of export and one of import, by economy: for options by sea, and for others.
+    """
+    origin, destination = economies_of(arrays, options)
+    sails = (origin != destination) & (options.mode == SEA)
+    clears = arrays.economies.has_customs[origin, destination]
+    leaving, entering = (
+        np.where(sails, port[economy], np.where(clears, customs[economy], 0.0))
+        for port, customs, economy in zip(by_sea, otherwise, (origin, destination), strict=True)
+    )
+    return leaving, entering
 
 
 def economies_of(arrays: Arrays, options: AwardOptions) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.reference.incoterms import incoterms
 from matcher.reference.modes import AIR_KG_PER_M3
 from matcher.screening.award_options import AwardOptions, largest_award
-from matcher.screening.delivery import delivery, economies_of
+from matcher.screening.delivery import at_the_border, delivery, economies_of
 from matcher.screening.transport_links import AIR, TransportLinks
 from matcher.tolerances import STATED
 
@@ -31,9 +31,11 @@ TERMS = (
     "carrying",
     "quality",
     "payment_terms",
+    "carbon",
 )
 
 DAYS_PER_YEAR = 365.0
+KG_PER_TONNE = 1_000.0
 # Cover of 110 % of the price is the least that the C terms ask for (Incoterms 2020, CIF A5).
 INSURED_SHARE = 1.1
 
@@ -42,23 +44,29 @@ INSURED_SHARE = 1.1
 class DutyRates:
     """Duty by HS code, economy of origin and of destination: shape (codes, economies, economies).
 
-    ``code`` gives the position of each component's HS code.
+    ``code`` gives the position of each component's HS code; ``proven`` is the rate of goods whose
+    origin is proven.
     """
 
     code: NDArray[np.int32]
     rate: Floats
+    proven: Floats
 
 
 def duty_rates(arrays: Arrays) -> DutyRates:
     """The duty of every HS code that occurs, between every two economies that occur.
 
-    The longest matching HS code wins, then a row that names the origin; within one economy, and
-    where no row matches, the rate is 0 (reading the network has warned of the latter).
+    The longest matching HS code wins, then a row that names the origin. Where no row matches it is
+    the most-favoured-nation tariff of the destination (reading the network has warned of that), or
+    0 where none is known. It is 0 within one economy, within a customs union, and within a free
+    trade area if the origin is proven, unless a row that names the origin says otherwise.
     """
     codes, code = np.unique(np.array(arrays.components.hs, dtype=str), return_inverse=True)
-    economies = arrays.places.economies
-    rate = np.zeros((codes.size, len(economies), len(economies)))
-    index = {name: i for i, name in enumerate(economies)}
+    names, economies = arrays.places.economies, arrays.economies
+    shape = (codes.size, len(names), len(names))
+    rate = np.broadcast_to(np.nan_to_num(economies.tariff), shape).copy()
+    is_named = np.zeros(shape, dtype=np.bool_)
+    index = {name: i for i, name in enumerate(names)}
     frame = arrays.network.duties.with_columns(
         length=pl.col("hs").fill_null("").str.len_chars(),
         named=pl.col("origin").is_not_null(),
@@ -72,11 +80,15 @@ def duty_rates(arrays: Arrays) -> DutyRates:
         rows = np.flatnonzero(np.char.startswith(codes, hs or ""))
         columns = slice(None) if origin is None else index[origin]
         rate[rows, columns, index[destination]] = value
-    rate[:, np.arange(len(economies)), np.arange(len(economies))] = 0.0
-    return DutyRates(code=code.astype(np.int32), rate=rate)
+        is_named[rows, columns, index[destination]] = origin is not None
+    rate[~is_named & economies.no_duty] = 0.0
+    within = np.arange(len(names))
+    rate[:, within, within] = 0.0
+    proven = np.where(~is_named & economies.free_trade, 0.0, rate)
+    return DutyRates(code=code.astype(np.int32), rate=rate, proven=proven)
 
 
-# long: ten terms, one after the other, as the docstring has them
+# long: eleven terms, one after the other, as the docstring has them
 def landed_cost(
     arrays: Arrays,
     links: TransportLinks,
@@ -98,17 +110,20 @@ def landed_cost(
 
     - price: the tier's price
     - origin charges, export, freight, insurance, import: (1 − h) × the charge; export and import
-      are the economy's cost per container ÷ units per container, 0 within one economy
+      are the economy's cost per container ÷ units per container: the port's by sea, that of
+      documents and customs by other modes, 0 within one economy and, but by sea, within one
+      customs territory
     - freight = cost per container ÷ units per container + cost per kg × chargeable kg
     - insurance = rate × 1.1 × (price + origin + export + freight, as far as not held); 0 within
       one place
     - duty = rate × customs value × (1 − h); the customs value is what the goods have cost up to
       the border of the importing economy (CIF), or without freight and insurance where the
-      economy values FOB
+      economy values FOB; the rate is that of proven origin if the bid proves it
     - carrying = price × carrying rate × pipeline days ÷ 365
     - quality = ppm ÷ 10⁶ × cost of a defect
     - payment terms = − price × carrying rate × payment days ÷ 365, from the factory gate on, so
       that with carrying it makes the capital that is really tied up
+    - carbon = emissions of making and freight (`co2e_kg`) × carbon price ÷ 1,000
     """
     bids, components, economies = arrays.bids, arrays.components, arrays.economies
     network, terms = arrays.network, incoterms()
@@ -116,14 +131,17 @@ def landed_cost(
     component = arrays.demands.component[demand]
     incoterm = bids.incoterm[bid]
     origin, destination = economies_of(arrays, options)
-    crosses = origin != destination
+    leaving, entering = at_the_border(
+        arrays,
+        options,
+        (economies.export_cost, economies.import_cost),
+        (economies.export_clearance_cost, economies.import_clearance_cost),
+    )
     container_share = 1.0 / components.units_per_container[component]
     price = arrays.tiers.price[options.tier]
 
     origin_charges = _unless(terms.origin[incoterm], bids.origin_charges[bid])
-    export = _unless(
-        terms.export[incoterm] | ~crosses, economies.export_cost[origin] * container_share
-    )
+    export = _unless(terms.export[incoterm], leaving * container_share)
     weight = components.weight_kg[component]
     chargeable = np.where(
         options.mode == AIR,
@@ -151,11 +169,14 @@ def landed_cost(
     customs_value = np.where(
         economies.fob_valuation[destination], np.maximum(fob_value, 0.0), cif_value
     )
-    rate = duties.rate[duties.code[component], origin, destination]
-    duty = _unless(terms.duty[incoterm], rate * customs_value)
-    imports = _unless(
-        terms.imports[incoterm] | ~crosses, economies.import_cost[destination] * container_share
+    code = duties.code[component]
+    rate = np.where(
+        bids.origin_proof[bid],
+        duties.proven[code, origin, destination],
+        duties.rate[code, origin, destination],
     )
+    duty = _unless(terms.duty[incoterm], rate * customs_value)
+    imports = _unless(terms.imports[incoterm], entering * container_share)
     capital = price * (network.carrying_rate / DAYS_PER_YEAR)
     return np.stack(
         [
@@ -169,8 +190,21 @@ def landed_cost(
             capital * pipeline_days,
             bids.ppm[bid] * 1e-6 * components.defect_cost[component],
             -capital * bids.payment_days[bid],
+            co2e_kg(arrays, links, options) * (network.carbon_price / KG_PER_TONNE),
         ]
     )
+
+
+def co2e_kg(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> Floats:
+    """Emissions of making and carrying a unit of each option, kg CO₂e, shape (options,).
+
+    = what the bid states of making it + weight × emissions of the link a kg.
+    """
+    weight = arrays.components.weight_kg[arrays.demands.component[options.demand]]
+    emitted: Floats = (
+        arrays.bids.co2e_kg[options.bid] + weight * links.co2e_per_kg[options.link, options.mode]
+    )
+    return emitted
 
 
 def fixed_cost(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> Floats:

@@ -45,6 +45,10 @@ class Priced(Protocol):
         """What the supplier is paid besides price × quantity, network currency."""
 
     @property
+    def co2e_kg(self) -> Floats:
+        """Emissions of making and carrying a unit, kg CO₂e."""
+
+    @property
     def ship(self) -> Floats:
         """Day after the start on which the goods leave."""
 
@@ -59,18 +63,21 @@ def metric(arrays: Arrays, priced: Priced, name: MetricName) -> tuple[Floats, Fl
     Returns
     -------
     per_unit, once : numpy.ndarray
-        Shape (candidates,), in units for ``quantity`` and in network currency otherwise:
+        Shape (candidates,), in network currency where nothing else is said:
 
-        - ``quantity``: 1 and 0
+        - ``quantity``, in units: 1 and 0
         - ``value``, which the supplier is paid before discounts: the tier's price, and what
           incremental tiers add once
         - ``cost``: landed cost and fixed cost, without the tooling of a line, which belongs to no
           award alone
+        - ``emissions`` of making and carrying the goods, kg CO₂e
         - ``capital``, which the supplier has tied up on average over a year: value × (lead time +
           days from ship to arrival + payment days) ÷ 365
     """
     if name == "quantity":
         return np.ones(priced.bid.size), np.zeros(priced.bid.size)
+    if name == "emissions":
+        return priced.co2e_kg, np.zeros(priced.bid.size)
     if name == "cost":
         in_line = arrays.demands.line[priced.demand] >= 0
         tooling = np.where(in_line, arrays.bids.tooling_cost[priced.bid], 0.0)

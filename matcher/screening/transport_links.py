@@ -3,7 +3,9 @@
 A link is a pair of places. Its figures come from the network's own lanes and, where those are
 silent, from distance and the shipped mode data: sea distance along the shipping network, great
 circle times a detour factor otherwise. Without a lane of the network's own, road connects places
-of one economy, sea and air connect places of different economies, and rail connects nothing.
+of one economy; sea and air connect places of different economies; road and rail connect places of
+different economies where land borders and fixed links lead from one to the other, road up to
+`FARTHEST_ROAD_KM` and rail from `NEAREST_RAIL_KM` on.
 """
 
 from __future__ import annotations
@@ -14,11 +16,19 @@ import numpy as np
 
 from matcher.errors import InputError, Issue
 from matcher.network.arrays import Arrays, Bools, Floats, Ints, index_of
+from matcher.reference.borders import land_connected
+from matcher.reference.emissions import freight_emissions
+from matcher.reference.land import landmass_of
 from matcher.reference.modes import modes
 from matcher.reference.routes import great_circle_km, sea_routes
 from matcher.schema.tables import MODES
 
 SEA, AIR, ROAD, RAIL = range(len(MODES))
+
+# Great circle. Lorries go as far as from Lisbon to Warsaw or from Istanbul to Hamburg; farther is
+# for trains, and trains are not loaded for less.
+FARTHEST_ROAD_KM = 3_000.0
+NEAREST_RAIL_KM = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class TransportLinks:
         How many units of an award a vehicle takes; infinite where all go for one fixed cost.
     direct_km
         Great-circle distance, shape (links,).
+    co2e_per_kg
+        Emissions of carrying a kg of goods, kg CO₂e; see `matcher.reference.emissions`.
     """
 
     num_places: int
@@ -52,6 +64,7 @@ class TransportLinks:
     fixed_cost: Floats
     vehicle_units: Floats
     direct_km: Floats
+    co2e_per_kg: Floats
 
     def find(self, origin: Ints, destination: Ints) -> Ints:
         """Index of the link of each pair of places; all of them must be among the links."""
@@ -80,11 +93,14 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     )
     km = direct[:, None] * data.detour[None, :]
     points = np.column_stack([places.latitude, places.longitude])
-    km[:, SEA] = sea_routes(points, start, end).sea_km
+    by_sea = sea_routes(points, start, end)
+    km[:, SEA] = by_sea.sea_km
 
     reachable = np.isfinite(km)
+    over_land = ~domestic & _over_land(arrays, start, end)
     connected = np.zeros(km.shape, dtype=np.bool_)
-    connected[:, ROAD] = domestic
+    connected[:, ROAD] = domestic | (over_land & (direct <= FARTHEST_ROAD_KM))
+    connected[:, RAIL] = over_land & (direct >= NEAREST_RAIL_KM)
     connected[:, AIR] = ~domestic
     connected[:, SEA] = ~domestic & reachable[:, SEA]
 
@@ -107,7 +123,20 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
         fixed_cost=fixed,
         vehicle_units=vehicle_units,
         direct_km=direct,
+        co2e_per_kg=freight_emissions(km, by_sea.inland_km * data.detour[ROAD]),
     )
+
+
+def _over_land(arrays: Arrays, start: Ints, end: Ints) -> Bools:
+    """Whether land borders and fixed links lead from one place to the other."""
+    places = arrays.places
+    economy = land_connected(places.economies)[places.economy[start], places.economy[end]]
+    rows = np.flatnonzero(economy & (places.economy[start] != places.economy[end]))
+    used = np.unique(np.concatenate([start[rows], end[rows]]))
+    landmass = np.full(places.economy.size, -1)
+    landmass[used] = landmass_of(places.latitude[used], places.longitude[used])
+    on_one: Bools = economy & (landmass[start] >= 0) & (landmass[start] == landmass[end])
+    return on_one
 
 
 def _own_lanes(  # noqa: PLR0913 - the columns it fills in

@@ -55,6 +55,7 @@ def awards_frame(
             "landed_cost_per_unit": c.unit_cost,
             "landed_cost": c.unit_cost * quantity,
             "fixed_cost": fixed_cost,
+            "co2e_kg": c.co2e_kg * quantity,
             "ship_days": np.ceil(c.ship - ROUNDING),
             "arrive_days": np.ceil(c.arrive - ROUNDING),
             "slack_days": c.slack,

@@ -18,6 +18,7 @@ from matcher.validate.cells import Parser
 from matcher.validate.columns import absent, check_keys, check_references, typed
 from matcher.validate.crosscheck import check
 from matcher.validate.findings import CODES, Findings
+from matcher.validate.places import located
 from matcher.validate.raw import Raw, Tables, Typed
 
 # Names in implies may be those of other rows, which are not known yet: they are plain text here.
@@ -72,6 +73,7 @@ def validated(raws: Sequence[Raw], findings: Findings, unread: Collection[str] =
                 f"add it with the columns {', '.join(c.name for c in table.columns if c.required)}",
             )
     tables = _typed(first, findings)
+    tables["places"] = located(tables["places"], findings)
     for each in tables.values():
         if each.table.name != "standards":  # whose names are the same however they are spelt
             check_keys(each, findings)

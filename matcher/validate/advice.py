@@ -5,11 +5,20 @@ They run only on an input without errors, since a wrong cell would make them say
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
 import polars as pl
 
+from matcher.formatting import share
+from matcher.reference.blocs import blocs
+from matcher.reference.tariffs import tariffs
+from matcher.reference.trade_costs import assumed_trade_costs, trade_costs
 from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
 from matcher.validate.findings import Check, Findings, plain
+from matcher.validate.places import places_lie_in_their_economy
 from matcher.validate.raw import Tables
 
 
@@ -162,7 +171,7 @@ def order_multiples_divide(tables: Tables, findings: Findings) -> None:
 
 
 def goods_have_duties(tables: Tables, findings: Findings) -> None:
-    """Warn, once a destination, of goods that cross a border without a duty row."""
+    """Warn, once a destination, of goods for which a duty is assumed as no row states one."""
     missing = _crossings(tables)
     duties = tables["duties"]
     for length in duties["hs"].str.len_chars().unique():
@@ -187,24 +196,79 @@ def goods_have_duties(tables: Tables, findings: Findings) -> None:
                 .with_columns(hs=pl.col("whole"))
                 .drop("whole")
             )
-    hits = missing.group_by("destination").agg(
-        pl.col("component").n_unique().alias("components"),
-        pl.col("origin").unique().sort(),
-        pl.col("row").min(),
+    day = tables.cell("start")
+    economies = sorted({*missing["origin"], *missing["destination"]})
+    assert isinstance(day, date)
+    due = ~blocs(economies, day).no_duty
+    index = pl.Enum(economies)
+    is_due = due[
+        missing["origin"].cast(index).to_physical(),
+        missing["destination"].cast(index).to_physical(),
+    ]
+    hits = (
+        missing.filter(pl.Series(is_due, dtype=pl.Boolean))
+        .group_by("destination")
+        .agg(
+            pl.col("component").n_unique().alias("components"),
+            pl.col("origin").unique().sort(),
+            pl.col("row").min(),
+        )
+        .join(tariffs(), left_on="destination", right_on="economy", how="left")
+    )
+    for code, some in (
+        ("assumed_duty", hits.filter(pl.col("rate").is_not_null())),
+        ("no_duty", hits.filter(pl.col("rate").is_null())),
+    ):
+        findings.each(
+            code,
+            tables.place("demands"),
+            some,
+            lambda hit: (
+                f"{_assumed(hit)} is taken for {hit['components']:,} "
+                f"component{'s' * (hit['components'] > 1)} from {', '.join(hit['origin'][:8])}"
+                f"{', …' if len(hit['origin']) > 8 else ''} into {hit['destination']}, since no "
+                f"row of {tables.place('duties')} matches",
+                f"add rows with the destination {hit['destination']} to {tables.place('duties')}, "
+                "with the rate 0 where none is due",
+            ),
+            value="destination",
+            severity="warning",
+        )
+
+
+def _assumed(hit: Mapping[str, Any]) -> str:
+    if hit["rate"] is None:
+        return "a duty of 0"
+    return (
+        f"the most-favoured-nation tariff of {share(hit['rate'], 1)} "
+        f"(mean over {hit['goods']}, {hit['year']})"
+    )
+
+
+def places_have_trade_costs(tables: Tables, findings: Findings) -> None:
+    """Warn of economies for which days and cost of export and import are assumed."""
+    crossings = _crossings(tables)
+    crossed = {*crossings["origin"], *crossings["destination"]}
+    known = {*trade_costs()["economy"], *tables["trade_costs"]["economy"].drop_nulls()}
+    sea = assumed_trade_costs()
+    hits = (
+        tables["places"]
+        .filter(pl.col("economy").is_in(sorted(crossed - known)))
+        .group_by("economy")
+        .agg(pl.col("row").min())
     )
     findings.each(
-        "no_duty",
-        tables.place("demands"),
+        "assumed_trade_cost",
+        tables.place("places"),
         hits,
         lambda hit: (
-            f"0 duty taken for {hit['components']:,} "
-            f"component{'s' * (hit['components'] > 1)} from {', '.join(hit['origin'][:8])}"
-            f"{', …' if len(hit['origin']) > 8 else ''} into {hit['destination']}, since no row "
-            f"of {tables.place('duties')} matches",
-            f"add rows with the destination {hit['destination']} to {tables.place('duties')}, "
-            "with the rate 0 where none is due",
+            "has no trade costs, neither built-in nor in the network; the median of all economies "
+            f"is taken: by sea {sea['export_days']:g} days and "
+            f"{sea['export_cost_usd_per_container']:,.0f} US dollars a container to export, "
+            f"{sea['import_days']:g} and {sea['import_cost_usd_per_container']:,.0f} to import",
+            f"add a row {hit['economy']} to {tables.place('trade_costs')}",
         ),
-        value="destination",
+        column="economy",
         severity="warning",
     )
 
@@ -249,6 +313,8 @@ ADVICE: tuple[Check, ...] = (
     bids_differ,
     resources_are_used,
     goods_have_duties,
+    places_have_trade_costs,
+    places_lie_in_their_economy,
     *rule_checks.ADVICE,
     *term_checks.ADVICE,
 )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from matcher.reference.trade_costs import trade_costs
 from matcher.tolerances import ROUNDING
 from matcher.validate import rule_checks, term_checks
-from matcher.validate.findings import Check, Findings, plain, quoted
+from matcher.validate.findings import Check, Findings, plain
 from matcher.validate.raw import Tables
 
 
@@ -245,36 +244,6 @@ def currencies_have_rates(tables: Tables, findings: Findings) -> None:
         )
 
 
-def economies_have_trade_costs(tables: Tables, findings: Findings) -> None:
-    """Costs of export and import are known for every economy where somebody makes or needs."""
-    if not tables.known("trade_costs"):
-        return
-    used = pl.concat([tables["demands"]["place"], tables["suppliers"]["place"]]).drop_nulls()
-    has = pl.concat([trade_costs()["economy"], tables["trade_costs"]["economy"]]).drop_nulls()
-    hits = (
-        tables["places"]
-        .drop_nulls("economy")
-        .filter(
-            pl.col("place").is_in(used.unique().implode()),
-            ~pl.col("economy").is_in(has.unique().implode()),
-        )
-        .group_by("economy")
-        .agg(pl.col("row").min(), pl.col("place").sort())
-    )
-    findings.each(
-        "missing_trade_cost",
-        tables.place("places"),
-        hits,
-        lambda hit: (
-            "has no trade costs, neither built-in nor in the network; it is the economy of "
-            + quoted(hit["place"], 3),
-            f"add a row {hit['economy']} to {tables.place('trade_costs')} with days and US "
-            "dollars of export and import",
-        ),
-        column="economy",
-    )
-
-
 def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame:
     """Key and value of the first row of every key; a duplicate key is an issue of its own."""
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
@@ -289,7 +258,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("usages", usages_stay_with_the_supplier),
     ("tiers", larger_tiers_are_cheaper),
     ("network", currencies_have_rates),
-    ("places", economies_have_trade_costs),
     *rule_checks.CHECKS,
     *term_checks.CHECKS,
 )

@@ -72,7 +72,9 @@ CODES: dict[str, str] = {
     "no_multiple_fits": "No multiple lies between the minimum order and the largest award.",
     "missing_rate": "A currency that is needed has no exchange rate.",
     "own_currency_rate": "The network's own currency has a rate other than 1.",
-    "missing_trade_cost": "Neither the package nor the network has trade costs of an economy.",
+    "missing_place": "Neither a city nor coordinates say where a place lies.",
+    "unknown_city": "The economy has no city, port or airport of this name in the list.",
+    "ambiguous_city": "Several cities of the economy have this name.",
     "unexpected_value": "The cell must be empty.",
     "wrong_split": "The shares of a split are not positive numbers that add up to 100 or to 1.",
     "bad_bundle": "The bids of a bundle are of two suppliers, or two of them for one demand.",
@@ -97,7 +99,12 @@ CODES: dict[str, str] = {
     "same_bid_twice": "Warning: two bids differ in nothing but their id.",
     "resource_without_usage": "Warning: no bid takes a resource, so its capacity limits nothing.",
     "bid_without_usage": "Warning: a bid takes no resource, though its supplier's other bids do.",
-    "no_duty": "Warning: no duty row matches goods that may cross a border; the duty taken is 0.",
+    "assumed_duty": "Warning: no duty row matches goods that may cross a border; the destination's "
+    "most-favoured-nation tariff is taken.",
+    "no_duty": "Warning: the same, and no tariff of the destination is known; the duty taken is 0.",
+    "assumed_trade_cost": "Warning: an economy's days and cost of export and import are assumed.",
+    "place_off_city": "Warning: coordinates lie far from the city stated beside them.",
+    "place_off_economy": "Warning: a place lies far outside its economy.",
     # The list itself
     "not_listed": "More issues of the kind were found than are listed.",
 }

@@ -169,13 +169,13 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         rules.filter(_KIND.is_in(_using("measure")), tables.empty("rules", "measure")),
         lambda hit: (
             f"is required and empty, as the kind is {hit['kind']}",
-            "write quantity, value or cost"
+            "write quantity, value, cost or emissions"
             if hit["kind"] == "limit"
             else "write quantity or value",
         ),
         column="measure",
     )
-    costs = pl.col("measure") == "cost"
+    costs = pl.col("measure").is_in(["cost", "emissions"])
     findings.each(
         "unexpected_value",
         place,
@@ -190,8 +190,8 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         "unexpected_value",
         place,
         rules.filter(costs, _KIND == "limit", pl.col("min").is_not_null()),
-        lambda _: (
-            "sets a minimum cost, which a wasteful plan would meet",
+        lambda hit: (
+            f"sets a minimum of {hit['measure']}, which a wasteful plan would meet",
             "clear the cell, or count value, which is what suppliers are paid",
         ),
         column="min",

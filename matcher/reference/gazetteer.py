@@ -1,0 +1,166 @@
+"""Where cities, ports and airports lie, by the names that people write."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+from matcher.reference._files import load
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place of the list: ``region`` is the code of its first-level division, for cities only."""
+
+    name: str
+    economy: str
+    region: str
+    latitude: float
+    longitude: float
+    population: int = 0
+
+    def __str__(self) -> str:
+        people = f", {self.population:,} people" if self.population else ""
+        return f"{self.name}, {self.region} ({self.latitude:g}, {self.longitude:g}{people})"
+
+
+@cache
+def spots() -> pl.DataFrame:
+    """All cities of at least 100,000 people, ports and large airports.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``economy`` (ISO 3166-1 alpha-2), ``latitude`` and ``longitude`` in degrees.
+
+    Notes
+    -----
+    Sources: GeoNames (CC BY 4.0); ports of searoute and of the NGA World Port Index; airports-py.
+    """
+    columns = ("economy", "latitude", "longitude")
+    return pl.concat(
+        [_cities().select(columns), _ports().select(columns), _airports().select(columns)]
+    )
+
+
+def find(text: str, economy: str) -> list[Spot]:
+    """The places of an economy that are called so; several are namesakes.
+
+    A city goes by its name, with or without accents, and may be followed by a comma and the code of
+    its region; a port also goes by its UN/LOCODE, and an airport by its IATA code.
+
+    Examples
+    --------
+    >>> [spot.region for spot in find("Springfield", "US")]
+    ['IL', 'MA', 'MO']
+    >>> find("springfield, il", "US")[0].population > 100_000
+    True
+    >>> find("VNHPH", "VN")[0].name
+    'Haiphong'
+    """
+    name, _, region = (part.strip() for part in text.partition(","))
+    found = [
+        spot
+        for spot in _named().get((economy, folded(name)), ())
+        if not region or spot.region.casefold() == region.casefold()
+    ]
+    if found or region:
+        return found
+    return list(_coded().get((economy, text.strip().upper()), ()))
+
+
+def names(economy: str) -> list[str]:
+    """The names of the cities of an economy, for advice."""
+    return _cities().filter(pl.col("economy") == economy)["city"].to_list()
+
+
+def folded(name: str) -> str:
+    """A name without accents, case, blanks and punctuation.
+
+    >>> folded("São Paulo") == folded("sao-paulo")
+    True
+    """
+    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("ł", "l"))
+    return re.sub(r"[\W_]", "", plain.encode("ascii", "ignore").decode() or name).casefold()
+
+
+@cache
+def _named() -> dict[tuple[str, str], tuple[Spot, ...]]:
+    named: dict[tuple[str, str], tuple[Spot, ...]] = {}
+    for row in _cities().sort("admin1").iter_rows(named=True):
+        spot = Spot(
+            row["city"],
+            row["economy"],
+            row["admin1"],
+            row["latitude"],
+            row["longitude"],
+            row["population"],
+        )
+        key = (spot.economy, folded(spot.name))
+        named[key] = (*named.get(key, ()), spot)
+    for row in _ports().iter_rows(named=True):
+        key = (row["economy"], folded(row["name"]))
+        if key not in named:
+            named[key] = (_spot(row, "port"),)
+    return named
+
+
+@cache
+def _coded() -> dict[tuple[str, str], tuple[Spot, ...]]:
+    ports = {
+        (row["economy"], row["unlocode"]): (_spot(row, "port"),)
+        for row in _ports().iter_rows(named=True)
+    }
+    airports = {
+        (row["economy"], row["iata"]): (_spot(row, "airport"),)
+        for row in _airports().iter_rows(named=True)
+    }
+    return airports | ports
+
+
+def _spot(row: dict[str, object], kind: str) -> Spot:
+    return Spot(
+        str(row["name"]), str(row["economy"]), kind, float(row["latitude"]), float(row["longitude"])
+    )  # type: ignore[arg-type]
+
+
+@cache
+def _cities() -> pl.DataFrame:
+    return load(
+        "cities_of_the_world.csv",
+        city=pl.String,
+        economy=pl.String,
+        admin1=pl.String,
+        latitude=pl.Float64,
+        longitude=pl.Float64,
+        population=pl.Int64,
+        geonames_id=pl.Int64,
+    )
+
+
+@cache
+def _ports() -> pl.DataFrame:
+    return load(
+        "ports.csv",
+        unlocode=pl.String,
+        name=pl.String,
+        economy=pl.String,
+        latitude=pl.Float64,
+        longitude=pl.Float64,
+    )
+
+
+@cache
+def _airports() -> pl.DataFrame:
+    return load(
+        "airports.csv",
+        iata=pl.String,
+        name=pl.String,
+        economy=pl.String,
+        latitude=pl.Float64,
+        longitude=pl.Float64,
+    )
