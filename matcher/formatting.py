@@ -51,6 +51,18 @@ def share(value: float | None, decimals: int = 1) -> str:
     return _signed(f"{value * 100:.{decimals}f}%")
 
 
+def emissions(kg: float) -> str:
+    """Emissions in tonnes or, below one, in kg.
+
+    >>> emissions(1_234_000.0), emissions(0.25)
+    ('1,234 t CO₂e', '0.25 kg CO₂e')
+    """
+    size, unit = (1e3, "t") if kg >= 1e3 else (1.0, "kg")
+    amount = kg / size
+    decimals = 0 if amount >= 100 else 1 if amount >= 10 else 2
+    return f"{amount:,.{decimals}f} {unit} CO₂e"
+
+
 def days(value: float | None) -> str:
     """Days to a tenth, rounded down: what is in hand is never overstated."""
     if value is None or not math.isfinite(value):

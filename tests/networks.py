@@ -2,7 +2,8 @@
 
 What a test does not state is filled in so that it does not matter: everybody is at the place P,
 so goods travel no distance; money is free and nothing is insured, so a bid's landed cost is its
-price; the due date is far away. A table of a given name replaces its default rows as a whole.
+price; no duty is due; the due date is far away. A table of a given name replaces its default rows
+as a whole.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ DEFAULTS: dict[str, Row] = {
         "export_cost_usd_per_container": 0.0,
         "import_days": 0.0,
         "import_cost_usd_per_container": 0.0,
+        "export_clearance_days": 0.0,
+        "export_clearance_cost_usd": 0.0,
+        "import_clearance_days": 0.0,
+        "import_clearance_cost_usd": 0.0,
     },
 }
 ALWAYS = ("network", "lead_firms", "places", "components", "demands")
@@ -63,9 +68,17 @@ def frame(table: str, rows: list[Row]) -> pl.DataFrame:
 
 
 def network(**tables: list[Row]) -> Network:
-    """A network of the given rows; suppliers that are not given are those that bid."""
+    """A network of the given rows; suppliers that are not given are those that bid.
+
+    ``duties=[]`` leaves the duty to the tariff of the destination.
+    """
     rows: dict[str, list[Row]] = {name: [{}] for name in ALWAYS}
     rows |= tables
+    # A place that states a city lies there.
+    nowhere = {"latitude": None, "longitude": None}
+    rows["places"] = [nowhere | place if "city" in place else place for place in rows["places"]]
+    economies = dict.fromkeys((DEFAULTS["places"] | place)["economy"] for place in rows["places"])
+    rows.setdefault("duties", [{"destination": economy, "rate": 0.0} for economy in economies])
     names = sorted({row["supplier"] for row in rows["bids"]})
     rows.setdefault("suppliers", [{"supplier": name} for name in names])
     return network_from_tables({name: frame(name, table) for name, table in rows.items() if table})

@@ -2,7 +2,8 @@
 
 The component of most tests weighs 2 kg and takes 0.00332 m³, so a 20-foot container (28,200 kg,
 33.2 m³) holds min(28,200 / 2, 33.2 / 0.00332) = min(14,100, 10,000) = 10,000 of it. Trade costs are
-the shipped ones (Doing Business 2009), in US dollars a container:
+stated (those of Doing Business 2009), in US dollars a container and alike by all modes; the shipped
+ones and customs stand in `test_world.py`:
 
     TH  export 14 days, 625    VN  import 23 days, 901    AU  import 12 days, 1,239
     ID  export 21 days, 704    MY  import 14 days, 450
@@ -44,6 +45,24 @@ PLACES: list[Row] = [
     {"place": "Bangkok", "economy": "TH", "latitude": 13.7, "longitude": 100.5},
     {"place": "Hanoi", "economy": "VN", "latitude": 21.0, "longitude": 105.8},
     {"place": "Sydney", "economy": "AU", "latitude": -33.9, "longitude": 151.2},
+]
+
+
+def trade_cost(economy: str, *export_and_import: float) -> Row:
+    """Days and cost of export, then of import, by sea and by every other mode."""
+    figures = ("export_{}days", "export_{}cost_usd{}", "import_{}days", "import_{}cost_usd{}")
+    row: Row = {"economy": economy}
+    for name, value in zip(figures, export_and_import, strict=True):
+        row[name.format("", "_per_container")] = row[name.format("clearance_", "")] = value
+    return row
+
+
+TRADE_COSTS = [
+    trade_cost("TH", 14.0, 625.0, 13.0, 795.0),
+    trade_cost("VN", 24.0, 734.0, 23.0, 901.0),
+    trade_cost("AU", 9.0, 1200.0, 12.0, 1239.0),
+    trade_cost("ID", 21.0, 704.0, 27.0, 660.0),
+    trade_cost("MY", 18.0, 450.0, 14.0, 450.0),
 ]
 SEA: Row = {
     "origin": "Bangkok",
@@ -106,6 +125,7 @@ def to_hanoi(*bids: Row, **tables: list[Row]) -> Network:
         "demands": [{"demand": "D", "place": "Hanoi", "due": "2026-12-31"}],
         "suppliers": [{"supplier": "S", "place": "Bangkok"}],
         "duties": [{"hs": "8507", "destination": "VN", "rate": 0.05}],
+        "trade_costs": TRADE_COSTS,
         "bids": [
             {
                 "supplier": "S",
@@ -312,6 +332,7 @@ def test_air_charges_weight_or_volume(weight_kg: float, chargeable_kg: float) ->
     km = 9 * DEGREE_KM
     freight = (1.29 + 0.000214 * km) * chargeable_kg
     made = network(
+        trade_costs=TRADE_COSTS,
         network=[NETWORK],
         components=[PART | {"weight_kg": weight_kg}],
         places=[
@@ -336,9 +357,11 @@ def test_air_charges_weight_or_volume(weight_kg: float, chargeable_kg: float) ->
 
 
 def test_sea_between_places_at_one_port_costs_handling_only() -> None:
-    # The same node of the sea network: 0 km, 250 dollars a container and 4 days of handling.
+    # The same node of the sea network: 0 km, 250 dollars a container and 4 days of handling. The two
+    # economies share Borneo, so lorries go between them as well.
     at = {"latitude": 1.2, "longitude": 103.7}
     made = network(
+        trade_costs=TRADE_COSTS,
         network=[NETWORK],
         components=[PART],
         places=[{"place": "Out", "economy": "ID", **at}, {"place": "In", "economy": "MY", **at}],
@@ -347,7 +370,7 @@ def test_sea_between_places_at_one_port_costs_handling_only() -> None:
         bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB"}],
     )
     found = costed(made)
-    assert set(found) == {("B", "sea", 1), ("B", "air", 1)}
+    assert set(found) == {("B", "sea", 1), ("B", "air", 1), ("B", "road", 1)}
     assert found["B", "sea", 1].terms["freight"] == pytest.approx(0.025)
     assert found["B", "sea", 1].arrive == 21 + 4 + 14
 
@@ -381,6 +404,7 @@ def test_a_lane_that_states_days_keeps_the_computed_freight() -> None:
     # Air, three degrees along the equator: freight as computed, days as stated.
     km = 3 * DEGREE_KM
     made = network(
+        trade_costs=TRADE_COSTS,
         components=[PART],
         places=[
             {"place": "Out", "economy": "ID", "latitude": 0.0, "longitude": 110.0},
@@ -397,9 +421,14 @@ def test_a_lane_that_states_days_keeps_the_computed_freight() -> None:
 
 
 def test_a_lane_runs_one_way() -> None:
-    back = {"origin": "Hanoi", "destination": "Bangkok", "mode": "road", "cost_per_kg": 0.0}
+    # No land leads to Australia, so only a lane would make a road.
+    back = {"origin": "Sydney", "destination": "Bangkok", "mode": "road", "cost_per_kg": 0.0}
     found = costed(
-        to_hanoi({"bid": "B", "incoterm": "FOB", "modes": "road;sea"}, lanes=[SEA, back])
+        to_hanoi(
+            {"bid": "B", "incoterm": "FOB", "modes": "road;sea"},
+            demands=[{"demand": "D", "place": "Sydney"}],
+            lanes=[SEA | {"destination": "Sydney"}, back | {"days": 1.0}],
+        )
     )
     assert set(found) == {("B", "sea", 1)}
 
@@ -442,6 +471,7 @@ def test_money_of_the_bid_of_the_network_and_of_the_tables() -> None:
 def test_computed_freight_is_turned_into_the_networks_money() -> None:
     at = {"latitude": 1.2, "longitude": 103.7}
     made = network(
+        trade_costs=TRADE_COSTS,
         network=[NETWORK | {"currency": "EUR"}],
         components=[PART],
         places=[{"place": "Out", "economy": "ID", **at}, {"place": "In", "economy": "MY", **at}],
@@ -491,7 +521,7 @@ def test_customs_that_value_fob_leave_freight_and_insurance_out(
 
 
 def test_a_network_brings_trade_costs_of_its_own() -> None:
-    # The United States are not among the shipped economies; Thailand's row is replaced.
+    # They are neither the shipped ones of the United States nor those of Thailand.
     found = costed(
         to_hanoi(
             {"bid": "B", "incoterm": "EXW", "origin_charges": 0.0},
@@ -532,7 +562,8 @@ def test_a_network_brings_trade_costs_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("rows", "rate"),
     [
-        ([], 0.0),
+        ([], 0.0875),  # the tariff of Viet Nam on most-favoured nations
+        ([("8507", "MY", 0.0)], 0.0875),  # a row of another origin says nothing
         ([("", None, 0.30)], 0.30),
         ([("", None, 0.30), ("85", None, 0.20)], 0.20),
         ([("85", None, 0.20), ("8507", None, 0.10)], 0.10),

@@ -9,6 +9,7 @@ from matcher.errors import InputError
 from matcher.read import network_from_tables
 from matcher.schema.tables import BY_NAME
 from matcher.write.example import example_tables
+from tests.networks import network as made
 
 Tables = dict[str, pl.DataFrame]
 
@@ -106,14 +107,57 @@ def test_goods_without_a_duty_row_are_named_once_a_destination(
     rows: list[tuple[str | None, str | None, str]], lacking: str | None
 ) -> None:
     warnings = network_from_tables(duties(*rows)).warnings
-    assert [w.code for w in warnings] == ([] if lacking is None else ["no_duty"])
+    assert [w.code for w in warnings] == ([] if lacking is None else ["assumed_duty"])
     if lacking is not None:
-        assert f"0 duty taken for {lacking}" in warnings[0].problem
+        assert warnings[0].problem.startswith(
+            f"the most-favoured-nation tariff of {VIETNAMESE} is taken for {lacking}"
+        )
+
+
+VIETNAMESE = "8.8% (mean over manufactures, 2019)"
+
+
+def test_a_destination_without_a_tariff_is_named_too() -> None:
+    tables = row("places", "Hai Phong", economy="TW")  # the list of tariffs leaves Taiwan out
+    [warning] = [w for w in network_from_tables(tables).warnings if w.code == "no_duty"]
+    assert warning.problem.startswith(
+        "a duty of 0 is taken for 2 components from MY, TH, VN into TW"
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "destination", "proofs", "expected"),
+    [
+        ("TH", "VN", [True], []),  # ASEAN
+        ("TH", "VN", [False], ["assumed_duty"]),
+        ("TH", "VN", [True, False], ["assumed_duty"]),  # one bid of two cannot prove it
+        ("TR", "DE", [False], []),  # a customs union
+        ("NO", "DE", [True], []),
+        ("IN", "DE", [True], ["assumed_duty"]),
+    ],
+)
+def test_where_no_duty_is_due_none_is_assumed(
+    origin: str, destination: str, proofs: list[bool], expected: list[str]
+) -> None:
+    where = {"VN": ("Hanoi", "Bangkok"), "DE": ("Stuttgart", None)}[destination]
+    cities = {"TR": "Istanbul", "NO": "Oslo", "IN": "Chennai"}
+    tables = {
+        "places": [
+            {"place": "P", "economy": destination, "city": where[0]},
+            {"place": "Q", "economy": origin, "city": cities.get(origin, where[1])},
+        ],
+        "suppliers": [{"supplier": "S", "place": "Q"}],
+        "bids": [
+            {"bid": f"B{i}", "supplier": "S", "price": 1.0 + i, "origin_proof": proof}
+            for i, proof in enumerate(proofs)
+        ],
+    }
+    assert [w.code for w in made(duties=[], **tables).warnings] == expected
 
 
 def test_a_component_without_a_code_needs_a_duty_row_for_every_good() -> None:
     tables = row("components", "cable", hs=None)
-    assert codes(tables) == ["no_duty"]
+    assert codes(tables) == ["assumed_duty"]
     tables["duties"] = pl.concat([tables["duties"], duties((None, "TH", "VN"))["duties"]])
     assert codes(tables) == []
 
@@ -130,17 +174,54 @@ def test_a_bid_for_one_demand_does_not_serve_another() -> None:
 
 
 def test_economies_and_currencies_of_the_networks_own_tables_suffice() -> None:
-    tables = row("places", "Penang", economy="IS")
-    assert codes(tables) == ["missing_trade_cost"]
-    tables["trade_costs"] = pl.DataFrame(
-        [("IS", 10.0, 900.0, 9.0, 950.0)], schema=BY_NAME["trade_costs"].schema, orient="row"
-    )
-    assert codes(tables) == []
+    # Macao, which Doing Business left out; it is far from Penang.
+    tables = row("places", "Penang", economy="MO", latitude=22.2, longitude=113.55)
+    assert codes(tables) == ["assumed_trade_cost"]
+    stated = ("MO", 10.0, 900.0, 9.0, 950.0)
+    for clearance, expected in (((None,) * 4, ["assumed_trade_cost"]), ((2.0, 90.0) * 2, [])):
+        tables["trade_costs"] = pl.DataFrame(
+            [stated + clearance], schema=BY_NAME["trade_costs"].schema, orient="row"
+        )
+        assert codes(tables) == expected
 
     tables = row("network", "Example", currency="VND")
     assert codes(tables) == ["missing_rate"]  # of USD: bids are in it
     tables["rates"] = pl.DataFrame({"currency": ["USD", "MYR", "VND"], "value": [26e3, 6e3, 1.0]})
     assert codes(tables) == []
+
+
+@pytest.mark.parametrize(
+    ("economy", "city", "assumed"),
+    [
+        (
+            "LI",  # customs only: Liechtenstein has no sea
+            "Vaduz",
+            "by sea, neither built-in nor in the network; the median of all economies is taken: "
+            "by sea 17.1 days and 1,200 US dollars a container to export, "
+            "19.4 days and 1,420 US dollars a container to import",
+        ),
+        (
+            "YE",  # ports only
+            "Sanaa",
+            "by other modes, neither built-in nor in the network; the median of all economies is "
+            "taken: by other modes 3.25 days and 415 US dollars a container to export, "
+            "3.79 days and 486 US dollars a container to import",
+        ),
+    ],
+)
+def test_figures_that_the_sources_have_only_in_part_are_assumed_in_part(
+    economy: str, city: str, assumed: str
+) -> None:
+    [warning] = made(
+        places=[
+            {"place": "P", "economy": "VN", "city": "Hanoi"},
+            {"place": "Q", "economy": economy, "city": city},
+        ],
+        suppliers=[{"supplier": "S", "place": "Q"}],
+        bids=[{"bid": "B", "supplier": "S"}],
+    ).warnings
+    assert (warning.code, warning.value) == ("assumed_trade_cost", economy)
+    assert warning.problem == f"has no trade costs {assumed}"
 
 
 def test_warnings_about_the_whole_network_wait_for_an_input_without_errors() -> None:

@@ -43,6 +43,18 @@ def foreign_resource(tables: Rows) -> None:
     tables["usages"][0]["resource"] = "R9"
 
 
+def city(name: str, economy: str, **point: str) -> Callable[[Rows], object]:
+    """Say by its city where the place of the third row lies."""
+
+    def edit(tables: Rows) -> None:
+        for row in tables["places"]:
+            row["city"] = None
+        cells = {"latitude": None, "longitude": None} | point
+        tables["places"][2] |= {"city": name, "economy": economy, **cells}
+
+    return edit
+
+
 D, B, S = "demands.csv", "bids.csv", "suppliers.csv"
 
 PLANTS = [
@@ -408,13 +420,31 @@ PLANTS = [
         "write 1",
     ),
     Plant(
-        "missing_trade_cost",
-        put("places", 5, economy="IS"),
+        "missing_place",
+        put("places", 4, latitude=None, longitude=None),
         "places.csv",
-        5,
-        "economy",
-        "IS",
-        "add a row IS to trade_costs",
+        4,
+        "city",
+        None,
+        "a city of at least 100,000 people",
+    ),
+    Plant(
+        "unknown_city",
+        city("Penangg", "MY"),
+        "places.csv",
+        4,
+        "city",
+        "Penangg",
+        "did you mean 'Penang'?",
+    ),
+    Plant(
+        "ambiguous_city",
+        city("Springfield", "US"),
+        "places.csv",
+        4,
+        "city",
+        "Springfield",
+        "write 'Springfield, IL' or another region",
     ),
     Plant(
         "unexpected_value", put("rules", 2, of="LF1"), "rules.csv", 2, "of", "LF1", "clear the cell"
@@ -495,13 +525,49 @@ PLANTS = [
         "add its rows to usages.csv",
     ),
     Plant(
-        "no_duty",
+        "assumed_duty",
         put("duties", 3, origin="MY"),
         D,
         3,
         None,
         "VN",
         "add rows with the destination VN",
+    ),
+    Plant(
+        "no_duty",
+        put("places", 2, economy="KP"),
+        D,
+        2,
+        None,
+        "KP",
+        "add rows with the destination KP",
+    ),
+    Plant(
+        "assumed_trade_cost",
+        put("places", 5, economy="KP"),
+        "places.csv",
+        5,
+        "economy",
+        "KP",
+        "add a row KP to trade_costs",
+    ),
+    Plant(
+        "place_off_city",
+        city("Kuala Lumpur", "MY", latitude="5.41", longitude="100.33"),
+        "places.csv",
+        4,
+        "city",
+        "Kuala Lumpur",
+        "correct one of them",
+    ),
+    Plant(
+        "place_off_economy",
+        put("places", 3, latitude="51.5", longitude="7.2"),
+        "places.csv",
+        3,
+        "place",
+        "Da Nang",
+        "were the two swapped",
     ),
 ]
 

@@ -121,6 +121,13 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
             )
     by_term.add_row("total cost", money(costs.total), "100.0%", style="bold")
     console.print(by_term)
+    emitted = plan.emissions_kg
+    if emitted is not None:
+        console.print(
+            f"Emissions of freight, and of making where bids state it: "
+            f"{formatting.emissions(emitted)}.",
+            highlight=False,
+        )
     if result.best is not None:
         bound = "none" if result.bound is None else money(result.bound)
         ended = ending(result.solution_status, result.termination_reason)

@@ -299,6 +299,12 @@ class Plan:
         """Relative gap to the proven bound on the cost; ``None`` where nothing is proven."""
         return None if self.result is None else self.result.gap
 
+    @property
+    def emissions_kg(self) -> float | None:
+        """Emissions of all awards in kg CO₂e; ``None`` without awards or where one states none."""
+        stated = self.awards["co2e_kg"]
+        return None if self.awards.is_empty() or stated.null_count() else float(stated.sum())
+
     def plot(self) -> Figure | None:
         """Landed cost by supplier, split into price and what is added; ``None`` without awards.
 

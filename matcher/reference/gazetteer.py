@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import polars as pl
 
 from matcher.reference._files import load
+
+# Letters that are no letter with an accent; case is folded before.
+_PLAIN = str.maketrans(
+    {"đ": "d", "ð": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ə": "e"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ def find(text: str, economy: str) -> list[Spot]:
     >>> find("VNHPH", "VN")[0].name
     'Haiphong'
     """
+    if whole := _named().get((economy, folded(text))):
+        return list(whole)
     name, _, region = (part.strip() for part in text.partition(","))
     found = [
         spot
@@ -74,17 +83,20 @@ def find(text: str, economy: str) -> list[Spot]:
 
 
 def names(economy: str) -> list[str]:
-    """The names of the cities of an economy, for advice."""
-    return _cities().filter(pl.col("economy") == economy)["city"].to_list()
+    """The names of the cities and ports of an economy, for advice."""
+    called = pl.concat(
+        [_cities().select("economy", name="city"), _ports().select("economy", "name")]
+    )
+    return called.filter(pl.col("economy") == economy)["name"].to_list()
 
 
 def folded(name: str) -> str:
     """A name without accents, case, blanks and punctuation.
 
-    >>> folded("São Paulo") == folded("sao-paulo")
-    True
+    >>> folded("São Paulo") == folded("sao-paulo"), folded("Łódź")
+    (True, 'lodz')
     """
-    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("ł", "l"))
+    plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return re.sub(r"[\W_]", "", plain.encode("ascii", "ignore").decode() or name).casefold()
 
 
@@ -111,21 +123,15 @@ def _named() -> dict[tuple[str, str], tuple[Spot, ...]]:
 
 @cache
 def _coded() -> dict[tuple[str, str], tuple[Spot, ...]]:
-    ports = {
-        (row["economy"], row["unlocode"]): (_spot(row, "port"),)
-        for row in _ports().iter_rows(named=True)
+    return {
+        (row["economy"], row[code]): (_spot(row, kind),)
+        for kind, code, frame in (("airport", "iata", _airports()), ("port", "unlocode", _ports()))
+        for row in frame.iter_rows(named=True)
     }
-    airports = {
-        (row["economy"], row["iata"]): (_spot(row, "airport"),)
-        for row in _airports().iter_rows(named=True)
-    }
-    return airports | ports
 
 
-def _spot(row: dict[str, object], kind: str) -> Spot:
-    return Spot(
-        str(row["name"]), str(row["economy"]), kind, float(row["latitude"]), float(row["longitude"])
-    )  # type: ignore[arg-type]
+def _spot(row: Mapping[str, Any], kind: str) -> Spot:
+    return Spot(row["name"], row["economy"], kind, row["latitude"], row["longitude"])
 
 
 @cache

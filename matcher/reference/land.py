@@ -38,6 +38,10 @@ _JOINED: Final = (
 )
 
 
+_found: dict[tuple[int, int], int] = {}
+"""The outline of each cell of the grid that was asked for."""
+
+
 @cache
 def outlines() -> tuple[Floats, ...]:
     """Closed outlines of land, shape (points, 2): longitude and latitude in degrees.
@@ -68,12 +72,19 @@ def landmass_of(latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.int64]:
     (True, False)
     """
     points = np.column_stack([np.asarray(longitude, float), np.asarray(latitude, float)])
-    # Many plants of one park are one point: outlines are no finer.
-    distinct, place = np.unique(np.round(points / _GRID_DEG), axis=0, return_inverse=True)
-    on = _outline_of(distinct * _GRID_DEG)[place.ravel()]
+    # Many plants of one park are one point: outlines are no finer. What was found is kept, as a
+    # network is screened again to be judged and explained.
+    cells = np.round(points / _GRID_DEG).astype(np.int64)
+    distinct, place = np.unique(cells, axis=0, return_inverse=True)
+    keys = [(x, y) for x, y in distinct.tolist()]
+    new = [key for key in keys if key not in _found]
+    if new:
+        _found.update(zip(new, _outline_of(np.array(new) * _GRID_DEG).tolist(), strict=True))
+    on = np.array([_found[key] for key in keys], dtype=np.int64)[place.ravel()]
     for (south, west, north, east), land in _JOINED:
         is_in = ((points >= (west, south)) & (points <= (east, north))).all(axis=1)
-        on[is_in] = _outline_of(np.array([land[::-1]]))
+        if is_in.any():
+            on[is_in] = _outline_of(np.array([land[::-1]]))
     return np.where(on >= 0, _joined_outlines()[on], -1)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from matcher import formatting
 from matcher.explain import REASON_LABELS
-from matcher.formatting import count, day, is_or_are, money, share
+from matcher.formatting import count, day, emissions, is_or_are, money, share
 from matcher.plan import Costs
 from matcher.report import rules as stated
 from matcher.report.summary import SME, TERM_LABELS, TIGHT_DAYS, Summary
@@ -272,6 +272,13 @@ def _cost(summary: Summary) -> Section | None:
             f"the price; the largest item is {str(top['label']).lower()} "
             f"({money(top['landed_cost'])}). What a price already includes under its Incoterm is "
             "not counted again."
+        )
+    emitted = summary.plan.emissions_kg
+    if emitted is not None:
+        priced = summary.network.carbon_price
+        sentences.append(
+            f"Freight, and making the goods as far as bids state it, emits {emissions(emitted)}"
+            + (f", priced at {money(priced)} {summary.currency} a tonne." if priced else ".")
         )
     return Section(
         "cost",

@@ -199,12 +199,14 @@ def goods_have_duties(tables: Tables, findings: Findings) -> None:
     day = tables.cell("start")
     economies = sorted({*missing["origin"], *missing["destination"]})
     assert isinstance(day, date)
-    due = ~blocs(economies, day).no_duty
+    between = blocs(economies, day)
     index = pl.Enum(economies)
-    is_due = due[
-        missing["origin"].cast(index).to_physical(),
-        missing["destination"].cast(index).to_physical(),
-    ]
+    crossing = tuple(
+        missing[end].cast(index).to_physical().to_numpy() for end in ("origin", "destination")
+    )
+    is_due = ~between.no_duty[crossing] & ~(
+        between.free_trade[crossing] & missing["origin_proof"].to_numpy()
+    )
     hits = (
         missing.filter(pl.Series(is_due, dtype=pl.Boolean))
         .group_by("destination")
@@ -248,24 +250,26 @@ def _assumed(hit: Mapping[str, Any]) -> str:
 def places_have_trade_costs(tables: Tables, findings: Findings) -> None:
     """Warn of economies for which days and cost of export and import are assumed."""
     crossings = _crossings(tables)
-    crossed = {*crossings["origin"], *crossings["destination"]}
-    known = {*trade_costs()["economy"], *tables["trade_costs"]["economy"].drop_nulls()}
-    sea = assumed_trade_costs()
+    crossed = sorted({*crossings["origin"], *crossings["destination"]})
+    own = tables["trade_costs"].select(trade_costs().columns).drop_nulls("economy")
+    known = pl.concat([own, trade_costs()]).group_by("economy").agg(pl.all().is_not_null().any())
     hits = (
         tables["places"]
-        .filter(pl.col("economy").is_in(sorted(crossed - known)))
+        .filter(pl.col("economy").is_in(crossed))
         .group_by("economy")
         .agg(pl.col("row").min())
+        .join(known, on="economy", how="left")
+        .with_columns(pl.col(known.columns[1:]).fill_null(value=False))
+        .filter(~pl.all_horizontal(known.columns[1:]))
     )
     findings.each(
         "assumed_trade_cost",
         tables.place("places"),
         hits,
         lambda hit: (
-            "has no trade costs, neither built-in nor in the network; the median of all economies "
-            f"is taken: by sea {sea['export_days']:g} days and "
-            f"{sea['export_cost_usd_per_container']:,.0f} US dollars a container to export, "
-            f"{sea['import_days']:g} and {sea['import_cost_usd_per_container']:,.0f} to import",
+            f"has no trade costs {' nor '.join(_lacking(hit))}, neither built-in nor in the "
+            "network; the median of all economies is taken: "
+            + "; ".join(map(_medians, _lacking(hit))),
             f"add a row {hit['economy']} to {tables.place('trade_costs')}",
         ),
         column="economy",
@@ -273,16 +277,44 @@ def places_have_trade_costs(tables: Tables, findings: Findings) -> None:
     )
 
 
+_WAYS = {
+    "by sea": ("{}_days", "{}_cost_usd_per_container"),
+    "by other modes": ("{}_clearance_days", "{}_clearance_cost_usd"),
+}
+
+
+def _lacking(known: Mapping[str, Any]) -> list[str]:
+    """The ways of shipping for which not all figures are known."""
+    return [
+        way
+        for way, columns in _WAYS.items()
+        if not all(known[name.format(end)] for name in columns for end in ("export", "import"))
+    ]
+
+
+def _medians(way: str) -> str:
+    days, cost = _WAYS[way]
+    median = assumed_trade_costs()
+    return f"{way} " + ", ".join(
+        f"{median[days.format(end)]:.3g} days and {median[cost.format(end)]:,.0f} US dollars a "
+        f"container to {end}"
+        for end in ("export", "import")
+    )
+
+
 def _crossings(tables: Tables) -> pl.DataFrame:
-    """Component, hs, origin and destination of what bids offer across a border to a demand."""
+    """Component, hs, origin and destination of what bids offer across a border to a demand.
+
+    ``origin_proof``: whether all of those bids prove the origin.
+    """
     economy = tables["places"].select("place", "economy")
     origin = tables["suppliers"].join(economy, on="place").select("supplier", origin="economy")
     offers = (
         tables["bids"]
-        .select("supplier", "component", "demand")
+        .select("supplier", "component", "demand", pl.col("origin_proof").fill_null(value=False))
         .unique()
         .join(origin, on="supplier")
-        .select("component", "demand", "origin")
+        .select("component", "demand", "origin", "origin_proof")
         .unique()
     )
     wanted = (
@@ -296,12 +328,12 @@ def _crossings(tables: Tables) -> pl.DataFrame:
         .join(wanted.group_by("component", "destination").agg(pl.col("row").min()), on="component")
     )
     special = offers.drop_nulls("demand").drop("component").join(wanted, on="demand")
-    columns = ["component", "origin", "destination", "row"]
+    columns = ["component", "origin", "destination", "row", "origin_proof"]
     return (
         pl.concat([general.select(columns), special.select(columns)])
         .filter(pl.col("origin") != pl.col("destination"))
         .group_by("component", "origin", "destination")
-        .agg(pl.col("row").min())
+        .agg(pl.col("row").min(), pl.col("origin_proof").all())
         .join(tables["components"].select("component", "hs"), on="component")
     )
 

@@ -134,13 +134,13 @@ def places_lie_in_their_economy(tables: Tables, findings: Findings) -> None:
         if own.is_empty():
             continue
         points = on_sphere(some)
-        chord, _ = cKDTree(on_sphere(own)).query(points)
+        chord = np.asarray(cKDTree(on_sphere(own)).query(points)[0])
         km = 2 * 6371.0 * np.arcsin(np.clip(chord / 2, 0.0, 1.0))
         rows = np.flatnonzero(km > FAR_KM)
         if rows.size == 0:
             continue
         others = known.filter(pl.col("economy") != economy)
-        nearer, at = cKDTree(on_sphere(others)).query(points[rows])
+        nearer, at = map(np.asarray, cKDTree(on_sphere(others)).query(points[rows]))
         is_near = nearer < chord[rows]
         far.append(
             some[rows[is_near]].with_columns(

@@ -413,6 +413,10 @@ def _plain_tables(
             export_cost_usd_per_container=zero,
             import_days=zero,
             import_cost_usd_per_container=zero,
+            export_clearance_days=zero,
+            export_clearance_cost_usd=zero,
+            import_clearance_days=zero,
+            import_clearance_cost_usd=zero,
         ),
         "duties": where.select("economy").unique().select(destination="economy", rate=zero),
     }
