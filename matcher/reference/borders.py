@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from matcher.reference._files import load
 
@@ -41,19 +40,27 @@ CLOSED: Final = frozenset(
 
 
 @cache
-def _pairs() -> tuple[tuple[str, str], ...]:
-    frame = load("land_borders.csv", economy=pl.String, neighbour=pl.String, kind=pl.String)
-    rows = frame.select("economy", "neighbour").iter_rows()
+def _pairs(by_rail: bool) -> tuple[tuple[str, str], ...]:
+    frame = load(
+        "land_borders.csv",
+        economy=pl.String,
+        neighbour=pl.String,
+        kind=pl.String,
+        rail=pl.Boolean,
+    )
+    rows = frame.filter(pl.col("rail") | (not by_rail)).select("economy", "neighbour").iter_rows()
     return tuple((a, b) for a, b in rows if frozenset((a, b)) not in CLOSED)
 
 
-def land_connected(economies: Sequence[str]) -> NDArray[np.bool_]:
+def land_connected(economies: Sequence[str], *, by_rail: bool = False) -> NDArray[np.bool_]:
     """Whether land borders and fixed links lead from one economy to another, over any between.
 
     Parameters
     ----------
     economies
         ISO 3166-1 alpha-2.
+    by_rail
+        Whether only borders count that trains cross.
 
     Returns
     -------
@@ -64,15 +71,19 @@ def land_connected(economies: Sequence[str]) -> NDArray[np.bool_]:
 
     Notes
     -----
-    Source: GeoNames (CC BY 4.0); borders that are closed to goods (`CLOSED`) and fixed links from
-    general knowledge.
+    Source: GeoNames (CC BY 4.0); borders that are closed to goods (`CLOSED`), those that trains
+    cross, and fixed links from general knowledge, as of 2026.
 
     Examples
     --------
     >>> land_connected(["PT", "VN", "GB", "JP"])[0].tolist()
     [True, True, True, False]
+    >>> land_connected(["TH", "MY", "KH"], by_rail=True)[0].tolist()
+    [True, True, False]
     """
-    pairs = _pairs()
+    from scipy.sparse.csgraph import connected_components  # loads slowly
+
+    pairs = _pairs(by_rail)
     names = sorted({*economies, *(name for pair in pairs for name in pair)})
     index = {name: i for i, name in enumerate(names)}
     ends = np.array([(index[a], index[b]) for a, b in pairs])

@@ -4,8 +4,8 @@ A link is a pair of places. Its figures come from the network's own lanes and, w
 silent, from distance and the shipped mode data: sea distance along the shipping network, great
 circle times a detour factor otherwise. Without a lane of the network's own, road connects places
 of one economy; sea and air connect places of different economies; road and rail connect places of
-different economies where land borders and fixed links lead from one to the other, road up to
-`FARTHEST_ROAD_KM` and rail from `NEAREST_RAIL_KM` on.
+different economies where land borders and fixed links lead from one to the other (rail: such that
+trains cross), road up to `FARTHEST_ROAD_KM` and rail from `NEAREST_RAIL_KM` on.
 """
 
 from __future__ import annotations
@@ -97,10 +97,10 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     km[:, SEA] = by_sea.sea_km
 
     reachable = np.isfinite(km)
-    over_land = ~domestic & _over_land(arrays, start, end)
+    by_road, by_rail = _over_land(arrays, start, end)
     connected = np.zeros(km.shape, dtype=np.bool_)
-    connected[:, ROAD] = domestic | (over_land & (direct <= FARTHEST_ROAD_KM))
-    connected[:, RAIL] = over_land & (direct >= NEAREST_RAIL_KM)
+    connected[:, ROAD] = domestic | (by_road & (direct <= FARTHEST_ROAD_KM))
+    connected[:, RAIL] = by_rail & (direct >= NEAREST_RAIL_KM)
     connected[:, AIR] = ~domestic
     connected[:, SEA] = ~domestic & reachable[:, SEA]
 
@@ -127,16 +127,18 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     )
 
 
-def _over_land(arrays: Arrays, start: Ints, end: Ints) -> Bools:
-    """Whether land borders and fixed links lead from one place to the other."""
+def _over_land(arrays: Arrays, start: Ints, end: Ints) -> tuple[Bools, Bools]:
+    """Whether a road, and whether a railway, leads to a place of another economy."""
     places = arrays.places
-    economy = land_connected(places.economies)[places.economy[start], places.economy[end]]
-    rows = np.flatnonzero(economy & (places.economy[start] != places.economy[end]))
+    origin, destination = places.economy[start], places.economy[end]
+    by_road = land_connected(places.economies)[origin, destination] & (origin != destination)
+    rows = np.flatnonzero(by_road)
     used = np.unique(np.concatenate([start[rows], end[rows]]))
     landmass = np.full(places.economy.size, -1)
     landmass[used] = landmass_of(places.latitude[used], places.longitude[used])
-    on_one: Bools = economy & (landmass[start] >= 0) & (landmass[start] == landmass[end])
-    return on_one
+    by_road &= (landmass[start] >= 0) & (landmass[start] == landmass[end])
+    railways = land_connected(places.economies, by_rail=True)
+    return by_road, by_road & railways[origin, destination]
 
 
 def _own_lanes(  # noqa: PLR0913 - the columns it fills in
