@@ -16,7 +16,6 @@ from importlib.util import find_spec
 from matcher.engines.auto import AutoEngine
 from matcher.engines.base import Engine
 from matcher.engines.child import ChildEngine, Solver
-from matcher.engines.decomposition import DecompositionEngine
 from matcher.engines.process import Kept
 from matcher.errors import EngineUnavailable
 
@@ -96,6 +95,8 @@ def engine(name: str, kept: Kept | None = None) -> Engine:
         exact, decomposition = engine("highs", kept), engine("decomposition", kept)
         return AutoEngine(name, exact=exact, decomposition=decomposition)
     if name == "decomposition":
+        from matcher.engines.decomposition import DecompositionEngine  # loads its compiler
+
         improver = _highs(kept, hears_start=True)
         return DecompositionEngine(name, exact=_highs(kept), improver=improver)
     family, colon, option = name.partition(":")

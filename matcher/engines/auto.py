@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from matcher.engines.base import Engine, Limits, Outcome, Progress
-from matcher.engines.decomposition import sizes_of_blocks
 from matcher.program import Floats, Program
 
 EXACT_ITEMS = 600
@@ -31,6 +30,8 @@ class AutoEngine:
         cancelled: Callable[[], bool] | None = None,
     ) -> Outcome:
         """Minimise ``program`` within ``limits``; see :class:`matcher.engines.base.Engine`."""
+        from matcher.engines.decomposition import sizes_of_blocks  # loads its compiler
+
         sizes = sizes_of_blocks(program)
         if isinstance(sizes, str):
             chosen, why = self.exact, sizes

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from matcher.network.arrays import Arrays, Bools, Floats, Ints
 from matcher.plan import RULE_SCHEMA
@@ -339,6 +338,8 @@ def _off(shares: pl.DataFrame, split: tuple[float, ...]) -> float:
 
 def _least_worst(away: Floats) -> float:
     """The largest entry that has to be taken where every row takes a column of its own."""
+    from scipy.sparse.csgraph import maximum_bipartite_matching  # loads slowly
+
     values = np.unique(away)
 
     def is_enough(at: int) -> bool:

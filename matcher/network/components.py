@@ -15,7 +15,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from matcher.network import Network
 from matcher.network.arrays import Ints, index_of, numbered
@@ -140,6 +139,8 @@ class _Graph:
     def groups(self) -> tuple[int, Ints]:
         """How many groups hang together, and the group of each node."""
         start, end = (np.concatenate(ends) for ends in zip(*self._edges, strict=True))
+        from scipy.sparse.csgraph import connected_components  # loads slowly
+
         shape = (self._size, self._size)
         edges = coo_array((np.ones(start.size, dtype=np.bool_), (start, end)), shape)
         num_groups, group = connected_components(edges, directed=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from matcher.program import Floats, Program, always_met
 
@@ -24,6 +23,8 @@ def connected_components_of(program: Program, upper: Floats) -> tuple[Index, Ind
         Upper bounds of the columns; those at 0 hold nothing together, nor do rows that cannot be
         broken within these bounds. Such rows and columns are in no component, and have -1.
     """
+    from scipy.sparse.csgraph import connected_components  # loads slowly
+
     entries = coo_array(program.matrix)
     there = (upper > 0)[entries.col] & ~always_met(program, upper)[entries.row]
     m, n = program.num_rows, program.num_columns

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
 
 from matcher.reference._files import frozen
 
@@ -133,6 +132,8 @@ def sea_routes(points: ArrayLike, origin: ArrayLike, destination: ArrayLike) -> 
 
 def _between(edges: csr_array, start: Ints, end: Ints) -> Floats:
     """Shortest way from ``start[i]`` to ``end[i]`` for every i, in km."""
+    from scipy.sparse.csgraph import dijkstra  # loads slowly
+
     # The network has no direction, so the side with fewer distinct nodes is searched from.
     if np.unique(end).size < np.unique(start).size:
         start, end = end, start
@@ -149,7 +150,8 @@ def _between(edges: csr_array, start: Ints, end: Ints) -> Floats:
 @cache
 def _sea() -> _Sea:
     """The open part of the sea network that hangs together."""
-    import searoute  # these two load slowly: only who asks for a way by sea waits for them
+    import searoute  # these load slowly: only who asks for a way by sea waits for them
+    from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
     graph = searoute.setup_M()

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,9 @@ from matcher.reference.routes import great_circle_km
 from matcher.screening.award_options import AwardOptions, Pairs, largest_award
 from matcher.screening.transport_links import TransportLinks
 from matcher.tolerances import ROUNDING
+
+if TYPE_CHECKING:
+    from matcher.screening.lacking import Asked, Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def standards_gate(arrays: Arrays, pairs: Pairs) -> Ints:
     the component and which is valid on the demand's due date. In a consortium the certificates
     are its lead's.
     """
-    lacking: Ints = _lacking(*_asked_and_held(arrays, pairs))
+    from matcher.screening.lacking import num_lacking  # loads its compiler, which takes a while
+
+    lacking: Ints = num_lacking(*_asked_and_held(arrays, pairs))
     return lacking
 
 
@@ -360,44 +364,18 @@ class Lacks:
 
 def lacks_of(arrays: Arrays, pairs: Pairs) -> Lacks:
     """Which standards each of the pairs lacks, one row a standard."""
+    from matcher.screening.lacking import lacking, num_lacking  # loads its compiler
+
     asked, held = _asked_and_held(arrays, pairs)
-    row, standard, days = _lacks(int(_lacking(asked, held).sum()), asked, held)
+    row, standard, days = lacking(int(num_lacking(asked, held).sum()), asked, held)
     return Lacks(row, standard, days)
 
 
-class _Asked(NamedTuple):
-    """What is asked of pairs: four columns of the pairs, then of the requirements.
+def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[Asked, Held]:
+    from matcher.screening.lacking import Asked, Held  # loads its compiler
 
-    The standards asked of component ``c`` are ``standard[start[c]:start[c + 1]]``, each by a lead
-    firm, or by all (-1).
-    """
-
-    component: Ints
-    firm: Ints
-    due: Ints
-    holder: Ints
-    start: Ints
-    standard: Ints
-    by: Ints
-
-
-class _Held(NamedTuple):
-    """The certificates of suppliers: those of ``s`` are entries ``start[s]`` to ``start[s + 1]``.
-
-    ``meets[a, b]`` tells whether holders of standard ``a`` meet ``b``.
-    """
-
-    start: Ints
-    standard: Ints
-    scope: Ints
-    valid_from: Ints
-    valid_to: Ints
-    meets: Bools
-
-
-def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[_Asked, _Held]:
     capability, demands = arrays.capability, arrays.demands
-    asked = _Asked(
+    asked = Asked(
         component=demands.component[pairs.demand],
         firm=demands.lead_firm[pairs.demand],
         due=demands.due_days[pairs.demand],
@@ -406,7 +384,7 @@ def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[_Asked, _Held]:
         standard=capability.asked,
         by=capability.asked_by,
     )
-    held = _Held(
+    held = Held(
         start=capability.held_start,
         standard=capability.held,
         scope=capability.held_scope,
@@ -415,66 +393,3 @@ def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[_Asked, _Held]:
         meets=capability.standards.meets,
     )
     return asked, held
-
-
-@numba.njit(cache=True)
-def _days_missed(pair: int, asking: int, asked: _Asked, held: _Held) -> int:
-    """0 if met; the fewest days by which a certificate misses the due date; -1 if there is none."""
-    supplier, due, standard = asked.holder[pair], asked.due[pair], asked.standard[asking]
-    nearest = -1
-    for i in range(held.start[supplier], held.start[supplier + 1]):
-        is_other = held.scope[i] >= 0 and held.scope[i] != asked.component[pair]
-        if is_other or not held.meets[held.standard[i], standard]:
-            continue
-        missed = max(0, due - held.valid_to[i], held.valid_from[i] - due)
-        if missed == 0:
-            return 0
-        if nearest < 0 or missed < nearest:
-            nearest = missed
-    return nearest
-
-
-@numba.njit(cache=True)
-def _is_asked(pair: int, asking: int, asked: _Asked) -> bool:
-    """Whether a requirement is for the pair; asked by all and by one firm, it counts once."""
-    if asked.by[asking] >= 0 and asked.by[asking] != asked.firm[pair]:
-        return False
-    # Requirements are sorted, so that those of one standard stand together.
-    before = asking - 1
-    first = asked.start[asked.component[pair]]
-    while before >= first and asked.standard[before] == asked.standard[asking]:
-        if asked.by[before] < 0 or asked.by[before] == asked.firm[pair]:
-            return False
-        before -= 1
-    return True
-
-
-@numba.njit(cache=True)
-def _lacking(asked: _Asked, held: _Held) -> Ints:
-    """Number of standards that each pair lacks."""
-    count = np.zeros(asked.component.size, dtype=np.int32)
-    for p in range(count.size):
-        component = asked.component[p]
-        for r in range(asked.start[component], asked.start[component + 1]):
-            if _is_asked(p, r, asked) and _days_missed(p, r, asked, held) != 0:
-                count[p] += 1
-    return count
-
-
-@numba.njit(cache=True)
-def _lacks(size: int, asked: _Asked, held: _Held) -> tuple[Ints, Ints, Ints]:
-    """Pair, standard and days missed (0 without a certificate) of every standard lacking."""
-    row = np.empty(size, dtype=np.int32)
-    standard = np.empty(size, dtype=np.int32)
-    days = np.empty(size, dtype=np.int32)
-    k = 0
-    for p in range(asked.component.size):
-        component = asked.component[p]
-        for r in range(asked.start[component], asked.start[component + 1]):
-            if not _is_asked(p, r, asked):
-                continue
-            missed = _days_missed(p, r, asked, held)
-            if missed != 0:
-                row[k], standard[k], days[k] = p, asked.standard[r], max(missed, 0)
-                k += 1
-    return row, standard, days
