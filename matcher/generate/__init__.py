@@ -362,6 +362,12 @@ def _demand_side(
     }
 
 
+def _terms(incoterm: np.ndarray, flies: np.ndarray) -> pl.Series:
+    """The incoterms; what flies is not offered under a term for carriage by sea."""
+    terms = np.array(INCOTERMS)[incoterm]
+    return pl.Series(np.where(flies & (terms == "CIF"), "CIP", terms))
+
+
 # long: every table of the bid side has a block
 def _bid_side(
     recipe: Recipe, rng: Generator, parts: _Parts, makers: _Makers
@@ -391,7 +397,7 @@ def _bid_side(
             "component": _pick(parts.keys, component),
             "price": price,
             "currency": pl.repeat("USD", num, dtype=pl.String, eager=True),
-            "incoterm": _pick(pl.Series(INCOTERMS), incoterm),
+            "incoterm": _terms(incoterm, parts.flies[component]),
             "lead_time_days": rng.integers(7, 36, size=num),
             "moq": np.ceil(recipe.moq_share * quantity),
             "origin_charges": (0.005 * price).round(4),

@@ -226,6 +226,9 @@ class Recipe:
 def recipe_for(candidates: int, **changes: Any) -> Recipe:
     """A recipe that gives about so many candidates.
 
+    A pair of a demand and a bid counts once: where a road leads over a border it has a second
+    candidate beside that by sea or air, so that all in all there are more.
+
     Demands have about 20 candidates each, 50 from half a million candidates on, and fewer in
     networks of less than 400.
 
@@ -272,7 +275,7 @@ PRESETS: Final[Mapping[str, Recipe]] = MappingProxyType(
         "huge": recipe_for(1_000_000),
     }
 )
-"""Recipes by name: about 4,000, 20,000, 100,000 and 1,000,000 candidates."""
+"""Recipes by name: about 4,000, 20,000, 100,000 and 1,000,000 pairs with candidates."""
 
 
 def _issue(name: str, value: object, problem: str, fix: str) -> Issue:

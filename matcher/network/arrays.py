@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from matcher.network import Network
 from matcher.reference.blocs import blocs
 from matcher.reference.economies import FOB_VALUATION
+from matcher.reference.incoterms import incoterms
 from matcher.reference.modes import units_per_container
 from matcher.reference.standards import Standards, normalise, standards
 from matcher.reference.tariffs import tariffs
@@ -61,7 +62,8 @@ class Demands:
 class Bids:
     """Bids, in the order of their table. Money is in the network's currency.
 
-    ``modes`` has shape (bids, modes). ``tier_start`` has one entry more than there are bids:
+    ``modes`` has shape (bids, modes), for goods that cross a border; at home those go by any mode
+    that have not ``states_modes``. ``tier_start`` has one entry more than there are bids:
     tiers of bid b stand at ``tier_start[b]:tier_start[b + 1]`` of `Tiers`; the first is the bid's
     own price from quantity 0. ``holder`` is the supplier whose certificates count: the lead of the
     bid's consortium, or the supplier itself. ``bundle`` numbers the bundles, ``consortium`` points
@@ -83,6 +85,7 @@ class Bids:
     on_time_rate: Floats
     payment_days: Floats
     modes: Bools
+    states_modes: Bools
     origin_proof: Bools
     co2e_kg: Floats
     split: Bools
@@ -356,13 +359,15 @@ def _periods(network: Network, usages: Usages) -> Periods:
 def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
     frame = network.bids
     factor = _floats(frame["currency"].replace_strict(worth, return_dtype=pl.Float64))
-    if frame["modes"].null_count() == frame.height:
-        modes = np.ones((frame.height, len(MODES)), dtype=np.bool_)
-    else:
-        listed = frame["modes"].fill_null(";".join(MODES))
-        modes = np.column_stack(
+    incoterm = index_of(frame["incoterm"], pl.Series(INCOTERMS))
+    modes = _expected_modes()[incoterm]
+    states_modes = frame["modes"].is_not_null().to_numpy()
+    if states_modes.any():
+        listed = frame["modes"].fill_null("")
+        stated = np.column_stack(
             [listed.str.contains(mode, literal=True).to_numpy() for mode in MODES]
         )
+        modes = np.where(states_modes[:, None], stated, modes)
     bid_keys = frame["bid"]
     extra_bid = index_of(network.tiers["bid"], bid_keys)
     bid = np.concatenate([np.arange(frame.height, dtype=np.int32), extra_bid])
@@ -381,7 +386,7 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         supplier=supplier,
         component=index_of(frame["component"], network.components["component"]),
         demand=index_of(frame["demand"], network.demands["demand"]),
-        incoterm=index_of(frame["incoterm"], pl.Series(INCOTERMS)),
+        incoterm=incoterm,
         named_place=index_of(frame["named_place"], network.places["place"]),
         origin_charges=_floats(frame["origin_charges"]) * factor,
         lead_time_days=_floats(frame["lead_time_days"]),
@@ -393,6 +398,7 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         on_time_rate=_floats(frame["on_time_rate"]),
         payment_days=_floats(frame["payment_days"]),
         modes=modes,
+        states_modes=states_modes,
         origin_proof=frame["origin_proof"].to_numpy(),
         co2e_kg=_floats(frame["co2e_kg"]),
         split=frame["split"].to_numpy(),
@@ -403,6 +409,19 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         tier_start=_starts(bid, frame.height),
     )
     return bids, Tiers(lower=lower, upper=upper, price=price)
+
+
+def _expected_modes() -> Bools:
+    """The modes across a border of a bid that states none, by incoterm: shape (incoterms, modes).
+
+    Under a C or D term the seller chooses and pays the carriage, and does not fly unless the bid
+    says so; FAS, FOB, CFR and CIF are terms for the sea.
+    """
+    terms = incoterms()
+    modes = np.ones((len(INCOTERMS), len(MODES)), dtype=np.bool_)
+    modes[terms.names_destination, MODES.index("air")] = False
+    modes[terms.by_sea] = np.array(MODES) == "sea"
+    return modes
 
 
 def _components(network: Network) -> Components:

@@ -35,6 +35,9 @@ class Incoterms:
         The price holds import duty.
     names_destination
         The rule names a place at the destination (C and D rules); the price holds for it alone.
+        It is the seller who chooses and pays the carriage.
+    by_sea
+        The rule is for carriage by sea and inland waterway only.
     """
 
     origin: NDArray[np.bool_]
@@ -44,6 +47,7 @@ class Incoterms:
     imports: NDArray[np.bool_]
     duty: NDArray[np.bool_]
     names_destination: NDArray[np.bool_]
+    by_sea: NDArray[np.bool_]
 
 
 @cache
@@ -60,7 +64,16 @@ def incoterms() -> Incoterms:
     >>> bool(incoterms().export[fob]), bool(incoterms().freight[fob])
     (True, False)
     """
-    flags = ("origin", "export", "freight", "insurance", "imports", "duty", "names_destination")
+    flags = (
+        "origin",
+        "export",
+        "freight",
+        "insurance",
+        "imports",
+        "duty",
+        "names_destination",
+        "by_sea",
+    )
     text = load("incoterms.csv", incoterm=pl.String, **dict.fromkeys(flags, pl.Boolean))
     rows = in_order(text, "incoterm", INCOTERMS)
     return Incoterms(*(frozen(rows[flag]) for flag in flags))

@@ -51,7 +51,7 @@ class Standards:
         Read-only, shape (standards, standards): ``meets[held, asked]`` says whether a holder of
         the first also satisfies the second. Every standard meets itself; implications chain.
     positions
-        Normalised name to position in ``keys``.
+        Normalised name, also an old or everyday one, to position in ``keys``.
     """
 
     keys: tuple[str, ...]
@@ -111,6 +111,25 @@ def catalogue() -> pl.DataFrame:
     )
 
 
+@cache
+def other_names() -> pl.DataFrame:
+    """Old and everyday names of standards in the catalogue.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``name``, ``standard`` (as the catalogue writes it) and ``reason``. A network's own standard
+        of such a name is a standard of its own.
+
+    Examples
+    --------
+    >>> known = standards(pl.DataFrame(schema=dict.fromkeys(("standard", "class", "implies"), str)))
+    >>> known[0].standards[known[0].index("ISO 9000")]
+    'ISO 9001'
+    """
+    return load("standard_names.csv", name=pl.String, standard=pl.String, reason=pl.String)
+
+
 def standards(own: pl.DataFrame) -> tuple[Standards, list[Issue]]:
     """The catalogue together with a network's own standards.
 
@@ -159,6 +178,8 @@ def standards(own: pl.DataFrame) -> tuple[Standards, list[Issue]]:
 
     keys = tuple(sorted(entries))
     positions = {key: i for i, key in enumerate(keys)}
+    for name, standard in other_names().select("name", "standard").iter_rows():
+        positions.setdefault(normalise(name), positions[normalise(standard)])
     direct = np.eye(len(keys), dtype=bool)
     unknown: list[tuple[int, str]] = []
     for key, entry in entries.items():

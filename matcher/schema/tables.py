@@ -445,7 +445,8 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "modes",
                 "choices",
-                "Modes the bid may travel by; empty: all that connect.",
+                "Modes the bid may travel by. Empty: all that connect; under a C or D term not by "
+                "air, and abroad under FAS, FOB, CFR and CIF by sea only.",
                 choices=MODES,
             ),
             Column(

@@ -90,8 +90,17 @@ def expand(count: Ints) -> tuple[Ints, Ints]:
 
 
 def usable_modes(arrays: Arrays, pairs: Pairs, links: TransportLinks) -> Bools:
-    """Which modes each pair can use: the bid allows it and the link has it; (pairs, modes)."""
-    usable: Bools = arrays.bids.modes[pairs.bid] & links.connected[pairs.link]
+    """Which modes each pair can use: the bid allows it and the link has it; (pairs, modes).
+
+    A bid that states no modes allows those that its incoterm lets expect, and at home all.
+    """
+    economy, bids = arrays.places.economy, arrays.bids
+    at_home = (
+        economy[arrays.suppliers.place[bids.supplier[pairs.bid]]]
+        == economy[arrays.demands.place[pairs.demand]]
+    )
+    allowed = bids.modes[pairs.bid] | (at_home & ~bids.states_modes[pairs.bid])[:, None]
+    usable: Bools = allowed & links.connected[pairs.link]
     return usable
 
 

@@ -13,6 +13,9 @@ from matcher.validate import rule_checks, term_checks
 from matcher.validate.findings import Check, Findings, plain
 from matcher.validate.raw import Tables
 
+# The term for any mode that splits costs as each term for the sea does.
+AS_ANY_MODE = {"FAS": "FCA", "FOB": "FCA", "CFR": "CPT", "CIF": "CIP"}
+
 
 def check(tables: Tables, findings: Findings) -> None:
     """Run every cross-check of a table that has rows."""
@@ -249,12 +252,33 @@ def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
 
 
+def sea_terms_go_by_sea(tables: Tables, findings: Findings) -> None:
+    """Warn of a bid under a term for carriage by sea that states other modes."""
+    findings.each(
+        "sea_term",
+        tables.place("bids"),
+        tables["bids"].filter(
+            pl.col("incoterm").is_in(list(AS_ANY_MODE)),
+            pl.col("modes").is_not_null(),
+            ~pl.col("modes").str.contains("sea", literal=True),
+        ),
+        lambda hit: (
+            f"is a term for carriage by sea, but the bid travels by "
+            f"{hit['modes'].replace(';', ' or ')}; it is read as {AS_ANY_MODE[hit['incoterm']]}",
+            f"write {AS_ANY_MODE[hit['incoterm']]}, or add sea to the modes",
+        ),
+        column="incoterm",
+        severity="warning",
+    )
+
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("demands", demands_do_not_contradict_themselves),
     ("demands", demands_are_due_after_the_start),
     ("certificates", certificates_end_after_they_begin),
     ("bids", bids_fit_their_demand),
     ("bids", award_sizes_are_possible),
+    ("bids", sea_terms_go_by_sea),
     ("usages", usages_stay_with_the_supplier),
     ("tiers", larger_tiers_are_cheaper),
     ("network", currencies_have_rates),

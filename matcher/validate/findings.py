@@ -76,6 +76,7 @@ CODES: dict[str, str] = {
     "unknown_city": "The economy has no city, port or airport of this name in the list.",
     "ambiguous_city": "Several cities of the economy have this name.",
     "unexpected_value": "The cell must be empty.",
+    "mixed_units": "A rule adds up quantities of components that count different units.",
     "wrong_split": "The shares of a split are not positive numbers that add up to 100 or to 1.",
     "bad_bundle": "The bids of a bundle are of two suppliers, or two of them for one demand.",
     "mixed_discount": "Two steps of a discount differ in what all of its steps must share.",
@@ -103,6 +104,7 @@ CODES: dict[str, str] = {
     "most-favoured-nation tariff is taken.",
     "no_duty": "Warning: the same, and no tariff of the destination is known; the duty taken is 0.",
     "assumed_trade_cost": "Warning: an economy's days and cost of export and import are assumed.",
+    "sea_term": "Warning: a bid under a term for carriage by sea states other modes only.",
     "place_off_city": "Warning: coordinates lie far from the city stated beside them.",
     "place_off_economy": "Warning: a place lies far outside its economy.",
     # The list itself

@@ -6,8 +6,8 @@ import math
 
 import polars as pl
 
-from matcher.schema.rules import COUNTS, listed
-from matcher.schema.tables import SIZE_CLASSES
+from matcher.schema.rules import COUNTS, keys_of, listed
+from matcher.schema.tables import BY_NAME, SIZE_CLASSES
 from matcher.suggestions import Nearest
 from matcher.tolerances import ROUNDING
 from matcher.validate.findings import Check, Findings, plain
@@ -223,6 +223,49 @@ def rules_count_something(tables: Tables, findings: Findings) -> None:
         )
 
 
+def quantities_add_up(tables: Tables, findings: Findings) -> None:
+    """A quantity is of one unit: pieces and kilograms have no sum, and no share of it."""
+    rules = tables["rules"].filter(
+        _KIND.is_in(_using("measure")),
+        pl.col("measure") == "quantity",
+        pl.col("scope").is_not_null(),
+    )
+    if rules.is_empty():
+        return
+    counted = (
+        tables["demands"]
+        .select("demand", "lead_firm", "component")
+        .join(tables["components"].select("component", "group", "unit"), on="component")
+        .with_columns(pl.col("unit").fill_null(BY_NAME["components"]["unit"].default))
+    )
+    hits = [
+        (row, units)
+        for row, scope, of in rules.select("row", "scope", "of").iter_rows()
+        if len(units := _units(counted, scope, keys_of(of))) > 1
+    ]
+    findings.each(
+        "mixed_units",
+        tables.place("rules"),
+        pl.DataFrame(hits, schema={"row": pl.Int64, "units": pl.List(pl.String)}, orient="row"),
+        lambda hit: (
+            f"adds up quantities in {', '.join(hit['units'])}",
+            "count value, or limit the rule to components of one unit",
+        ),
+        column="measure",
+    )
+
+
+def _units(counted: pl.DataFrame, scope: str, keys: tuple[str, ...]) -> list[str]:
+    """The units that a rule adds up where it adds up the most."""
+    if scope == "network":
+        return sorted(counted["unit"].unique())
+    column = {"component_group": "group"}.get(scope, scope)
+    if keys:
+        return sorted(counted.filter(pl.col(column).is_in(keys))["unit"].unique())
+    each = counted.drop_nulls(column).group_by(column).agg(pl.col("unit").unique().sort())
+    return max(each["unit"].to_list(), key=len, default=[])
+
+
 def splits_add_up(tables: Tables, findings: Findings) -> None:
     """The shares of a split are positive numbers that add up to 100, or to 1."""
     stated = tables["rules"].filter(_KIND == "consistent", pl.col("split").is_not_null())
@@ -397,6 +440,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("rules", rules_name_their_demands),
     ("rules", rules_name_their_suppliers),
     ("rules", rules_count_something),
+    ("rules", quantities_add_up),
     ("rules", splits_add_up),
     ("rules", targets_have_a_priority),
     ("rules", cells_are_used),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.reference.standards import Standards, catalogue, normalise, standards
+from matcher.reference.standards import Standards, catalogue, normalise, other_names, standards
 from matcher.schema.tables import BY_NAME, STANDARD_CLASSES
 
 NONE = BY_NAME["standards"].empty()
@@ -162,11 +162,11 @@ def test_a_cycle_makes_its_members_equivalent() -> None:
 
 def test_unknown_implications_and_duplicates_are_all_reported() -> None:
     known, issues = standards(
-        own(("Firm Q-17", "ISO 9002;IATF 16949;Xyz"), ("firm q17:2020", "ISO 14001"))
+        own(("Firm Q-17", "ISO 9011;IATF 16949;Xyz"), ("firm q17:2020", "ISO 14001"))
     )
     assert [(issue.code, issue.row, issue.column, issue.value) for issue in issues] == [
         ("duplicate_id", 3, "standard", "firm q17:2020"),
-        ("unknown_standard", 2, "implies", "ISO 9002"),
+        ("unknown_standard", 2, "implies", "ISO 9011"),
         ("unknown_standard", 2, "implies", "Xyz"),
     ]
     assert "'ISO 9001'" in issues[1].fix
@@ -190,3 +190,58 @@ def test_meeting_is_reflexive_and_transitive_and_nothing_more(
     for k in range(8):
         reach |= reach[:, [k]] & reach[[k], :]
     assert np.array_equal(known.meets[np.ix_(at, at)], reach)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("ISO 9000", "ISO 9001"),
+        ("ISO9002:1994", "ISO 9001"),
+        ("iso 14000", "ISO 14001"),
+        ("EurepGAP", "GLOBALG.A.P."),
+        ("phytosanitary certificate", "Phytosanitary certificate"),
+        ("Phytosanitary", "Phytosanitary certificate"),
+        ("hazard analysis", "HACCP"),
+        ("TS 16949", "ISO/TS 16949"),
+        ("BRC", "BRCGS Food Safety"),
+        ("traceability", "Traceability"),
+    ],
+)
+def test_old_and_everyday_names_are_known(written: str, meant: str) -> None:
+    known, issues = standards(BY_NAME["standards"].empty())
+    assert issues == []
+    index = known.index(written)
+    assert index is not None
+    assert known.standards[index] == meant
+
+
+def test_each_other_name_is_of_a_standard_and_of_no_other() -> None:
+    listed = {normalise(name) for name in catalogue()["standard"]}
+    names = [normalise(name) for name in other_names()["name"]]
+    assert len(set(names)) == len(names)
+    assert listed.isdisjoint(names)
+    assert {normalise(name) for name in other_names()["standard"]} <= listed
+
+
+def test_a_network_may_have_a_standard_of_an_old_name() -> None:
+    own = pl.DataFrame(
+        [{"standard": "ISO 9000", "name": None, "class": "firm", "implies": None}],
+        schema=BY_NAME["standards"].schema,
+    )
+    known, _ = standards(own)
+    assert known.index("ISO 9000") != known.index("ISO 9001")
+
+
+def test_hazard_analysis_is_an_industrys_and_traceability_is_met_by_food_schemes() -> None:
+    known, _ = standards(BY_NAME["standards"].empty())
+    haccp, traced = known.index("HACCP"), known.index("Traceability")
+    assert haccp is not None
+    assert traced is not None
+    assert known.classes[haccp] == "industry"
+    for scheme in ("ISO 22005", "FSSC 22000", "BRC", "IATF 16949"):
+        holder = known.index(scheme)
+        assert holder is not None
+        assert known.meets[holder, traced]
+    plain = known.index("ISO 9001")
+    assert plain is not None
+    assert not known.meets[plain, traced]
