@@ -598,6 +598,7 @@ BROKEN_CLAIMS: list[tuple[str, Break]] = [
     ("wrong_date", edit("awards", "B1", ship_date="2026-01-02")),
     ("wrong_date", edit("awards", "B1", arrival_date="2026-01-02")),
     ("wrong_slack", edit("awards", "B1", slack_days=90.0)),
+    ("wrong_emissions", edit("awards", "B1", co2e_kg=1.0)),  # made where it is needed: 0
     ("missing_supplier", drop("suppliers", "S1")),
     ("unused_supplier", add("suppliers", supplier="S5")),
     ("unused_supplier", add("suppliers", supplier="nobody")),

@@ -33,7 +33,7 @@ SUPPLIERS: list[Row] = [
 BIDS: list[Row] = [
     {"bid": "B1", "supplier": "S1", "price": 1.0, "lead_time_days": 73.0},
     {"bid": "B2", "supplier": "S2", "price": 2.0},
-    {"bid": "B3", "supplier": "S3", "price": 3.0},
+    {"bid": "B3", "supplier": "S3", "price": 3.0, "modes": "sea;air"},
 ]
 
 

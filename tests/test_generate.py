@@ -17,6 +17,7 @@ from matcher.generate.recipe import HOURS_PER_USD, PRESETS, Recipe, recipe_for
 from matcher.judge import check
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
+from matcher.schema.tables import MODES
 from matcher.screening.award_options import pairs_of
 from matcher.screening.candidates import Screening, screen
 from matcher.solve import solve
@@ -53,17 +54,22 @@ def test_nothing_in_it_is_worth_a_warning(small: Network) -> None:
     assert small.warnings == ()
 
 
+def _pairs(found: Screening) -> int:
+    """Pairs of a demand and a bid that have a candidate."""
+    return np.unique(np.stack([found.candidates.demand, found.candidates.bid]), axis=1).shape[1]
+
+
 @pytest.mark.parametrize(
     ("name", "candidates"), [("small", 4_000), ("medium", 20_000), ("large", 100_000)]
 )
 def test_presets_have_about_so_many_candidates(name: str, candidates: int) -> None:
-    found = screen(to_arrays(generate(PRESETS[name], seed=3))).candidates.size
+    found = _pairs(screen(to_arrays(generate(PRESETS[name], seed=3))))
     assert found == pytest.approx(candidates, rel=0.12)
 
 
 @pytest.mark.parametrize("candidates", [100, 150, 1_000, 7_000])
 def test_any_size_can_be_asked_for(candidates: int) -> None:
-    found = screen(to_arrays(generate(recipe_for(candidates), seed=5))).candidates.size
+    found = _pairs(screen(to_arrays(generate(recipe_for(candidates), seed=5))))
     assert found == pytest.approx(candidates, rel=0.35)
 
 
@@ -166,15 +172,26 @@ def test_sizes_are_heavy_tailed_and_classed() -> None:
 def test_gates_reject_some_pairs_and_pass_most(small: Network, screening: Screening) -> None:
     from matcher.screening.gates import REASON
 
-    assert 0.75 < screening.candidates.size / screening.pairs.size < 0.95
+    assert 0.75 < _pairs(screening) / screening.pairs.size < 0.95
     for reason in ("standard", "certificate_date", "delivery", "quality", "on_time", "ceiling"):
         assert (screening.rejections.reason == REASON[reason]).any(), reason
     assert small.certificates["valid_to"].min() < small.demands["due"].min()
 
 
-def test_a_pair_has_one_candidate(screening: Screening) -> None:
-    pairs = np.stack([screening.candidates.demand, screening.candidates.bid])
-    assert np.unique(pairs, axis=1).shape[1] == screening.candidates.size
+def test_a_pair_has_one_candidate_and_another_by_road_over_a_border(
+    small: Network, screening: Screening
+) -> None:
+    c, arrays = screening.candidates, to_arrays(small)
+    pairs = np.stack([c.demand, c.bid])
+    is_road = c.mode == MODES.index("road")
+    for some in (is_road, ~is_road):
+        assert np.unique(pairs[:, some], axis=1).shape[1] == some.sum()
+    _, which, times = np.unique(pairs, axis=1, return_inverse=True, return_counts=True)
+    twice = times[which.ravel()] == 2
+    ends = arrays.suppliers.place[c.supplier], arrays.demands.place[c.demand]
+    origin, destination = (arrays.places.economy[end] for end in ends)
+    assert twice.any()
+    assert (origin[twice] != destination[twice]).all()
 
 
 @pytest.mark.parametrize("tiers", [1, 3])

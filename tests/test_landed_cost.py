@@ -357,8 +357,8 @@ def test_air_charges_weight_or_volume(weight_kg: float, chargeable_kg: float) ->
 
 
 def test_sea_between_places_at_one_port_costs_handling_only() -> None:
-    # The same node of the sea network: 0 km, 250 dollars a container and 4 days of handling. The two
-    # economies share Borneo, so lorries go between them as well.
+    # The same node of the sea network: 0 km, 250 dollars a container and 4 days of handling. The
+    # two economies share Borneo, so lorries go between them as well.
     at = {"latitude": 1.2, "longitude": 103.7}
     made = network(
         trade_costs=TRADE_COSTS,

@@ -97,6 +97,10 @@ def test_capital_does_not_count_the_days_at_the_border_of_origin() -> None:
             lanes=[
                 {"origin": "Q", "destination": "P", "mode": "sea", "days": 3.0, "cost_per_kg": 0.1}
             ],
+            trade_costs=[
+                {"economy": "TH", "export_days": 14.0},
+                {"economy": "VN", "import_days": 23.0},
+            ],
             bids=[{"bid": "B", "supplier": "S", "modes": "sea", "lead_time_days": 10.0}],
         )
     )

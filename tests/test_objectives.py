@@ -111,6 +111,18 @@ CASES: dict[str, tuple[Network, float, float, dict[str, float]]] = {
         365.0,
         {"B2": 100},
     ),
+    # 30 units from S2, as above: 70 × 2 + 30 × 1 kg, since all make where the goods are needed.
+    "emissions": (
+        striving(
+            cost_within(0.3),
+            {"objective": "emissions"},
+            suppliers=[{"supplier": supplier} for supplier in ("S1", "S2", "S3")],
+            bids=[row | {"co2e_kg": kg} for row, kg in zip(BIDS, (2.0, 1.0, 9.0), strict=True)],
+        ),
+        130.0,
+        170.0,
+        {"B1": 70, "B2": 30},
+    ),
     # One supplier for both parts: S2, for 300.
     "supplier_count": (
         striving(cost_within(1.0), {"objective": "supplier_count"}, **TWO_PARTS),

@@ -178,7 +178,7 @@ class TestXlsx:
         assert stated["Fixed costs, USD"] == pytest.approx(FIXED)
         assert stated["Total cost, USD"] == pytest.approx(TOTAL)
         assert stated["Proven lower bound, USD"] == pytest.approx(TOTAL)
-        breakdown = {row[0]: row[1] for row in book["Cost breakdown"][:12]}
+        breakdown = {row[0]: row[1] for row in book["Cost breakdown"][:13]}
         assert breakdown["Price"] == pytest.approx(LANDED)
 
     def test_dates_are_dates_and_headers_stay_in_sight(self, summary: Summary, plan: Plan) -> None:
@@ -196,8 +196,8 @@ class TestXlsx:
     def test_it_has_a_native_chart(self, summary: Summary) -> None:
         with zipfile.ZipFile(io.BytesIO(to_xlsx(summary))) as file:
             chart = file.read("xl/charts/chart1.xml").decode()
-        # The terms after the price, rows 4 to 12 of the sheet.
-        assert "'Cost breakdown'!$B$4:$B$12" in chart
+        # The terms after the price, rows 4 to 13 of the sheet.
+        assert "'Cost breakdown'!$B$4:$B$13" in chart
 
 
 class TestMarkdown:
@@ -459,12 +459,13 @@ def test_a_plan_read_back_gives_the_same_report(net: Network, plan: Plan, tmp_pa
 def test_warnings_of_the_network_are_in_the_report() -> None:
     # A duty row is missing for goods from TH to VN.
     net = network(
-        places=[{"place": "P", "economy": "VN"}, {"place": "Q", "economy": "TH"}],
+        places=[{"place": "P", "economy": "VN"}, {"place": "Q", "economy": "TH", "city": "Bangkok"}],
         trade_costs=[{"economy": "VN"}, {"economy": "TH"}],
         suppliers=[{"supplier": "S", "place": "Q"}],
         bids=[{"bid": "B", "supplier": "S"}],
+        duties=[],
     )
-    assert net.warnings
+    assert [warning.code for warning in net.warnings] == ["assumed_duty"]
     summary = summarize(net, solve(net))
     assert net.warnings[0].problem in _Page(to_html(summary)).text
 

@@ -209,7 +209,8 @@ class Capability:
     """Standards asked and held, as compressed rows.
 
     Requirements of component c stand at ``asked_start[c]:asked_start[c + 1]``; those with a
-    ``asked_by`` of -1 are asked by every lead firm. Certificates of supplier s stand at
+    ``asked_by`` of -1 are asked by every lead firm, those with ``asked_of_others`` not of the lead
+    firm's own plants. Certificates of supplier s stand at
     ``held_start[s]:held_start[s + 1]``, valid from ``held_from`` to ``held_to`` in days after the
     network's start.
     """
@@ -218,6 +219,7 @@ class Capability:
     asked_start: Ints
     asked: Ints
     asked_by: Ints
+    asked_of_others: Bools
     held_start: Ints
     held: Ints
     held_scope: Ints
@@ -486,20 +488,29 @@ def _capability(network: Network) -> Capability:
     known, _ = standards(network.standards)
     keys = pl.Series(known.standards)
     asked, held = network.requirements, network.certificates
-    # Makers of a sensitive component guard its drawings and data, whoever the lead firm is.
+    # Makers of a sensitive component guard its drawings and data, whoever the lead firm is; its own
+    # plants have them anyway.
     sensitive = network.components.filter("sensitive").select(
         "component",
         standard=pl.lit(known.standards[known.positions[normalise(SENSITIVE_STANDARD)]]),
         lead_firm=pl.lit(None, dtype=pl.String),
+        of_others=pl.lit(value=True),
     )
     # Sorted, since the gate takes the rows of a component and standard one after the other.
-    asked = pl.concat([asked, sensitive]).unique().sort("component", "standard", "lead_firm")
+    key = ("component", "standard", "lead_firm")
+    asked = (
+        pl.concat([asked.with_columns(of_others=pl.lit(value=False)), sensitive])
+        .group_by(key)
+        .agg(pl.col("of_others").all())
+        .sort(key)
+    )
     components, suppliers = network.components["component"], network.suppliers["supplier"]
     return Capability(
         standards=known,
         asked_start=_starts(index_of(asked["component"], components), components.len()),
         asked=index_of(asked["standard"], keys),
         asked_by=index_of(asked["lead_firm"], network.lead_firms["lead_firm"]),
+        asked_of_others=asked["of_others"].to_numpy(),
         held_start=_starts(index_of(held["supplier"], suppliers), suppliers.len()),
         held=index_of(held["standard"], keys),
         held_scope=index_of(held["scope"], components),

@@ -148,7 +148,7 @@ TABLES: tuple[Table, ...] = (
                 "sensitive",
                 "flag",
                 "Drawings or data are handed over: only holders of ISO/IEC 27001, or of a standard "
-                "that implies it, such as an agreement of the lead firm's own.",
+                "that implies it, such as an agreement of the lead firm's own, or own plants of it.",
                 default=False,
             ),
         ),

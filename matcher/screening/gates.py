@@ -380,9 +380,12 @@ def _asked_and_held(arrays: Arrays, pairs: Pairs) -> tuple[Asked, Held]:
         firm=demands.lead_firm[pairs.demand],
         due=demands.due_days[pairs.demand],
         holder=arrays.bids.holder[pairs.bid],
+        own_plant=arrays.suppliers.owner[arrays.bids.supplier[pairs.bid]]
+        == demands.lead_firm[pairs.demand],
         start=capability.asked_start,
         standard=capability.asked,
         by=capability.asked_by,
+        of_others=capability.asked_of_others,
     )
     held = Held(
         start=capability.held_start,

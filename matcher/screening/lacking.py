@@ -11,19 +11,21 @@ from matcher.network.arrays import Bools, Ints
 
 
 class Asked(NamedTuple):
-    """What is asked of pairs: four columns of the pairs, then of the requirements.
+    """What is asked of pairs: five columns of the pairs, then of the requirements.
 
     The standards asked of component ``c`` are ``standard[start[c]:start[c + 1]]``, each by a lead
-    firm, or by all (-1).
+    firm, or by all (-1); those ``of_others`` are not asked of an ``own_plant`` of the lead firm.
     """
 
     component: Ints
     firm: Ints
     due: Ints
     holder: Ints
+    own_plant: Bools
     start: Ints
     standard: Ints
     by: Ints
+    of_others: Bools
 
 
 class Held(NamedTuple):
@@ -58,15 +60,23 @@ def _days_missed(pair: int, asking: int, asked: Asked, held: Held) -> int:
 
 
 @numba.njit(cache=True)
+def _concerns(pair: int, asking: int, asked: Asked) -> bool:
+    """Whether a requirement is by the lead firm of the pair, or by all, and of its supplier."""
+    if asked.own_plant[pair] and asked.of_others[asking]:
+        return False
+    return asked.by[asking] < 0 or asked.by[asking] == asked.firm[pair]
+
+
+@numba.njit(cache=True)
 def _is_asked(pair: int, asking: int, asked: Asked) -> bool:
     """Whether a requirement is for the pair; asked by all and by one firm, it counts once."""
-    if asked.by[asking] >= 0 and asked.by[asking] != asked.firm[pair]:
+    if not _concerns(pair, asking, asked):
         return False
     # Requirements are sorted, so that those of one standard stand together.
     before = asking - 1
     first = asked.start[asked.component[pair]]
     while before >= first and asked.standard[before] == asked.standard[asking]:
-        if asked.by[before] < 0 or asked.by[before] == asked.firm[pair]:
+        if _concerns(pair, before, asked):
             return False
         before -= 1
     return True
