@@ -137,7 +137,9 @@ def _passes(network: Network, row: Row, slack_days: float, cost_when_full: float
         and (row["ceiling"] is None or cost_when_full <= row["ceiling"] * (1 + NOISE))
         and row["own_plant_of"] in (None, row["lead_firm"])
         and not (row["core"] and row["own_plant_of"] is None)
-        and not (row["sensitive"] and not _keeps_secrets(network, row))
+        and not (
+            row["sensitive"] and row["own_plant_of"] is None and not _keeps_secrets(network, row)
+        )
         and row["period"] not in stops
     )
 

@@ -147,8 +147,9 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "sensitive",
                 "flag",
-                "Drawings or data are handed over: only holders of ISO/IEC 27001, or of a standard "
-                "that implies it, such as an agreement of the lead firm's own, or own plants of it.",
+                "Drawings or data are handed over: only own plants of the lead firm, and holders "
+                "of ISO/IEC 27001 or of a standard that implies it, such as an agreement of the "
+                "lead firm's own.",
                 default=False,
             ),
         ),

@@ -64,7 +64,7 @@ def _concerns(pair: int, asking: int, asked: Asked) -> bool:
     """Whether a requirement is by the lead firm of the pair, or by all, and of its supplier."""
     if asked.own_plant[pair] and asked.of_others[asking]:
         return False
-    return asked.by[asking] < 0 or asked.by[asking] == asked.firm[pair]
+    return bool(asked.by[asking] < 0 or asked.by[asking] == asked.firm[pair])
 
 
 @numba.njit(cache=True)
