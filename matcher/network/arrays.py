@@ -376,7 +376,8 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
     lower = np.concatenate([np.zeros(frame.height), _floats(network.tiers["from_quantity"])])
     price = np.concatenate([_floats(frame["price"]), _floats(network.tiers["price"])])
     order = np.lexsort((lower, bid))
-    bid, lower, price = bid[order], lower[order], price[order] * factor[bid[order]]
+    bid, lower = bid[order], lower[order]
+    price = price[order] * (factor / _floats(frame["price_per"]))[bid]
     upper = np.full(bid.size, np.inf)
     same = bid[1:] == bid[:-1]
     upper[:-1][same] = lower[1:][same]

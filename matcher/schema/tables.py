@@ -357,6 +357,14 @@ TABLES: tuple[Table, ...] = (
                 required=True,
                 minimum=0,
             ),
+            Column(
+                "price_per",
+                "number",
+                "Units that the price, and that of each tier, is for, such as 100 or 1,000.",
+                unit="units",
+                default=1.0,
+                positive=True,
+            ),
             Column("currency", "currency", "Currency of the bid.", required=True),
             Column(
                 "incoterm",

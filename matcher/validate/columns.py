@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -90,7 +91,7 @@ def _columns(
                 "unknown_column",
                 raw.place,
                 "is not a column of this table",
-                nearest.fix(name, f"delete it; the columns are {', '.join(names)}"),
+                _advice(name, table, nearest),
                 row=1,
                 column=name,
                 value=name,
@@ -117,6 +118,24 @@ def _columns(
                 column=name,
             )
     return cells, {name: raw.rows.clear() for name in missing}
+
+
+# Price breaks side by side, as quotations have them: qty_1, price 2, break3, from_1000 …
+_BREAK = re.compile(r"(?:qty|quantity|from|from_quantity|break|tier|price|unit_price)[ _.-]?\d+")
+
+
+def _advice(name: str, table: Table, nearest: Nearest) -> str:
+    """What to do about a column that the table does not have."""
+    if table.name == "bids" and _BREAK.fullmatch(name.casefold()):
+        return (
+            "give each price break a row of the table tiers, with the columns bid, from_quantity "
+            "and price"
+        )
+    columns = ", ".join(column.name for column in table.columns)
+    return nearest.fix(
+        name,
+        f"name it as one of the columns, or delete it if nothing in it matters; they are {columns}",
+    )
 
 
 def _has_content(series: pl.Series) -> bool:
