@@ -459,7 +459,10 @@ def test_a_plan_read_back_gives_the_same_report(net: Network, plan: Plan, tmp_pa
 def test_warnings_of_the_network_are_in_the_report() -> None:
     # A duty row is missing for goods from TH to VN.
     net = network(
-        places=[{"place": "P", "economy": "VN"}, {"place": "Q", "economy": "TH", "city": "Bangkok"}],
+        places=[
+            {"place": "P", "economy": "VN"},
+            {"place": "Q", "economy": "TH", "city": "Bangkok"},
+        ],
         trade_costs=[{"economy": "VN"}, {"economy": "TH"}],
         suppliers=[{"supplier": "S", "place": "Q"}],
         bids=[{"bid": "B", "supplier": "S"}],
