@@ -122,7 +122,7 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
     by_term.add_row("total cost", money(costs.total), "100.0%", style="bold")
     console.print(by_term)
     emitted = plan.emissions_kg
-    if emitted is not None:
+    if emitted:
         console.print(
             f"Emissions of freight, and of making where bids state it: "
             f"{formatting.emissions(emitted)}.",

@@ -20,6 +20,7 @@ from matcher.reference.modes import units_per_container
 from matcher.reference.standards import Standards, normalise, standards
 from matcher.reference.tariffs import tariffs
 from matcher.reference.trade_costs import assumed_trade_costs, trade_costs
+from matcher.reference.working_days import calendar_days
 from matcher.schema.tables import INCOTERMS, MODES
 
 Floats = NDArray[np.float64]
@@ -84,6 +85,7 @@ class Bids:
     ppm: Floats
     on_time_rate: Floats
     payment_days: Floats
+    deposit: Floats
     modes: Bools
     states_modes: Bools
     origin_proof: Bools
@@ -377,7 +379,8 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
     price = np.concatenate([_floats(frame["price"]), _floats(network.tiers["price"])])
     order = np.lexsort((lower, bid))
     bid, lower = bid[order], lower[order]
-    price = price[order] * (factor / _floats(frame["price_per"]))[bid]
+    price = price[order] * (factor * (1 + _floats(frame["surcharge_rate"])))[bid]
+    price = price / _floats(frame["price_per"])[bid] + (_floats(frame["surcharge"]) * factor)[bid]
     upper = np.full(bid.size, np.inf)
     same = bid[1:] == bid[:-1]
     upper[:-1][same] = lower[1:][same]
@@ -392,7 +395,7 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         incoterm=incoterm,
         named_place=index_of(frame["named_place"], network.places["place"]),
         origin_charges=_floats(frame["origin_charges"]) * factor,
-        lead_time_days=_floats(frame["lead_time_days"]),
+        lead_time_days=_lead_time_days(network),
         moq=_floats(frame["moq"]),
         max_quantity=_floats(frame["max_quantity"], np.inf),
         order_multiple=_floats(frame["order_multiple"]),
@@ -400,6 +403,7 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         ppm=_floats(frame["ppm"]),
         on_time_rate=_floats(frame["on_time_rate"]),
         payment_days=_floats(frame["payment_days"]),
+        deposit=_floats(frame["deposit"]),
         modes=modes,
         states_modes=states_modes,
         origin_proof=frame["origin_proof"].to_numpy(),
@@ -412,6 +416,27 @@ def _bids(network: Network, worth: dict[str, float]) -> tuple[Bids, Tiers]:
         tier_start=_starts(bid, frame.height),
     )
     return bids, Tiers(lower=lower, upper=upper, price=price)
+
+
+def _lead_time_days(network: Network) -> Floats:
+    """Production lead times in calendar days: the longer one where working days are stated too."""
+    bids = network.bids.select("supplier", "lead_time_days", "lead_time_working_days")
+    days = _floats(bids["lead_time_days"]).copy()
+    rows = np.flatnonzero(bids["lead_time_working_days"].is_not_null().to_numpy())
+    if rows.size:
+        some = bids[rows].join(
+            network.suppliers.select("supplier", "place").join(
+                network.places.select("place", "economy"), on="place"
+            ),
+            on="supplier",
+            how="left",
+            maintain_order="left",
+        )
+        longer = calendar_days(
+            some["economy"].to_numpy(), _floats(some["lead_time_working_days"]), network.start
+        )
+        days[rows] = np.maximum(days[rows], longer)
+    return days
 
 
 def _expected_modes() -> Bools:

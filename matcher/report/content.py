@@ -274,7 +274,7 @@ def _cost(summary: Summary) -> Section | None:
             "not counted again."
         )
     emitted = summary.plan.emissions_kg
-    if emitted is not None:
+    if emitted:
         priced = summary.network.carbon_price
         sentences.append(
             f"Freight, and making the goods as far as bids state it, emits {emissions(emitted)}"

@@ -104,7 +104,7 @@ RULE_TABLES: tuple[Table, ...] = (
             Column(
                 "rate",
                 "number",
-                "Paid back, of the price paid.",
+                "Paid back, of the price paid. A surcharge stands in the bid's surcharge_rate.",
                 unit="share of the value",
                 default=0.0,
                 minimum=0,

@@ -365,6 +365,23 @@ TABLES: tuple[Table, ...] = (
                 default=1.0,
                 positive=True,
             ),
+            Column(
+                "surcharge_rate",
+                "number",
+                "Added to the price and to that of each tier, such as for an alloy.",
+                unit="share of the price",
+                default=0.0,
+                minimum=0,
+                maximum=10,
+            ),
+            Column(
+                "surcharge",
+                "number",
+                "Added to the price and to that of each tier as well.",
+                unit="bid currency per unit",
+                default=0.0,
+                minimum=0,
+            ),
             Column("currency", "currency", "Currency of the bid.", required=True),
             Column(
                 "incoterm",
@@ -390,10 +407,18 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "lead_time_days",
                 "number",
-                "Production lead time.",
+                "Production lead time in calendar days; this or lead_time_working_days is needed.",
                 unit="days",
-                required=True,
                 minimum=0,
+            ),
+            Column(
+                "lead_time_working_days",
+                "number",
+                "Production lead time in working days, by the weekends and public holidays of the "
+                "economy where it produces; of both lead times the longer counts.",
+                unit="working days",
+                minimum=0,
+                maximum=2_000,
             ),
             Column(
                 "moq",
@@ -446,10 +471,20 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "payment_days",
                 "number",
-                "Days from the factory gate to payment.",
+                "Days from the factory gate to payment; below 0 if it is paid before.",
                 unit="days",
                 default=0.0,
+                minimum=-3_650,
+                maximum=3_650,
+            ),
+            Column(
+                "deposit",
+                "number",
+                "Share of the price that is paid with the order.",
+                unit="share of the price",
+                default=0.0,
                 minimum=0,
+                maximum=1,
             ),
             Column(
                 "modes",

@@ -121,8 +121,9 @@ def landed_cost(
       economy values FOB; the rate is that of proven origin if the bid proves it
     - carrying = price × carrying rate × pipeline days ÷ 365
     - quality = ppm ÷ 10⁶ × cost of a defect
-    - payment terms = − price × carrying rate × payment days ÷ 365, from the factory gate on, so
-      that with carrying it makes the capital that is really tied up
+    - payment terms = price × carrying rate × (deposit × lead time − (1 − deposit) × payment days)
+      ÷ 365: what is paid before the factory gate less what is paid after it, so that with carrying
+      it makes the capital that is really tied up
     - carbon = emissions of making and freight (`co2e_kg`) × carbon price ÷ 1,000
     """
     bids, components, economies = arrays.bids, arrays.components, arrays.economies
@@ -189,10 +190,18 @@ def landed_cost(
             imports,
             capital * pipeline_days,
             bids.ppm[bid] * 1e-6 * components.defect_cost[component],
-            -capital * bids.payment_days[bid],
+            capital * _paid_before(arrays, options),
             co2e_kg(arrays, links, options) * (network.carbon_price / KG_PER_TONNE),
         ]
     )
+
+
+def _paid_before(arrays: Arrays, options: AwardOptions) -> Floats:
+    """Days by which the price is paid before the factory gate, on average; below 0 after it."""
+    bids, bid = arrays.bids, options.bid
+    deposit = bids.deposit[bid]
+    early: Floats = deposit * bids.lead_time_days[bid] - (1 - deposit) * bids.payment_days[bid]
+    return early
 
 
 def co2e_kg(arrays: Arrays, links: TransportLinks, options: AwardOptions) -> Floats:

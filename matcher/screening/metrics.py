@@ -71,8 +71,9 @@ def metric(arrays: Arrays, priced: Priced, name: MetricName) -> tuple[Floats, Fl
         - ``cost``: landed cost and fixed cost, without the tooling of a line, which belongs to no
           award alone
         - ``emissions`` of making and carrying the goods, kg CO₂e
-        - ``capital``, which the supplier has tied up on average over a year: value × (lead time +
-          days from ship to arrival + payment days) ÷ 365
+        - ``capital``, which the supplier has tied up on average over a year: value × (1 − deposit)
+          × (lead time + days from ship to arrival + payment days) ÷ 365, and 0 where it is paid
+          before
     """
     if name == "quantity":
         return np.ones(priced.bid.size), np.zeros(priced.bid.size)
@@ -87,5 +88,6 @@ def metric(arrays: Arrays, priced: Priced, name: MetricName) -> tuple[Floats, Fl
         return price, priced.price_once
     bids = arrays.bids
     days = bids.lead_time_days[priced.bid] + bids.payment_days[priced.bid]
-    years = (days + priced.arrive - priced.ship) / DAYS_PER_YEAR
+    years = np.maximum(days + priced.arrive - priced.ship, 0.0) / DAYS_PER_YEAR
+    years *= 1 - bids.deposit[priced.bid]
     return price * years, priced.price_once * years

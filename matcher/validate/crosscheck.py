@@ -252,6 +252,23 @@ def _unique(frame: pl.DataFrame, key: str, value: str | pl.Expr) -> pl.DataFrame
     return frame.select(key, value).drop_nulls(key).unique(key, keep="first", maintain_order=True)
 
 
+def lead_times_are_stated(tables: Tables, findings: Findings) -> None:
+    """A bid states a lead time, in calendar or in working days."""
+    findings.each(
+        "missing_cell",
+        tables.place("bids"),
+        tables["bids"].filter(
+            tables.empty("bids", "lead_time_days"), tables.empty("bids", "lead_time_working_days")
+        ),
+        lambda _: (
+            "is required and empty",
+            "fill it in, or lead_time_working_days: production lead time in calendar or in working "
+            "days",
+        ),
+        column="lead_time_days",
+    )
+
+
 def sea_terms_go_by_sea(tables: Tables, findings: Findings) -> None:
     """Warn of a bid under a term for carriage by sea that states other modes."""
     findings.each(
@@ -278,6 +295,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("certificates", certificates_end_after_they_begin),
     ("bids", bids_fit_their_demand),
     ("bids", award_sizes_are_possible),
+    ("bids", lead_times_are_stated),
     ("bids", sea_terms_go_by_sea),
     ("usages", usages_stay_with_the_supplier),
     ("tiers", larger_tiers_are_cheaper),
