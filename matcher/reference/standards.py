@@ -177,9 +177,7 @@ def standards(own: pl.DataFrame) -> tuple[Standards, list[Issue]]:
         entries[key] = _Entry(standard, kind, tuple(_split(implies)) or shipped)
 
     keys = tuple(sorted(entries))
-    positions = {key: i for i, key in enumerate(keys)}
-    for name, standard in other_names().select("name", "standard").iter_rows():
-        positions.setdefault(normalise(name), positions[normalise(standard)])
+    positions = _with_other_names({key: i for i, key in enumerate(keys)})
     direct = np.eye(len(keys), dtype=bool)
     unknown: list[tuple[int, str]] = []
     for key, entry in entries.items():
@@ -210,6 +208,14 @@ def standards(own: pl.DataFrame) -> tuple[Standards, list[Issue]]:
             )
         )
     return result, issues
+
+
+def _with_other_names(positions: dict[str, int]) -> dict[str, int]:
+    """The positions also by old and everyday names, but for those that a network has itself."""
+    others = other_names().select("name", "standard").iter_rows()
+    return {
+        normalise(name): positions[normalise(standard)] for name, standard in others
+    } | positions
 
 
 def _split(names: str | None) -> list[str]:

@@ -172,30 +172,7 @@ def order_multiples_divide(tables: Tables, findings: Findings) -> None:
 
 def goods_have_duties(tables: Tables, findings: Findings) -> None:
     """Warn, once a destination, of goods for which a duty is assumed as no row states one."""
-    missing = _crossings(tables)
-    duties = tables["duties"]
-    for length in duties["hs"].str.len_chars().unique():
-        prefix = (
-            pl.col("hs").str.slice(0, length)
-            if length is not None
-            else pl.lit(None, dtype=pl.String)
-        )
-        for keys in (["hs", "origin", "destination"], ["hs", "destination"]):
-            rows = duties.filter(
-                pl.col("hs").str.len_chars().eq_missing(pl.lit(length, dtype=pl.UInt32)),
-                pl.col("origin").is_not_null() if "origin" in keys else pl.col("origin").is_null(),
-            )
-            missing = (
-                missing.with_columns(whole=pl.col("hs"), hs=prefix)
-                .join(
-                    rows,
-                    on=keys,
-                    how="anti",
-                    nulls_equal=True,
-                )
-                .with_columns(hs=pl.col("whole"))
-                .drop("whole")
-            )
+    missing = _without_duty_row(tables)
     day = tables.cell("start")
     economies = sorted({*missing["origin"], *missing["destination"]})
     assert isinstance(day, date)
@@ -236,6 +213,35 @@ def goods_have_duties(tables: Tables, findings: Findings) -> None:
             value="destination",
             severity="warning",
         )
+
+
+def _without_duty_row(tables: Tables) -> pl.DataFrame:
+    """What `_crossings` gives, as far as no row of the duties matches it."""
+    missing = _crossings(tables)
+    duties = tables["duties"]
+    for length in duties["hs"].str.len_chars().unique():
+        prefix = (
+            pl.col("hs").str.slice(0, length)
+            if length is not None
+            else pl.lit(None, dtype=pl.String)
+        )
+        for keys in (["hs", "origin", "destination"], ["hs", "destination"]):
+            rows = duties.filter(
+                pl.col("hs").str.len_chars().eq_missing(pl.lit(length, dtype=pl.UInt32)),
+                pl.col("origin").is_not_null() if "origin" in keys else pl.col("origin").is_null(),
+            )
+            missing = (
+                missing.with_columns(whole=pl.col("hs"), hs=prefix)
+                .join(
+                    rows,
+                    on=keys,
+                    how="anti",
+                    nulls_equal=True,
+                )
+                .with_columns(hs=pl.col("whole"))
+                .drop("whole")
+            )
+    return missing
 
 
 def _assumed(hit: Mapping[str, Any]) -> str:
