@@ -13,8 +13,8 @@ from matcher.suggestions import Nearest
 from matcher.validate.findings import Findings
 from matcher.validate.raw import Tables, Typed
 
-# A place so far from every city, port and airport of its economy, and nearer to one of another,
-# lies elsewhere, unless it is very lonely; a place so far from its city is another place.
+# A place so far from every city, port and airport of its economy, and nearer to one of another, is
+# likely to lie elsewhere; a place so far from its city is another place.
 FAR_KM = 300.0
 OFF_KM = 150.0
 
