@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from matcher.reference._files import load
@@ -88,6 +90,30 @@ def names(economy: str) -> list[str]:
         [_cities().select("economy", name="city"), _ports().select("economy", "name")]
     )
     return called.filter(pl.col("economy") == economy)["name"].to_list()
+
+
+@cache
+def centre_of(economy: str) -> tuple[float, float]:
+    """Latitude and longitude of the middle of an economy's cities, by population.
+
+    Of its ports and airports where it has no city in the list; 0, 0 where it has none of them.
+
+    Examples
+    --------
+    >>> [round(value) for value in centre_of("DE")]
+    [51, 10]
+    """
+    cities = _cities().filter(pl.col("economy") == economy)
+    points = cities if cities.height else spots().filter(pl.col("economy") == economy)
+    weight = cities["population"].to_numpy() if cities.height else np.ones(points.height)
+    if not weight.sum():
+        return 0.0, 0.0
+    phi, lam = (np.radians(points[name].to_numpy()) for name in ("latitude", "longitude"))
+    x, y, z = (
+        float(weight @ each)
+        for each in (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
+    )
+    return math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x))
 
 
 def folded(name: str) -> str:

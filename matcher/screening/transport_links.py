@@ -2,10 +2,11 @@
 
 A link is a pair of places. Its figures come from the network's own lanes and, where those are
 silent, from distance and the shipped mode data: sea distance along the shipping network, great
-circle times a detour factor otherwise. Without a lane of the network's own, road connects places
-of one economy; sea and air connect places of different economies; road and rail connect places of
-different economies where land borders and fixed links lead from one to the other (rail: such that
-trains cross), road up to `FARTHEST_ROAD_KM` and rail from `NEAREST_RAIL_KM` on.
+circle times a detour factor otherwise, which is larger over land where the economies between ask
+for it. Without a lane of the network's own, road connects places of one economy; sea and air
+connect places of different economies; road and rail connect places of different economies where
+land borders and fixed links lead from one to the other (rail: such that trains cross), road up to
+`FARTHEST_ROAD_KM` and rail from `NEAREST_RAIL_KM` on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from matcher.errors import InputError, Issue
 from matcher.network.arrays import Arrays, Bools, Floats, Ints, index_of
-from matcher.reference.borders import land_connected
+from matcher.reference.borders import land_detour
 from matcher.reference.emissions import freight_emissions
 from matcher.reference.land import landmass_of
 from matcher.reference.modes import modes
@@ -25,10 +26,10 @@ from matcher.schema.tables import MODES
 
 SEA, AIR, ROAD, RAIL = range(len(MODES))
 
-# Great circle. Lorries go as far as from Lisbon to Warsaw or from Istanbul to Hamburg; farther is
-# for trains, and trains are not loaded for less.
-FARTHEST_ROAD_KM = 3_000.0
-NEAREST_RAIL_KM = 500.0
+# Travelled. Lorries go as far as from Lisbon to Warsaw or from Istanbul to Hamburg; farther is for
+# trains, and trains are not loaded for less.
+FARTHEST_ROAD_KM = 4_000.0
+NEAREST_RAIL_KM = 650.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,16 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     by_sea = sea_routes(points, start, end)
     km[:, SEA] = by_sea.sea_km
 
+    longer = _over_land(arrays, start, end)
+    # A lane of the network's own may lead where none is computed: there only roads wind.
+    for mode, factor in longer.items():
+        km[:, mode] = direct * np.fmax(data.detour[mode], np.where(factor < np.inf, factor, 1.0))
+
     reachable = np.isfinite(km)
-    by_road, by_rail = _over_land(arrays, start, end)
     connected = np.zeros(km.shape, dtype=np.bool_)
-    connected[:, ROAD] = domestic | (by_road & (direct <= FARTHEST_ROAD_KM))
-    connected[:, RAIL] = by_rail & (direct >= NEAREST_RAIL_KM)
+    by_road = (longer[ROAD] < np.inf) & (km[:, ROAD] <= FARTHEST_ROAD_KM)
+    connected[:, ROAD] = domestic | by_road
+    connected[:, RAIL] = ~domestic & (longer[RAIL] < np.inf) & (km[:, RAIL] >= NEAREST_RAIL_KM)
     connected[:, AIR] = ~domestic
     connected[:, SEA] = ~domestic & reachable[:, SEA]
 
@@ -127,18 +133,26 @@ def transport_links(arrays: Arrays, origin: Ints, destination: Ints) -> Transpor
     )
 
 
-def _over_land(arrays: Arrays, start: Ints, end: Ints) -> tuple[Bools, Bools]:
-    """Whether a road, and whether a railway, leads to a place of another economy."""
+def _over_land(arrays: Arrays, start: Ints, end: Ints) -> dict[int, Floats]:
+    """How much longer the ways by road and by rail are for the economies between, by mode.
+
+    Shape (links,); infinite where none leads to the other economy, and 1 within one economy.
+    """
     places = arrays.places
     origin, destination = places.economy[start], places.economy[end]
-    by_road = land_connected(places.economies)[origin, destination] & (origin != destination)
-    rows = np.flatnonzero(by_road)
+    abroad = origin != destination
+    longer = {
+        mode: land_detour(places.economies, by_rail=mode == RAIL)[origin, destination]
+        for mode in (ROAD, RAIL)
+    }
+    rows = np.flatnonzero(abroad & np.isfinite(longer[ROAD]))
     used = np.unique(np.concatenate([start[rows], end[rows]]))
     landmass = np.full(places.economy.size, -1)
     landmass[used] = landmass_of(places.latitude[used], places.longitude[used])
-    by_road &= (landmass[start] >= 0) & (landmass[start] == landmass[end])
-    railways = land_connected(places.economies, by_rail=True)
-    return by_road, by_road & railways[origin, destination]
+    apart = abroad & ((landmass[start] < 0) | (landmass[start] != landmass[end]))
+    for factor in longer.values():
+        factor[apart] = np.inf
+    return longer
 
 
 def _own_lanes(  # noqa: PLR0913 - the columns it fills in

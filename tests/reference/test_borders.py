@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
 from matcher.reference._files import load
-from matcher.reference.borders import CLOSED, land_connected
+from matcher.reference.borders import CLOSED, LONGEST_DETOUR, land_detour
 from matcher.reference.economies import ECONOMIES
 
 
 def joined(one: str, other: str) -> bool:
-    return bool(land_connected([one, other])[0, 1])
+    return bool(np.isfinite(land_detour([one, other])[0, 1]))
 
 
 @pytest.mark.parametrize(
@@ -81,16 +82,16 @@ def test_no_land_leads_from_one_to_the_other(one: str, other: str) -> None:
 )
 def test_trains_need_a_track_over_the_border(one: str, other: str, by_rail: bool) -> None:
     assert joined(one, other)
-    assert land_connected([one, other], by_rail=True)[0, 1] == by_rail
+    assert np.isfinite(land_detour([one, other], by_rail=True)[0, 1]) == by_rail
 
 
 def test_an_economy_is_joined_to_itself_even_without_any_border() -> None:
-    assert land_connected(["IS", "DE"]).tolist() == [[True, False], [False, True]]
+    assert land_detour(["IS", "DE"]).tolist() == [[1.0, np.inf], [np.inf, 1.0]]
 
 
 def test_a_network_in_one_economy_or_in_none() -> None:
-    assert land_connected([]).shape == (0, 0)
-    assert land_connected(["VN"]).tolist() == [[True]]
+    assert land_detour([]).shape == (0, 0)
+    assert land_detour(["VN"]).tolist() == [[1.0]]
 
 
 def borders() -> pl.DataFrame:
@@ -129,3 +130,24 @@ def test_closed_borders_are_on_the_map() -> None:
 def test_the_neighbours_of_an_economy(economy: str, neighbours: set[str]) -> None:
     rows = borders().select("economy", "neighbour").iter_rows()
     assert {b if a == economy else a for a, b in rows if economy in (a, b)} == neighbours
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least", "most"),
+    [
+        ("PL", "DE", 1.0, 1.0),  # neighbours
+        ("MX", "US", 1.0, 1.0),
+        ("PL", "ES", 1.0, 1.2),  # by Germany and France, which is nearly straight
+        ("IT", "GR", 1.3, 1.6),  # around the Adriatic Sea
+        ("DE", "NO", 1.2, LONGEST_DETOUR),  # over the Oresund
+    ],
+)
+def test_a_way_around_a_sea_is_longer(one: str, other: str, least: float, most: float) -> None:
+    for ends in ([one, other], [other, one]):
+        assert least <= land_detour(ends)[0, 1] <= most
+
+
+def test_trains_do_not_go_all_the_way_around() -> None:
+    # From Thailand to Viet Nam there is a way by Laos and China; nobody takes it.
+    assert np.isinf(land_detour(["TH", "VN"], by_rail=True)[0, 1])
+    assert np.isfinite(land_detour(["TH", "VN"])[0, 1])
