@@ -56,6 +56,12 @@ FREE = [
         "order_multiple",
         "bundle",
         "economies",
+        # One of two cells has to be filled in.
+        "lead_time_days",
+        "lead_time_working_days",
+        "city",
+        "latitude",
+        "longitude",
     )
 ]
 
@@ -210,7 +216,8 @@ def test_the_template_explains_itself(tmp_path: Path) -> None:
         str(rule.sqref).split(":")[0]: rule.formula1
         for rule in bids.data_validations.dataValidation
     }
-    assert lists["G2"] == '"EXW,FCA,FAS,FOB,CFR,CIF,CPT,CIP,DAP,DPU,DDP"'
+    incoterm = bids[1][list(notes).index("incoterm")].column_letter
+    assert lists[f"{incoterm}2"] == '"EXW,FCA,FAS,FOB,CFR,CIF,CPT,CIP,DAP,DPU,DDP"'
     fills = {cell.value: cell.fill.fgColor.rgb for cell in bids[1]}
     assert fills["price"] != fills["moq"]
     assert isinstance(book["demands"]["F2"].value, dt.datetime)

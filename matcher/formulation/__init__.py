@@ -210,13 +210,13 @@ def formulate(
     """The program of a network, under its stated rules and objectives or those given.
 
     Candidates that another mode of the same demand, bid and tier beats in unit cost and in fixed
-    cost get no column, unless a rule or an objective looks at their days.
+    cost get no column, unless a rule or an objective looks at their days or emissions.
     """
     if rules is None:
         rules = rules_of(arrays.network.rules)
     if stages is None:
         stages = stages_of(arrays.network.objectives)
-    if not _looks_at_days(rules, stages):
+    if not _looks_beyond_cost(rules, stages):
         candidates = candidates.take(_undominated(candidates, arrays.bids.split[candidates.bid]))
     builder = Builder(arrays, candidates, rules, stages)
     for rule in RULES:
@@ -247,10 +247,14 @@ def _limited(program: Program, rows: csr_array, most: Floats, scale: float, name
     )
 
 
-def _looks_at_days(rules: tuple[Rule, ...], stages: tuple[Stage, ...]) -> bool:
-    """Whether a slower mode may be better or worse than its costs tell."""
-    return any(rule.kind == "working_capital" for rule in rules) or any(
-        objective.name == "delivery_slack" for stage in stages for objective in stage.objectives
+def _looks_beyond_cost(rules: tuple[Rule, ...], stages: tuple[Stage, ...]) -> bool:
+    """Whether a slower or dirtier mode may be better or worse than its costs tell."""
+    return any(
+        rule.kind == "working_capital" or rule.metric == "emissions" for rule in rules
+    ) or any(
+        objective.name in ("delivery_slack", "emissions")
+        for stage in stages
+        for objective in stage.objectives
     )
 
 

@@ -33,10 +33,9 @@ def broken_rules(network: Network, rules: pl.DataFrame) -> Iterable[Finding]:
         unit = UNITS.get(rule.kind)
         if rule.metric == "quantity" and rule.kind in ("share", "limit", "viable"):
             unit = "unit"
+        measured = "kg CO₂e" if rule.metric == "emissions" else network.currency
         amount = (
-            f"{money(row['missed'])} {network.currency}"
-            if unit is None
-            else count(row["missed"], unit)
+            f"{money(row['missed'])} {measured}" if unit is None else count(row["missed"], unit)
         )
         less = "less" if unit is None else "fewer"
         told = f"{amount} more than allowed" if is_above else f"{amount} {less} than required"

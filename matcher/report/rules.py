@@ -116,7 +116,12 @@ def rule_rows(summary: Summary) -> ReportTable | None:
     if rules is None or rules.is_empty() or not summary.has_plan:
         return None
     measure, kind = pl.col("measure").fill_null("quantity"), pl.col("kind")
-    counts = pl.when(measure == "quantity").then(pl.lit("units"))
+    counts = (
+        pl.when(measure == "quantity")
+        .then(pl.lit("units"))
+        .when(measure == "emissions")
+        .then(pl.lit("kg CO₂e"))
+    )
     money = counts.otherwise(pl.lit(summary.currency))
     is_target = pl.col("priority").is_not_null()
     frame = (

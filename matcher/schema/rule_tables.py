@@ -262,7 +262,7 @@ RULE_TABLES: tuple[Table, ...] = (
                 "coverage: least unmet demand; cost: lowest total cost; local_value: most bought "
                 "locally; linkages: most SMEs with a viable award; concentration: least value with "
                 "the largest supplier; delivery_slack: most days in hand; supplier_count: fewest "
-                "suppliers.",
+                "suppliers; emissions: least of making and carrying the goods.",
                 required=True,
                 choices=OBJECTIVES,
             ),
