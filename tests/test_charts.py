@@ -42,7 +42,7 @@ NETWORK = network(
     ],
     bids=[
         {"bid": "B1", "supplier": "S1", "price": 2.0},
-        {"bid": "B2", "supplier": "S2", "price": 1.0, "lead_time_days": 352.0},
+        {"bid": "B2", "supplier": "S2", "price": 1.0, "lead_time_days": 352.0} | {"modes": "sea"},
         {"bid": "B3", "supplier": "S3", "lead_time_days": 500.0},
     ],
 )

@@ -258,7 +258,7 @@ def test_a_place_that_no_ship_reaches() -> None:
             {"place": "Astana", "economy": "KZ", "latitude": 51.2, "longitude": 71.4},
         ],
         suppliers=[{"supplier": "S", "place": "Astana"}],
-        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB"}],
+        bids=[{"bid": "B", "supplier": "S", "incoterm": "FCA"}],
     )
     found = screen(to_arrays(made)).candidates
     assert [MODES[mode] for mode in found.mode] == ["air"]

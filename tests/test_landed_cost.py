@@ -367,7 +367,7 @@ def test_sea_between_places_at_one_port_costs_handling_only() -> None:
         places=[{"place": "Out", "economy": "ID", **at}, {"place": "In", "economy": "MY", **at}],
         suppliers=[{"supplier": "S", "place": "Out"}],
         demands=[{"demand": "D", "place": "In"}],
-        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FOB"}],
+        bids=[{"bid": "B", "supplier": "S", "price": 2.0, "incoterm": "FCA"}],
     )
     found = costed(made)
     assert set(found) == {("B", "sea", 1), ("B", "air", 1), ("B", "road", 1)}
@@ -478,7 +478,7 @@ def test_computed_freight_is_turned_into_the_networks_money() -> None:
         suppliers=[{"supplier": "S", "place": "Out"}],
         demands=[{"demand": "D", "place": "In"}],
         rates=[{"currency": "USD", "value": 0.9}],
-        bids=[{"bid": "B", "supplier": "S", "incoterm": "FOB"}],
+        bids=[{"bid": "B", "supplier": "S", "incoterm": "FCA"}],
     )
     found = costed(made)
     assert found["B", "sea", 1].terms["freight"] == pytest.approx(250 * 0.9 / 10_000)

@@ -43,6 +43,13 @@ def foreign_resource(tables: Rows) -> None:
     tables["usages"][0]["resource"] = "R9"
 
 
+def measured_in(*units: str) -> Callable[[Rows], object]:
+    """Count the components in these units, one after the other."""
+    return lambda tables: [
+        row.update(unit=unit) for row, unit in zip(tables["components"], units, strict=True)
+    ]
+
+
 def city(name: str, economy: str, **point: str) -> Callable[[Rows], object]:
     """Say by its city where the place of the third row lies."""
 
@@ -551,6 +558,16 @@ PLANTS = [
         "KP",
         "add a row KP to trade_costs",
     ),
+    Plant(
+        "mixed_units",
+        both(measured_in("piece", "kg"), put("rules", 3, measure="quantity")),
+        "rules.csv",
+        3,
+        "measure",
+        None,
+        "count value",
+    ),
+    Plant("sea_term", put("bids", 3, modes="air"), B, 3, "incoterm", "FOB", "write FCA"),
     Plant(
         "place_off_city",
         city("Kuala Lumpur", "MY", latitude="5.41", longitude="100.33"),
