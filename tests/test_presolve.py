@@ -190,7 +190,7 @@ def test_no_plan_of_random_networks_covers_what_is_ruled_out(whole: bool) -> Non
 
 
 # Drawn networks with rules of each code that presolve checks can find.
-@pytest.mark.parametrize("seed", [9, 26, 40, 46, 52, 54, 68, 152, 192])
+@pytest.mark.parametrize("seed", [9, 26, 40, 46, 52, 54, 68, 152, 235])
 def test_no_plan_keeps_rules_that_presolve_checks_find_broken(seed: int) -> None:
     made = draw(seed)
     presolve = presolve_checks(made)
