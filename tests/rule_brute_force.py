@@ -308,7 +308,12 @@ class Trial:
 
     def _measure(self, rule: Row, of: Bools) -> Floats:
         """The measure of a rule over the awards of some options."""
-        measured = {"quantity": self.x, "value": self.paid, "cost": self.cost}[rule["measure"]]
+        measured = {
+            "quantity": self.x,
+            "value": self.paid,
+            "cost": self.cost,
+            "emissions": self.x * np.array([row["emitted"] for row in self.options]),
+        }[rule["measure"]]
         return np.asarray(measured[:, of].sum(axis=1), dtype=np.float64)
 
     def _count(self, instance: Instance) -> Iterator[Figures]:

@@ -32,7 +32,8 @@ def options_in(network: Network) -> list[Row]:
 
     Besides the cells of its bid, component and demand and some of its supplier and place, a row
     has ``mode`` and ``tier``; ``sizes``, the quantities that may be awarded; ``paid`` and
-    ``landed``, what 0, 1, 2, … units come to in network currency; ``tooling`` in network currency;
+    ``landed``, what 0, 1, 2, … units come to in network currency; ``emitted`` kg CO₂e a unit;
+    ``tooling`` in network currency;
     ``lane_cost`` and ``vehicle_units`` of its lane; ``days_tied_up`` from the order to the payment;
     and the ``period`` of the due date.
     """
@@ -73,6 +74,7 @@ def options_in(network: Network) -> list[Row]:
             "sizes": _sizes(demand, bid, starts[tier], most),
             "paid": _sum_over_tiers(bid, units, starts, prices, tier),
             "landed": _sum_over_tiers(bid, units, starts, unit_costs, tier),
+            "emitted": float(priced.co2e_kg[i]),
             "tooling": rates[bid["currency"]] * bid["tooling_cost"],
             "days_tied_up": bid["lead_time_days"]
             + float(priced.arrive[i] - priced.ship[i])

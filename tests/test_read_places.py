@@ -35,7 +35,8 @@ def at_first(*places: Row) -> Any:
 def point_of(**place: Any) -> tuple[float, float]:
     made = at_first(place)
     assert made.warnings == ()
-    return made.places.select("latitude", "longitude").row(0)
+    latitude, longitude = made.places.select("latitude", "longitude").row(0)
+    return float(latitude), float(longitude)
 
 
 @pytest.mark.parametrize(

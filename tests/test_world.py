@@ -430,7 +430,8 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_candidate_costs_and_takes_what_is_worked_out_by_hand(case: Case) -> None:
-    made = trade(*case.ends, {"modes": case.mode} | case.bid, **case.tables)
+    origin, destination = case.ends
+    made = trade(origin, destination, {"modes": case.mode} | case.bid, **case.tables)
     found = costed(made)["B", case.mode, 1]
 
     (export_days, export), (entry_days, entry) = case.export, case.entry
@@ -535,7 +536,8 @@ def test_a_duty_row_and_a_bloc(
 )
 def test_which_modes_connect(origin: str, destination: str, modes: set[str]) -> None:
     for ends in ((origin, destination), (destination, origin)):
-        assert {mode for _, mode, _ in costed(trade(*ends, {"incoterm": "EXW"}))} == modes
+        made = trade(ends[0], ends[1], {"incoterm": "EXW"})
+        assert {mode for _, mode, _ in costed(made)} == modes
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ _OBJECTIVES = {
     "supplier_count": "Number of suppliers, fewest possible",
     "emissions": "Emissions in kg CO₂e, least possible",
 }
+_MEASURED = {"quantity": "units", "emissions": "kg CO₂e"}  # all else is money
 _MONEY = ("cost", "local_value", "concentration")
 _COUNTED = {"supplier_count": "suppliers", "economy_count": "economies"}
 _ONE = {"suppliers": "supplier", "economies": "economy", "units": "unit"}
@@ -116,13 +117,7 @@ def rule_rows(summary: Summary) -> ReportTable | None:
     if rules is None or rules.is_empty() or not summary.has_plan:
         return None
     measure, kind = pl.col("measure").fill_null("quantity"), pl.col("kind")
-    counts = (
-        pl.when(measure == "quantity")
-        .then(pl.lit("units"))
-        .when(measure == "emissions")
-        .then(pl.lit("kg CO₂e"))
-    )
-    money = counts.otherwise(pl.lit(summary.currency))
+    money = measure.replace_strict(_MEASURED, default=summary.currency)
     is_target = pl.col("priority").is_not_null()
     frame = (
         rules.join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -113,7 +114,8 @@ def test_the_european_union_of_today() -> None:
     others = sorted(set(ECONOMIES) - set(EU))
     found = blocs([*EU, *others], TODAY).no_customs[: len(EU)]
     assert found[:, : len(EU)].all()
-    assert [others[i] for i in found[:, len(EU) :].any(axis=0).nonzero()[0]] == ["MC"]
+    joined = np.flatnonzero(found[:, len(EU) :].any(axis=0))
+    assert [others[i] for i in joined] == ["MC"]
 
 
 def test_stronger_ties_hold_the_weaker() -> None:
