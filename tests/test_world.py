@@ -30,6 +30,8 @@ import matcher
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
 from matcher.reference.borders import land_detour
+from matcher.report.markdown import to_markdown
+from matcher.report.summary import summarize
 from matcher.screening.candidates import screen
 from tests.networks import Row, network
 from tests.test_landed_cost import NETWORK, PART, costed
@@ -620,6 +622,12 @@ def test_an_emissions_limit_as_a_target_costs_what_is_missed() -> None:
     for price, total in ((0.04, 100.0 + 0.04 * 200.0), (0.06, 110.0)):
         _, plan = solved(rules=[LIMIT | {"max": 300.0, "priority": 1, "price": price}])
         assert plan.result.best == pytest.approx(total, rel=1e-5)
+
+
+def test_a_report_tells_a_missed_emissions_target_in_kg() -> None:
+    made, plan = solved(rules=[LIMIT | {"max": 300.0, "priority": 1, "price": 0.04}])
+    text = to_markdown(summarize(made, plan))
+    assert "missed by 200.00 kg CO₂e" in text
 
 
 def test_a_limit_of_one_suppliers_emissions() -> None:

@@ -198,8 +198,8 @@ def _amount(value: float | None, unit: str, currency: str) -> str:
 
 def _missed(value: float, unit: str, currency: str) -> str:
     """By how much a limit is missed, with its unit."""
-    if unit == currency:
-        return f"{formatting.money(value)} {currency}"
+    if unit in (currency, _MEASURED["emissions"]):
+        return f"{formatting.money(value)} {unit}"
     if unit == "share":
         return formatting.count(round(value * 100, 1), "percentage point")
     return formatting.count(value, _ONE[unit])
