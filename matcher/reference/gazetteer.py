@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from matcher.reference._files import load
@@ -92,7 +91,6 @@ def names(economy: str) -> list[str]:
     return called.filter(pl.col("economy") == economy)["name"].to_list()
 
 
-@cache
 def centre_of(economy: str) -> tuple[float, float]:
     """Latitude and longitude of the middle of an economy's cities, by population.
 
@@ -103,17 +101,27 @@ def centre_of(economy: str) -> tuple[float, float]:
     >>> [round(value) for value in centre_of("DE")]
     [51, 10]
     """
-    cities = _cities().filter(pl.col("economy") == economy)
-    points = cities if cities.height else spots().filter(pl.col("economy") == economy)
-    weight = cities["population"].to_numpy() if cities.height else np.ones(points.height)
-    if not weight.sum():
-        return 0.0, 0.0
-    phi, lam = (np.radians(points[name].to_numpy()) for name in ("latitude", "longitude"))
-    x, y, z = (
-        float(weight @ each)
-        for each in (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
+    return _centres().get(economy, (0.0, 0.0))
+
+
+@cache
+def _centres() -> dict[str, tuple[float, float]]:
+    cities = _cities().select("economy", "latitude", "longitude", weight="population")
+    others = spots().join(cities, on="economy", how="anti").with_columns(weight=pl.lit(1))
+    phi, lam = pl.col("latitude").radians(), pl.col("longitude").radians()
+    middle = (
+        pl.concat([cities, others.select(cities.columns)], how="vertical_relaxed")
+        .group_by("economy")
+        .agg(
+            (pl.col("weight") * phi.cos() * lam.cos()).sum().alias("x"),
+            (pl.col("weight") * phi.cos() * lam.sin()).sum().alias("y"),
+            (pl.col("weight") * phi.sin()).sum().alias("z"),
+        )
     )
-    return math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x))
+    return {
+        economy: (math.degrees(math.atan2(z, math.hypot(x, y))), math.degrees(math.atan2(y, x)))
+        for economy, x, y, z in middle.select("economy", "x", "y", "z").iter_rows()
+    }
 
 
 def folded(name: str) -> str:
