@@ -32,6 +32,18 @@ def at_first(*places: Row) -> Any:
     )
 
 
+@pytest.mark.parametrize("city", [None, "Stuttgart"])
+@pytest.mark.parametrize(
+    ("stated", "lacking"), [("latitude", "longitude"), ("longitude", "latitude")]
+)
+def test_half_a_pair_of_coordinates_is_no_place(
+    city: str | None, stated: str, lacking: str
+) -> None:
+    (issue,) = issues_of({"economy": "DE", "city": city, stated: 9.0})
+    assert (issue.code, issue.column) == ("missing_place", lacking)
+    assert issue.problem == f"is empty, though {stated} is stated"
+
+
 def point_of(**place: Any) -> tuple[float, float]:
     made = at_first(place)
     assert made.warnings == ()
@@ -114,13 +126,8 @@ def test_an_unknown_city_is_named_with_what_may_be_meant(city: str, economy: str
     assert fix in issue.fix
 
 
-@pytest.mark.parametrize(
-    "cells",
-    [{}, {"latitude": 48.8}, {"longitude": 9.2}],
-    ids=["nothing", "latitude alone", "longitude alone"],
-)
-def test_without_city_and_coordinates_a_place_is_nowhere(cells: Row) -> None:
-    issue = only(issues_of({"economy": "DE"} | cells), "missing_place")
+def test_without_city_and_coordinates_a_place_is_nowhere() -> None:
+    issue = only(issues_of({"economy": "DE"}), "missing_place")
     assert (issue.row, issue.column, issue.severity) == (2, "city", "error")
 
 

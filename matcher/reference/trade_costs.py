@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
+from typing import Final
 
 import polars as pl
 
 from matcher.reference._files import load
+from matcher.reference.blocs import blocs
+
+MEASURED_ON: Final = date(2019, 5, 1)
+"""When the figures of clearance were collected, with the members of the time."""
 
 
 @cache
@@ -28,7 +34,8 @@ def trade_costs() -> pl.DataFrame:
     Notes
     -----
     Sources: World Bank, *Doing Business 2015* (Taiwan: *Doing Business 2009*) by sea, and *Doing
-    Business 2020*, time and cost of documents and at the border, by other modes.
+    Business 2020*, time and cost of documents and at the border, by other modes. Members of the
+    European Union that were measured with another member have the median of the others.
 
     Examples
     --------
@@ -59,7 +66,28 @@ def trade_costs() -> pl.DataFrame:
         import_clearance_days=pl.col("import_hours") / 24,
         import_clearance_cost_usd="import_cost_usd",
     )
+    clearance = _across_the_outer_border(clearance)
     return by_sea.join(clearance, on="economy", how="full", coalesce=True).sort("economy")
+
+
+def _across_the_outer_border(clearance: pl.DataFrame) -> pl.DataFrame:
+    """The figures with those put right that were measured where there are no customs.
+
+    Between members of the European Union there is nothing to pay, so a cost of 0 tells that the
+    partner was a member. Such figures become the median of the members with another partner.
+    """
+    economies = clearance["economy"].to_list()
+    inside = blocs(["DE", *economies], MEASURED_ON).no_customs[0, 1:]
+    member = pl.Series(inside)
+    for way in ("export", "import"):
+        days, cost = f"{way}_clearance_days", f"{way}_clearance_cost_usd"
+        is_outer = member & (clearance[cost] > 0)
+        usual = clearance.filter(is_outer).select(days, cost).median()
+        clearance = clearance.with_columns(
+            pl.when(member & ~is_outer).then(usual[name].item()).otherwise(name).alias(name)
+            for name in (days, cost)
+        )
+    return clearance
 
 
 @cache

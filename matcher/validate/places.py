@@ -22,11 +22,7 @@ OFF_KM = 150.0
 def located(places: Typed, findings: Findings) -> Typed:
     """The places with the coordinates of their cities, where none are stated."""
     frame = places.frame
-    if frame.is_empty() or "economy" in places.wrong:
-        known = frame.filter(pl.col("economy").is_not_null())
-    else:
-        known = frame
-    asked = known.filter(pl.col("city").is_not_null()).select("city", "economy").unique()
+    asked = frame.drop_nulls(["city", "economy"]).select("city", "economy").unique()
     found: dict[tuple[str, str], list[Spot]] = {
         (city, economy): find(city, economy) for city, economy in asked.iter_rows()
     }
@@ -64,7 +60,19 @@ def _note_unknown(
     ]
     frame = frame.filter(~pl.any_horizontal(wrong)) if wrong else frame
     nearest: dict[str, Nearest] = {}
-    for row, city, economy in frame.select("row", "city", "economy").iter_rows():
+    columns = ("row", "city", "economy", "latitude", "longitude")
+    for row, city, economy, latitude, longitude in frame.select(columns).iter_rows():
+        if latitude is not None or longitude is not None:
+            there, lacking = ("latitude", "longitude")[:: 1 if longitude is None else -1]
+            findings.add(
+                "missing_place",
+                places.place,
+                f"is empty, though {there} is stated",
+                f"fill it in, or clear {there}" + (" and the city counts" if city else ""),
+                row=row,
+                column=lacking,
+            )
+            continue
         if city is None:
             findings.add(
                 "missing_place",
