@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from matcher.cli.console import show_plan
 from matcher.errors import InputError
 from matcher.network import Network
 from matcher.network.arrays import to_arrays
+from matcher.report.markdown import to_markdown
+from matcher.report.summary import summarize
 from matcher.schema.tables import INCOTERMS, MODES
 from matcher.screening.candidates import screen
+from matcher.solve import solve
 from tests.networks import Row, network
 
 STUTTGART: Row = {"place": "Stuttgart", "economy": "DE", "latitude": 48.78, "longitude": 9.18}
@@ -178,3 +183,28 @@ def test_one_unit_and_money_add_up(rule: Row) -> None:
 
 def test_the_unit_is_a_piece_where_none_is_stated() -> None:
     assert counted({"kind": "share", "scope": "network"}, unit="piece").rules.height == 1
+
+
+def test_what_rests_on_profile_bids_is_told_apart() -> None:
+    made = network(
+        demands=[{"demand": "D", "share_cap": 0.6}],
+        bids=[
+            {"bid": "quoted", "supplier": "S1", "price": 2.0},
+            {"bid": "from a profile", "supplier": "S2", "price": 1.0, "profile": True},
+        ],
+    )
+    plan = solve(made, gap_limit=0.0)
+    # 60 units at 1.00 from the profile, 40 at 2.00 as quoted.
+    assert plan.on_profile_bids(made)["bid"].to_list() == ["from a profile"]
+    told = to_markdown(summarize(made, plan))
+    assert "On profile bids: 1 award (60.00 USD of landed cost" in told
+    console = Console(record=True, width=200)
+    show_plan(console, made, plan)
+    assert "1 award for 60.00 USD rests on profile bids" in console.export_text()
+
+
+def test_nothing_is_said_of_profiles_where_none_is_used() -> None:
+    made = network(bids=[{"bid": "B", "supplier": "S"}])
+    plan = solve(made, gap_limit=0.0)
+    assert plan.on_profile_bids(made).is_empty()
+    assert "rofile" not in to_markdown(summarize(made, plan))

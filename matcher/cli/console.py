@@ -138,8 +138,22 @@ def show_plan(console: Console, network: Network, plan: Plan) -> None:
             soft_wrap=True,
         )
     _show_awards(console, network, plan)
+    _show_indicative(console, network, plan)
     _show_missed(console, plan)
     _show_unmet(console, plan)
+
+
+def _show_indicative(console: Console, network: Network, plan: Plan) -> None:
+    """What rests on profile bids."""
+    awards = plan.on_profile_bids(network)
+    if not awards.is_empty():
+        console.print(
+            f"{count(awards.height, 'award')} for {money(float(awards['landed_cost'].sum()))} "
+            f"{plan.currency} {'rests' if awards.height == 1 else 'rest'} on profile bids: prices "
+            "are indicative until they are quoted.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show_missed(console: Console, plan: Plan) -> None:

@@ -30,6 +30,8 @@ from matcher.suggestions import Nearest
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from matcher.network import Network
+
 FORMAT: Final = "matcher plan 2"
 
 AWARD_SCHEMA: dict[str, pl.DataType] = {
@@ -304,6 +306,17 @@ class Plan:
         """Emissions of all awards in kg CO₂e; ``None`` without awards or where one states none."""
         stated = self.awards["co2e_kg"]
         return None if self.awards.is_empty() or stated.null_count() else float(stated.sum())
+
+    def on_profile_bids(self, network: Network) -> pl.DataFrame:
+        """The awards of profile bids, whose prices and terms are indicative until they are quoted.
+
+        Parameters
+        ----------
+        network
+            The network that the plan is for.
+        """
+        indicative = network.bids.filter("profile").select("bid")
+        return self.awards.join(indicative, on="bid", how="semi", maintain_order="left")
 
     def plot(self) -> Figure | None:
         """Landed cost by supplier, split into price and what is added; ``None`` without awards.

@@ -97,6 +97,16 @@ def key_figures(summary: Summary) -> tuple[tuple[str, str, str], ...]:
             f"{count(summary.awards.height, 'award')}",
         )
     )
+    indicative = summary.plan.on_profile_bids(summary.network)
+    if not indicative.is_empty():
+        found.append(
+            (
+                "On profile bids",
+                count(indicative.height, "award"),
+                f"{money(float(indicative['landed_cost'].sum()))} {currency} of landed cost: "
+                "prices are indicative until they are quoted",
+            )
+        )
     if summary.sme_share is not None:
         small = summary.suppliers.filter(pl.col("size_class").is_in(SME)).height
         found.append(

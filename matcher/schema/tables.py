@@ -537,7 +537,8 @@ TABLES: tuple[Table, ...] = (
             Column(
                 "profile",
                 "flag",
-                "A profile bid: indicative, derived from a capability.",
+                "A profile bid: indicative, derived from a capability. Plans use it as any other, "
+                "and say what rests on such bids.",
                 default=False,
             ),
         ),
