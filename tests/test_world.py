@@ -255,7 +255,8 @@ CASES = [
         tables={"duties": [{"origin": "VN", "destination": "DE", "rate": 0.017}]},
         note="with a duty stated",
     ),
-    # By air customs only: Viet Nam 105 hours (4.375 days) and 429.2 dollars, Germany 16.7 hours and 328 dollars.
+    # By air customs only: Viet Nam 105 hours (4.375 days) and 429.2 dollars, Germany 16.7 hours and
+    # 328 dollars.
     # 1.29 + 0.000214 × 8,737.223 = 3.159766 a kg, twice; 2 + 0.8737223 days.
     Case(
         ("Bac Ninh", "Stuttgart"),
@@ -387,7 +388,8 @@ CASES = [
         entry=(48.5 / 24, 0.03186),
         duty_rate=0.0683,
     ),
-    # Greenland left the Union; median, and the usual entry into the Union. 1.29 + 0.756479 = 2.046479 a kg.
+    # Greenland left the Union; median, and the usual entry into the Union.
+    # 1.29 + 0.756479 = 2.046479 a kg.
     Case(
         ("Nuuk", "Copenhagen"),
         "air",
