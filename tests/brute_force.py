@@ -61,7 +61,8 @@ def random_part(seed: int, *, whole: bool) -> Rows:
         rows["suppliers"].append(
             {
                 "supplier": f"{k}s{s}",
-                "place": str(r.choice(["ha-noi", "penang"])),
+                # No land leads from one to the other: there is one way for each pair.
+                "place": str(r.choice(["ha-noi", "kuching"])),
                 "size_class": "small",
                 "onboarding_cost": float(r.choice([0, 0, 3, 12])),
             }
@@ -151,10 +152,10 @@ def join(parts: list[Rows]) -> Network:
         "lead_firms": pl.DataFrame({"lead_firm": ["firm"]}),
         "places": pl.DataFrame(
             {
-                "place": ["ha-noi", "penang"],
+                "place": ["ha-noi", "kuching"],
                 "economy": ["VN", "MY"],
-                "latitude": [21.0, 5.4],
-                "longitude": [105.8, 100.3],
+                "latitude": [21.0, 1.55],
+                "longitude": [105.8, 110.3],
             }
         ),
     }

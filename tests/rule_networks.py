@@ -85,6 +85,7 @@ class _Draw:
         self.incumbents()
         self.discounts()
         self.rows["rules"] = [self.rule(i + 1) for i in range(int(self.random.integers(1, 5)))]
+        self.emissions()
 
     def chance(self, share: float) -> bool:
         """Whether something of a given probability happens."""
@@ -227,7 +228,6 @@ class _Draw:
                 "incoterm": self.one("DDP", "DDP", "EXW"),
                 "lead_time_days": self.one(5.0, 20.0, 60.0),
                 "payment_days": self.one(0.0, 30.0),
-                "co2e_kg": self.one(0.0, 2.0, 6.0),
                 "tooling_cost": self.one(0.0, 0.0, 2.0, 7.0),
                 "moq": self.one(0.0, 0.0, 0.0, 2.0),
                 "order_multiple": 1.0,
@@ -263,6 +263,14 @@ class _Draw:
                 "demand": demands[d]["demand"],
                 "split": False,
             }
+
+    def emissions(self) -> None:
+        """Let bids emit something, and half of the budgets be of emissions."""
+        for bid in self.rows["bids"]:
+            bid["co2e_kg"] = self.one(0.0, 2.0, 6.0)
+        for rule in self.rows["rules"]:
+            if rule.get("measure") == "cost" and self.chance(0.5):
+                rule |= {"measure": "emissions", "max": rule["max"] / 2}
 
     def resources(self) -> None:
         for table in ("resources", "usages", "capacities", "ramps"):
@@ -413,10 +421,10 @@ class _Draw:
         )
 
     def limits_of_limit(self) -> Row:
-        measure = self.one("quantity", "value", "cost", "emissions")
-        unit = {"quantity": 1.0, "emissions": 3.0}.get(measure, 6.0)
+        measure = self.one("quantity", "value", "cost")
+        unit = 1.0 if measure == "quantity" else 6.0
         limit: Row = {"measure": measure}
-        if self.chance(0.3) and measure in ("quantity", "value"):
+        if self.chance(0.3) and measure != "cost":
             limit["min"] = unit * float(self.random.integers(1, 4))
         if self.chance(0.7) or "min" not in limit:
             limit["max"] = unit * float(self.random.integers(3, 9))

@@ -623,7 +623,7 @@ def test_moves_mend_what_is_short_first(seed: int) -> None:
     assert structure is not None
     assignments, facilities = assignments_of(structure, np.zeros(whole.num_rows))
     num, width = structure.num_selections, int(structure.most.max()) + 1
-    lacks = {}
+    beats = {}
     for mends in (False, True):
         state = SelectionState(
             np.zeros((num, width), dtype=np.int64),
@@ -635,12 +635,14 @@ def test_moves_mend_what_is_short_first(seed: int) -> None:
         # Every second supplier is shut at first, so that many a demand finds no room.
         value = construct(np.arange(num), np.arange(facilities.size) % 2 > 0, assignments, state)
         assert lacking(state).sum() > 1.0
-        for beat in range(10):
+        for beat in range(200):
             short = np.flatnonzero(lacking(state) > COVERED)
-            value = anneal(20, 1.0, beat, value, short[: short.size * mends], assignments, state)
-        lacks[mends] = lacking(state).sum()
-    assert lacks[True] <= 1e-6
-    assert lacks[True] < lacks[False]
+            if short.size == 0:
+                break
+            value = anneal(2, 1.0, beat, value, short[: short.size * mends], assignments, state)
+        beats[mends] = beat
+    assert beats[True] < 100
+    assert beats[True] < beats[False]
 
 
 def test_a_block_goes_on_however_often_it_was_worked_on() -> None:
@@ -780,8 +782,8 @@ def test_a_failure_costs_no_plan_that_is_there(
     def fail(*_: object) -> None:
         raise OverflowError("too large")
 
-    monkeypatch.setattr(strategy, "run", fail)
     whole, limits = generated(2_000, 1), Limits(time_s=60, gap=0.0)
+    monkeypatch.setattr(strategy, "run", fail)
     if strategy is BeginStrategy:
         with pytest.raises(OverflowError, match="too large"):
             engine("decomposition").solve(whole, limits)
@@ -800,9 +802,10 @@ def test_an_engine_that_is_missing_is_told_whatever_plan_there_is(
     def fail(*_: object) -> None:
         raise EngineUnavailable("install it")
 
+    whole = generated(2_000, 1)
     monkeypatch.setattr(MergeStrategy, "run", fail)
     with pytest.raises(EngineUnavailable, match="install it"):
-        engine("decomposition").solve(generated(2_000, 1), Limits(time_s=60, gap=0.0))
+        engine("decomposition").solve(whole, Limits(time_s=60, gap=0.0))
 
 
 def test_memory_limit_ends_the_solve() -> None:
