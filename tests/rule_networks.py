@@ -270,7 +270,7 @@ class _Draw:
             bid["co2e_kg"] = self.one(0.0, 2.0, 6.0)
         for rule in self.rows["rules"]:
             if rule.get("measure") == "cost" and self.chance(0.5):
-                rule |= {"measure": "emissions", "max": rule["max"] / 2}
+                rule |= {"measure": "emissions", "max": rule["max"] / 6}
 
     def resources(self) -> None:
         for table in ("resources", "usages", "capacities", "ramps"):
