@@ -119,7 +119,7 @@ def sea_routes(points: ArrayLike, origin: ArrayLike, destination: ArrayLike) -> 
     sea = _sea()
     lat, lon = np.asarray(points, float).reshape(-1, 2).T
     start, end = np.asarray(origin, np.int64), np.asarray(destination, np.int64)
-    node = np.asarray(sea.tree.query(_on_sphere(lat, lon))[1], np.int64)
+    node = np.asarray(sea.tree.query(on_sphere(lat, lon))[1], np.int64)
     inland = great_circle_km(lat, lon, sea.latitude[node], sea.longitude[node])
     linked = inland <= MAX_INLAND_KM
 
@@ -182,10 +182,10 @@ def _sea() -> _Sea:
     km = great_circle_km(lat[ends[:, 0]], lon[ends[:, 0]], lat[ends[:, 1]], lon[ends[:, 1]])
     # The date line is crossed by edges of no length, which a sparse matrix would read as absent.
     edges = csr_array((np.maximum(km, 1e-6), (ends[:, 0], ends[:, 1])), shape=(main.size,) * 2)
-    return _Sea(lat, lon, edges, cKDTree(_on_sphere(lat, lon)))
+    return _Sea(lat, lon, edges, cKDTree(on_sphere(lat, lon)))
 
 
-def _on_sphere(latitude: Floats, longitude: Floats) -> Floats:
+def on_sphere(latitude: Floats, longitude: Floats) -> Floats:
     """Points of the unit sphere; their nearest neighbour is the nearest along the great circle."""
     phi, lam = np.radians(latitude), np.radians(longitude)
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)

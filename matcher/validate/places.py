@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from matcher.reference.gazetteer import Spot, find, names, spots
-from matcher.reference.routes import great_circle_km
+from matcher.reference.routes import EARTH_RADIUS_KM, great_circle_km, on_sphere
 from matcher.suggestions import Nearest
 from matcher.validate.findings import Findings
 from matcher.validate.raw import Tables, Typed
@@ -132,23 +132,22 @@ def places_lie_in_their_economy(tables: Tables, findings: Findings) -> None:
 
     places, known = tables["places"], spots()
 
-    def on_sphere(frame: pl.DataFrame) -> np.ndarray:
-        phi, lam = (np.radians(frame[name].to_numpy()) for name in ("latitude", "longitude"))
-        return np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+    def points_of(frame: pl.DataFrame) -> np.ndarray:
+        return on_sphere(frame["latitude"].to_numpy(), frame["longitude"].to_numpy())
 
     far = []
     for (economy,), some in places.group_by("economy", maintain_order=True):
         own = known.filter(pl.col("economy") == economy)
         if own.is_empty():
             continue
-        points = on_sphere(some)
-        chord = np.asarray(cKDTree(on_sphere(own)).query(points)[0])
-        km = 2 * 6371.0 * np.arcsin(np.clip(chord / 2, 0.0, 1.0))
+        points = points_of(some)
+        chord = np.asarray(cKDTree(points_of(own)).query(points)[0])
+        km = 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chord / 2, 0.0, 1.0))
         rows = np.flatnonzero(km > FAR_KM)
         if rows.size == 0:
             continue
         others = known.filter(pl.col("economy") != economy)
-        nearer, at = map(np.asarray, cKDTree(on_sphere(others)).query(points[rows]))
+        nearer, at = map(np.asarray, cKDTree(points_of(others)).query(points[rows]))
         is_near = nearer < chord[rows]
         far.append(
             some[rows[is_near]].with_columns(
